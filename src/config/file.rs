@@ -1,0 +1,347 @@
+//! Every option there is, with its default. What the user typed, checked; not yet what the program runs on.
+
+use std::time::Duration;
+
+use crate::domain::{Action, Checker, Direction, Risk, Score, Secret, Source};
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// `upstream:` providers by name, in the order of the file.
+    pub upstreams: Vec<Upstream>,
+    /// `tls:` certificate and key; plain HTTP without.
+    pub tls: Option<Tls>,
+    /// `checks:` the checkers that run for teams that name none.
+    pub checks: Checks,
+    /// `policies:` in the order of the file.
+    pub policies: Vec<Policy>,
+    /// `teams:` in the order of the file; without any, everyone is the team `default`.
+    pub teams: Vec<Team>,
+    /// `notifications:` where blocks are announced.
+    pub notifications: Notifications,
+    /// `block_on_secrets:` block (not just log) when a secret is found. Default true.
+    pub block_on_secrets: bool,
+    /// `redact_secrets:` replace what has a span instead of blocking. Default false.
+    pub redact_secrets: bool,
+    /// `redaction:` how originals are replaced.
+    pub redaction: Redaction,
+    /// `audit_enabled:` one structured record per exchange. Default true.
+    pub audit_enabled: bool,
+    /// `open_access:` allow a configured provider key although no team is configured. Default false.
+    pub open_access: bool,
+    /// `on_unscannable:` what happens to content that cannot be read (opaque media, encrypted): block, flag, allow. Default allow.
+    pub on_unscannable: OnUnscannable,
+    /// `host:` bind address. Default 0.0.0.0.
+    pub host: String,
+    /// `port:` bind port. Default 8080.
+    pub port: u16,
+    /// `log_level:` debug, info, warning or error. Default info.
+    pub log_level: LogLevel,
+    /// `limits:` sizes and times.
+    pub limits: Limits,
+    /// `admin:` the listener for metrics, health and readiness.
+    pub admin: Admin,
+}
+
+/// One provider endpoint.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Key under `upstream:`; also a path prefix: `/<name>/…`.
+    pub name: String,
+    /// `url:` scheme, host, port and an optional path prefix. http and https only.
+    pub url: UpstreamUrl,
+    /// `dialect:` defaults from the name (`anthropic`, `openai`, `azure`).
+    pub dialect: Dialect,
+    /// `api_key:` or `api_key_file:` the provider's key, swapped in for the gateway key.
+    pub api_key: Option<Secret>,
+    /// `ca_file:` PEM roots that replace the system's for this upstream.
+    pub ca_file: Option<String>,
+    /// `timeouts:`
+    pub timeouts: UpstreamTimeouts,
+    /// `headers:` set on every request to this upstream.
+    pub headers: Vec<(String, Secret)>,
+}
+
+/// A parsed upstream address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamUrl {
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// Port; 443 or 80 by default.
+    pub port: u16,
+    /// Path that every request path is appended to; no trailing slash, empty for none.
+    pub path: String,
+}
+
+/// Which provider's API an upstream speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Anthropic Messages.
+    Anthropic,
+    /// OpenAI Chat Completions, Responses and the rest.
+    OpenAi,
+    /// Azure OpenAI: deployment paths and `api-key`.
+    Azure,
+}
+
+/// Times for one upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamTimeouts {
+    /// `connect:` TCP and TLS. Default 10 s.
+    pub connect: Duration,
+    /// `read:` between two reads of an answer. Default 300 s.
+    pub read: Duration,
+    /// `write:` for one write. Default 30 s.
+    pub write: Duration,
+    /// `idle:` a pooled connection is kept. Default 55 s.
+    pub idle: Duration,
+}
+
+/// Certificate chain and key, PEM files. Reloaded when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// `cert:` path.
+    pub cert: String,
+    /// `key:` path.
+    pub key: String,
+}
+
+/// Checkers by direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checks {
+    /// `outbound:` default `[secrets, compliance, agent]`.
+    pub outbound: Vec<Checker>,
+    /// `inbound:` default `[vuln, agent]`.
+    pub inbound: Vec<Checker>,
+}
+
+/// One policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// `name:` unique.
+    pub name: String,
+    /// `description:`
+    pub description: Option<String>,
+    /// `condition:` all of its keys must hold.
+    pub condition: Condition,
+    /// `action:`
+    pub action: Action,
+    /// `redact:` `false` blocks even where `redact_secrets` would turn the block into a redaction.
+    pub redact: Option<bool>,
+}
+
+/// The keys of a condition; all that are present are ANDed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Condition {
+    /// `checker:`
+    pub checker: Option<Checker>,
+    /// `risk: ">= high"` of one finding.
+    pub risk: Option<Compare<Risk>>,
+    /// `score: "> 0.8"` of one finding.
+    pub score: Option<Compare<Score>>,
+    /// `contains_flag:` a finding's type or rule id.
+    pub contains_flag: Option<String>,
+    /// `passed:` whether the checker found nothing.
+    pub passed: Option<bool>,
+    /// `overall_risk:` highest risk of all findings.
+    pub overall_risk: Option<Compare<Risk>>,
+    /// `overall_score:` highest score of all findings.
+    pub overall_score: Option<Compare<Score>>,
+    /// `checkers_above:` at least `count` checkers with a finding of that risk and score.
+    pub checkers_above: Option<CheckersAbove>,
+    /// `team:`
+    pub team: Option<String>,
+    /// `model:` with `*` as a wildcard.
+    pub model: Option<String>,
+    /// `direction:`
+    pub direction: Option<Direction>,
+    /// `rule:` id, with `*` as a wildcard.
+    pub rule: Option<String>,
+    /// `type:` the label.
+    pub label: Option<String>,
+    /// `source:`
+    pub source: Option<Source>,
+}
+
+/// `checkers_above: {risk, score, count}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckersAbove {
+    /// Least risk; a bare level means at least that level.
+    pub risk: Option<Compare<Risk>>,
+    /// Least score.
+    pub score: Option<Compare<Score>>,
+    /// How many checkers.
+    pub count: u32,
+}
+
+/// An operator and what it compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compare<T> {
+    /// The operator.
+    pub operator: Operator,
+    /// The right-hand side.
+    pub value: T,
+}
+
+impl<T: Ord> Compare<T> {
+    /// Whether `left OP value` holds.
+    pub fn holds(&self, left: &T) -> bool {
+        match self.operator {
+            Operator::AtLeast => *left >= self.value,
+            Operator::AtMost => *left <= self.value,
+            Operator::Above => *left > self.value,
+            Operator::Below => *left < self.value,
+            Operator::Equal => *left == self.value,
+            Operator::Unequal => *left != self.value,
+        }
+    }
+}
+
+/// `>= <= > < == !=`; a bare value means `==`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `>=`
+    AtLeast,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `<`
+    Below,
+    /// `==`
+    Equal,
+    /// `!=`
+    Unequal,
+}
+
+/// One team.
+#[derive(Clone, Debug)]
+pub struct Team {
+    /// Key under `teams:`.
+    pub name: String,
+    /// `api_keys:` gateway keys, in clear or as digests.
+    pub api_keys: Vec<GatewayKey>,
+    /// `model_allowlist:` model names, with `*` as a wildcard; every model when absent.
+    pub model_allowlist: Option<Vec<String>>,
+    /// `outbound_checks:`
+    pub outbound_checks: Option<Vec<Checker>>,
+    /// `inbound_checks:`
+    pub inbound_checks: Option<Vec<Checker>>,
+    /// `redact_secrets:` overrides the global setting.
+    pub redact_secrets: Option<bool>,
+}
+
+/// A gateway key as written in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewayKey {
+    /// The key itself.
+    Clear(Secret),
+    /// `sha256:<64 hex digits>` of the key.
+    Sha256([u8; 32]),
+}
+
+/// Where blocks are announced.
+#[derive(Clone, Debug, Default)]
+pub struct Notifications {
+    /// `slack:` incoming-webhook URL.
+    pub slack: Option<Secret>,
+    /// `webhook:` URL.
+    pub webhook: Option<Secret>,
+    /// `pagerduty_key:` Events v2 routing key.
+    pub pagerduty_key: Option<Secret>,
+}
+
+/// How originals are replaced.
+#[derive(Clone, Debug, Default)]
+pub struct Redaction {
+    /// `restore:` keyed placeholders, put back into completions. Default false.
+    pub restore: bool,
+    /// `key:` what placeholders are derived from; random per process when absent.
+    pub key: Option<Secret>,
+}
+
+/// `block | flag | allow`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnscannable {
+    /// Refuse the exchange.
+    Block,
+    /// Let it pass with a flag.
+    Flag,
+    /// Let it pass, counted.
+    #[default]
+    Allow,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// One line per exchange, starts and stops.
+    #[default]
+    Info,
+    /// What an operator should look at.
+    Warning,
+    /// What is broken.
+    Error,
+}
+
+/// Sizes and times. Every one is a hard bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `body_bytes_max:` of one request, decoded. Default 32 MiB.
+    pub body_bytes_max: u64,
+    /// `response_bytes_max:` of one held answer, decoded. Default 32 MiB.
+    pub response_bytes_max: u64,
+    /// `held_bytes_max:` of all exchanges together. Default 512 MiB.
+    pub held_bytes_max: u64,
+    /// `header_bytes_max:` of one request head. Default 64 KiB.
+    pub header_bytes_max: u64,
+    /// `decompression_ratio_max:` decoded over encoded bytes. Default 200.
+    pub decompression_ratio_max: u64,
+    /// `json_depth_max:` nesting of a request. Default 128.
+    pub json_depth_max: u32,
+    /// `findings_max:` of one text flow; more are a block. Default 10,000.
+    pub findings_max: u32,
+    /// `connections_max:` open client connections. Default 10,000.
+    pub connections_max: u32,
+    /// `header_timeout:` until a request head is complete. Default 15 s.
+    pub header_timeout: Duration,
+    /// `body_timeout:` for the whole request body. Default 60 s.
+    pub body_timeout: Duration,
+    /// `idle_timeout:` of a kept connection. Default 75 s.
+    pub idle_timeout: Duration,
+    /// `total_timeout:` of one exchange. Default 1 h.
+    pub total_timeout: Duration,
+    /// `drain_timeout:` for exchanges in flight at a stop. Default 30 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body_bytes_max: 32 << 20,
+            response_bytes_max: 32 << 20,
+            held_bytes_max: 512 << 20,
+            header_bytes_max: 64 << 10,
+            decompression_ratio_max: 200,
+            json_depth_max: 128,
+            findings_max: 10_000,
+            connections_max: 10_000,
+            header_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(75),
+            total_timeout: Duration::from_secs(3600),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The listener for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admin {
+    /// `listen:` `host:port`; metrics and readiness are served only when set. Default 127.0.0.1:9090.
+    pub listen: Option<String>,
+}

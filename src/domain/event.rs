@@ -1,0 +1,143 @@
+//! All that leaves the pipeline about one exchange: ids, counts, rule ids and places. Never the text.
+
+use std::time::Duration;
+
+use super::{Action, Finding, KeyId, Model, RequestId, SessionId, Stamp, Team, Verdict};
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The provider's answer went to the client.
+    Forwarded,
+    /// The gateway refused the request; the provider was never contacted.
+    Refused,
+    /// The completion was stopped.
+    Stopped,
+    /// The provider could not be reached or broke off.
+    UpstreamFailed,
+    /// The client went away.
+    Cancelled,
+    /// The gateway answered by itself (health, model list, memory of a block).
+    Answered,
+}
+
+impl Outcome {
+    /// The lower-case name used in metrics and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Forwarded => "forwarded",
+            Outcome::Refused => "refused",
+            Outcome::Stopped => "stopped",
+            Outcome::UpstreamFailed => "upstream_failed",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Answered => "answered",
+        }
+    }
+}
+
+/// Why bytes were not scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skipped {
+    /// Validated base64 of an image, sound or document.
+    Media,
+    /// The provider's own signature over a thinking block.
+    Signature,
+    /// Content encrypted by the provider for itself.
+    Encrypted,
+    /// Signed reasoning of the model, which must not be altered.
+    Thinking,
+}
+
+impl Skipped {
+    /// Every reason.
+    pub const ALL: [Skipped; 4] = [Skipped::Media, Skipped::Signature, Skipped::Encrypted, Skipped::Thinking];
+
+    /// The lower-case name used in metrics and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Skipped::Media => "media",
+            Skipped::Signature => "signature",
+            Skipped::Encrypted => "encrypted",
+            Skipped::Thinking => "thinking",
+        }
+    }
+}
+
+/// What was read and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Decoded bytes of text that went through the engine.
+    pub scanned_bytes: u64,
+    /// Bytes that did not, by reason.
+    pub skipped_bytes: Vec<(Skipped, u64)>,
+}
+
+impl Coverage {
+    /// Adds `bytes` that were skipped for `reason`.
+    pub fn skip(&mut self, reason: Skipped, bytes: u64) {
+        match self.skipped_bytes.iter_mut().find(|(it, _)| *it == reason) {
+            Some((_, sum)) => *sum += bytes,
+            None => self.skipped_bytes.push((reason, bytes)),
+        }
+    }
+}
+
+/// The record of one exchange.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Id of the exchange.
+    pub request: RequestId,
+    /// When the request's head had arrived.
+    pub start: Stamp,
+    /// When the last byte had left.
+    pub end: Stamp,
+    /// The team whose key was used.
+    pub team: Team,
+    /// The gateway key, by digest prefix.
+    pub key: Option<KeyId>,
+    /// The client's session.
+    pub session: Option<SessionId>,
+    /// Name of the upstream, as configured.
+    pub upstream: Option<String>,
+    /// Name of the endpoint: `messages`, `chat_completions`, …
+    pub endpoint: &'static str,
+    /// Model the client asked for.
+    pub model: Option<Model>,
+    /// Whether the client asked for a stream.
+    pub streamed: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why the gateway refused, if it did: the refusal's machine-readable kind.
+    pub refusal: Option<&'static str>,
+    /// Decision over the prompt.
+    pub outbound: Verdict,
+    /// Decision over the completion.
+    pub inbound: Verdict,
+    /// Findings in the prompt.
+    pub outbound_findings: Vec<Finding>,
+    /// Findings in the completion.
+    pub inbound_findings: Vec<Finding>,
+    /// Coverage of the prompt.
+    pub outbound_coverage: Coverage,
+    /// Coverage of the completion.
+    pub inbound_coverage: Coverage,
+    /// Placeholders put back into the completion.
+    pub restored: u32,
+    /// Body bytes from the client.
+    pub request_bytes: u64,
+    /// Body bytes to the client.
+    pub response_bytes: u64,
+    /// The provider's status, if it answered.
+    pub upstream_status: Option<u16>,
+    /// Time spent in the gateway itself before the provider was contacted, after the last byte of the request.
+    pub gateway_time: Duration,
+    /// Time from the request's end to the first byte of the answer's body that was passed on.
+    pub first_byte_time: Option<Duration>,
+}
+
+impl Event {
+    /// The most severe action of both directions.
+    pub fn action(&self) -> Action {
+        self.outbound.action.max(self.inbound.action)
+    }
+}

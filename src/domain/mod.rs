@@ -1,0 +1,21 @@
+//! The words every room speaks. No behaviour beyond what the words mean.
+
+mod clock;
+mod event;
+mod finding;
+mod identity;
+mod risk;
+mod rule;
+mod secret;
+mod source;
+mod verdict;
+
+pub use clock::{Clock, Stamp};
+pub use event::{Coverage, Event, Outcome, Skipped};
+pub use finding::{Finding, Place};
+pub use identity::{KeyId, Model, RequestId, SessionId, Team};
+pub use risk::{Risk, Score};
+pub use rule::{Checker, RuleInfo};
+pub use secret::Secret;
+pub use source::{Direction, Source, Sources};
+pub use verdict::{Action, Verdict};

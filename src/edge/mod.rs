@@ -1,0 +1,1 @@
+//! The only room that knows Pingora: listeners, phases to pipeline verbs, refusals to HTTP.

@@ -1,0 +1,15 @@
+//! The gateway as a library: rooms from pure words at the bottom to sockets at the top (see `docs/ARCHITECTURE.md`).
+
+pub mod checkers;
+pub mod config;
+pub mod domain;
+pub mod pipeline;
+pub mod policy;
+pub mod providers;
+pub mod scan;
+pub mod wire;
+
+#[cfg(feature = "serve")]
+pub mod edge;
+#[cfg(feature = "serve")]
+pub mod sinks;

@@ -1,0 +1,69 @@
+//! Why the gateway does not do what was asked, in terms every dialect can dress.
+
+use crate::domain::{RequestId, Risk, Score};
+
+/// The reason, machine readable. `edge/respond.rs` gives each its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// A policy blocked the prompt or the completion.
+    PolicyBlocked,
+    /// The team may not use that model.
+    ModelNotAllowed,
+    /// No gateway key, or an unknown one.
+    Unauthorized,
+    /// No provider key is configured for that upstream.
+    NoProviderKey,
+    /// The path is none of a known API.
+    UnknownPath,
+    /// No upstream is configured for that dialect.
+    NoUpstream,
+    /// The body cannot be read: invalid JSON, unknown encoding, bad framing.
+    BadRequest,
+    /// A size limit.
+    TooLarge,
+    /// The client was too slow.
+    Timeout,
+    /// The gateway holds as much as it may.
+    Overloaded,
+    /// The provider could not be reached, or its answer could not be read.
+    UpstreamFailed,
+    /// A WebSocket upgrade, which is not scanned and so not passed.
+    UpgradeRefused,
+}
+
+impl RefusalKind {
+    /// The code in bodies, metrics and events.
+    pub fn code(self) -> &'static str {
+        match self {
+            RefusalKind::PolicyBlocked => "policy_blocked",
+            RefusalKind::ModelNotAllowed => "model_not_allowed",
+            RefusalKind::Unauthorized => "unauthorized",
+            RefusalKind::NoProviderKey => "no_provider_key",
+            RefusalKind::UnknownPath => "unknown_path",
+            RefusalKind::NoUpstream => "no_upstream",
+            RefusalKind::BadRequest => "bad_request",
+            RefusalKind::TooLarge => "too_large",
+            RefusalKind::Timeout => "timeout",
+            RefusalKind::Overloaded => "overloaded",
+            RefusalKind::UpstreamFailed => "upstream_failed",
+            RefusalKind::UpgradeRefused => "upgrade_refused",
+        }
+    }
+}
+
+/// A refusal, ready to be dressed in a dialect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Why.
+    pub kind: RefusalKind,
+    /// For the developer: rule, place and what to do. Never the secret.
+    pub message: String,
+    /// Types and rule ids found.
+    pub flags: Vec<String>,
+    /// Highest risk found.
+    pub risk: Option<Risk>,
+    /// Highest score found.
+    pub score: Score,
+    /// Id of the exchange.
+    pub request: RequestId,
+}

@@ -1,0 +1,79 @@
+//! What the engine needs to know of one rule, as the catalogue or a custom rule file states it.
+
+use crate::domain::RuleInfo;
+
+/// A rule before it is compiled.
+#[derive(Clone, Debug)]
+pub struct RuleSpec {
+    /// Its public face.
+    pub info: RuleInfo,
+    /// What makes the engine look.
+    pub trigger: Trigger,
+    /// Bytes before the trigger that may belong to the match; the match starts where their run starts.
+    pub lead: Option<Lead>,
+    /// What must then be there.
+    pub pattern: Pattern,
+    /// A match that also matches this (anywhere within the whole match) is none.
+    pub unless: Option<String>,
+    /// Checks on the matched secret, all of which must accept.
+    pub confirm: Vec<Confirm>,
+}
+
+/// What makes the engine look at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// Any of these literals, ASCII case ignored. The pattern starts at the literal (or at the lead before it).
+    Keywords(Vec<String>),
+    /// A run of at least so many digits, single separators (space, dot, dash, slash, parentheses, plus) allowed between.
+    Digits(usize),
+}
+
+/// The run of bytes before a keyword that belongs to the match: the local part before an `@`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lead {
+    /// A regex character class: `[A-Za-z0-9._%+-]`.
+    pub class: String,
+    /// Longest run that is looked at, bytes.
+    pub length_max: usize,
+}
+
+/// What must stand at a triggered place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// A bounded regex, anchored where the candidate starts. The group `secret` is what gets hidden; without it, all.
+    Regex(String),
+    /// From `begin` to `end`, with only bytes of the class `body` between; open regions are covered as far as the body goes.
+    Region {
+        /// Anchored at the keyword.
+        begin: String,
+        /// Literal that ends it, included.
+        end: String,
+        /// A regex character class.
+        body: String,
+        /// Longest region, bytes; a longer one is covered up to here and goes on as a new one.
+        length_max: usize,
+    },
+}
+
+/// A check on a match that a regex cannot make.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Confirm {
+    /// Shannon entropy of the secret, bits per character, at least this.
+    Entropy(f64),
+    /// Luhn checksum over its digits, and a card issuer's prefix and length.
+    Card,
+    /// A social security number with a valid area, group and serial.
+    Ssn,
+    /// Base64url JSON header with `alg` and JSON payload.
+    Jwt,
+    /// The CRC-32 suffix of GitHub's tokens.
+    GithubChecksum,
+    /// Not a placeholder, variable reference, template or sample word.
+    NotPlaceholder,
+    /// A deliverable-looking e-mail address: no `example.*`, no `noreply`, a plausible top-level domain.
+    Email,
+    /// A public, non-documentation IPv4 address.
+    PublicIp,
+    /// A possible North American number.
+    PhoneUs,
+}

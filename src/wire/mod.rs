@@ -1,0 +1,3 @@
+//! Formats as bytes: JSON, server-sent events, content encodings, splices. No meaning.
+
+pub mod json;
