@@ -1,5 +1,22 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
+mod coherence;
 mod file;
+mod keys;
+mod mistake;
+mod node;
+mod parse;
+mod policies;
+mod reader;
+mod reference;
+mod teams;
+mod units;
+mod upstreams;
 
 pub use file::*;
+pub use mistake::{Mistake, Mistakes, Warnings};
+pub use parse::Reading;
+pub use reference::{Reference, Resolve};
+
+#[cfg(test)]
+mod tests;
