@@ -237,7 +237,7 @@ impl BodyScan {
         match self.levels[0].leaf {
             Leaf::Model => self.gathered.models.push(text.clone()),
             Leaf::Session => {
-                self.gathered.session = crate::providers::session_in(&text).or(self.gathered.session.take())
+                self.gathered.session = crate::providers::session_in_user_id(&text).or(self.gathered.session.take())
             }
             _ => {}
         }

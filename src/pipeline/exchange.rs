@@ -164,10 +164,10 @@ impl Exchange {
             record,
         };
         let opening = exchange.opening(head, access, destination);
-        let opening = opening.map_or_else(
-            |refusal| Opening::Answer(exchange.dress(refusal)),
-            |()| Opening::ReadBody { bytes_max: exchange.snapshot.limits.body_bytes_max },
-        );
+        let opening = match opening {
+            Ok(()) => Opening::ReadBody { bytes_max: exchange.snapshot.limits.body_bytes_max },
+            Err(refusal) => Opening::Answer(exchange.dress(refusal)),
+        };
         (exchange, opening)
     }
 
@@ -419,7 +419,10 @@ impl Exchange {
     }
 
     /// Ends it. `outcome` is what the edge knows; a refusal or a stop that happened inside prevails.
-    pub fn close(self, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
+    pub fn close(mut self, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
+        if let Phase::Streaming(scan) = &mut self.phase {
+            self.record.completed(scan);
+        }
         self.record.into_event(outcome, response_bytes, now)
     }
 

@@ -7,6 +7,7 @@ mod completion;
 mod document;
 mod exchange;
 mod inbound;
+mod inspect;
 mod judge;
 mod label;
 mod live;
@@ -23,6 +24,7 @@ mod route;
 mod snapshot;
 
 pub use exchange::{Answering, Exchange, Flow, Forward, Head, Opening, Sending};
+pub use inspect::Inspection;
 pub use live::Live;
 pub use reply::Reply;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};

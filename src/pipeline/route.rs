@@ -25,7 +25,7 @@ pub(super) fn destination(snapshot: &Snapshot, head: &Head<'_>) -> Result<Destin
         Some((upstream, rest)) if !is_azure_path(snapshot, upstream, rest, head) => (Some(upstream), rest),
         _ => (None, head.path),
     };
-    let dialect = named.map_or_else(|| detect(head), |upstream| upstream.dialect);
+    let dialect = named.map(|upstream| upstream.dialect).or_else(|| detect(head)).unwrap_or(Dialect::OpenAi);
     let nowhere = |kind, message| Nowhere { dialect, kind, message };
     let unknown = || {
         let message =
@@ -72,12 +72,12 @@ fn is_azure_path(snapshot: &Snapshot, upstream: &Upstream, rest: &str, head: &He
     upstream.dialect != Dialect::Azure
         && head.path.starts_with("/openai/")
         && snapshot.upstream_for(Dialect::Azure).is_some()
-        && (rest.starts_with("/deployments/") || detect(head) == Dialect::Azure)
+        && (rest.starts_with("/deployments/") || detect(head) == Some(Dialect::Azure))
 }
 
-fn detect(head: &Head<'_>) -> Dialect {
+fn detect(head: &Head<'_>) -> Option<Dialect> {
     let has_header = |name: &str| head.headers.iter().any(|(it, _)| *it == name);
-    providers::detect(head.method, head.path, head.query, &has_header)
+    providers::detect(head.path, head.query, &has_header)
 }
 
 fn name(dialect: Dialect) -> &'static str {
