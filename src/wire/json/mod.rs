@@ -21,6 +21,9 @@ pub use locate::{Place, decode, locate};
 pub use nested::{DeepVisitor, LeafAt, Nested, NodeAt};
 pub use path::{Path, Step};
 
+#[cfg(test)]
+mod tests;
+
 /// What a lexer refuses for its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
