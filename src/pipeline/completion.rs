@@ -164,7 +164,7 @@ impl CompletionScan {
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
         let note = match frame.has_data() {
-            true => self.reader.read(frame.event(), frame.data(), &mut parts),
+            true => self.reader.read(&frame.event().unwrap_or_default(), frame.data(), &mut parts),
             false => Note::None,
         };
         let event = self.first + self.queue.len() as u64;

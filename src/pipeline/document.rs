@@ -23,7 +23,8 @@ impl Unreadable {
     pub(super) fn is_size(&self) -> bool {
         match self {
             Unreadable::TooLarge => true,
-            Unreadable::Encoding(error) => error.is_limit(),
+            Unreadable::Encoding(encoding::Error::TooLarge | encoding::Error::Ratio) => true,
+            Unreadable::Encoding(_) => false,
             Unreadable::Json(_) => false,
         }
     }
@@ -45,6 +46,13 @@ pub(super) struct DocumentLimits {
     pub(super) bytes_max: u64,
     pub(super) ratio_max: u64,
     pub(super) depth_max: u32,
+}
+
+impl DocumentLimits {
+    /// What of them bounds the decoding.
+    pub(super) fn encoding(self) -> encoding::Limits {
+        encoding::Limits { output_bytes_max: self.bytes_max as usize, ratio_max: self.ratio_max as usize }
+    }
 }
 
 /// A document that is arriving.
@@ -76,18 +84,19 @@ impl Document {
         reading: Reading,
         hasher: &RandomState,
         leaves: bool,
-    ) -> Self {
-        let decoder = || {
-            Decoder::new(codings, encoding::Limits { output_bytes_max: limits.bytes_max, ratio_max: limits.ratio_max })
+    ) -> Result<Self, Unreadable> {
+        let decoder = match codings.is_empty() {
+            true => None,
+            false => Some(Decoder::new(codings, limits.encoding()).map_err(Unreadable::Encoding)?),
         };
-        Document {
-            encoded: (!codings.is_empty()).then(|| (decoder(), Vec::new())),
+        Ok(Document {
+            encoded: decoder.map(|decoder| (decoder, Vec::new())),
             raw: Vec::new(),
             lexer: Nested::new(Limits { depth_max: limits.depth_max }),
             scan: BodyScan::new(reading.clone(), hasher, leaves),
             reading,
             bytes_max: limits.bytes_max,
-        }
+        })
     }
 
     /// The next bytes as received.

@@ -194,6 +194,7 @@ impl Exchange {
         let reading = self.reading(&destination, Direction::Outbound);
         let limits = self.document_limits(self.snapshot.limits.body_bytes_max);
         let document = Document::new(&codings, limits, reading, self.snapshot.memory.hasher(), false);
+        let document = document.map_err(|error| self.plain(RefusalKind::BadRequest, error.to_string()))?;
         self.destination = Some(destination);
         self.phase = Phase::Reading(Box::new(document));
         Ok(())
@@ -290,7 +291,10 @@ impl Exchange {
         let bytes_max = self.snapshot.limits.response_bytes_max;
         if header("content-type").is_some_and(|it| it.trim_start().starts_with("text/event-stream")) {
             let reader = destination.upstream.provider.completion(destination.route.endpoint);
-            let decoder = (!codings.is_empty()).then(|| self.decoder(&codings));
+            let decoder = match self.decoder(&codings) {
+                Ok(decoder) => decoder,
+                Err(error) => return self.refuse_answer(&Unreadable::Encoding(error)),
+            };
             let scan = CompletionScan::new(reading, reader, decoder, bytes_max, now);
             self.record.streamed = true;
             self.phase = Phase::Streaming(Box::new(scan));
@@ -298,9 +302,16 @@ impl Exchange {
         }
         let limits = self.document_limits(bytes_max);
         let leaves = !self.originals.is_empty();
-        let document = Document::new(&codings, limits, reading, self.snapshot.memory.hasher(), leaves);
-        self.phase = Phase::Holding(Box::new(document));
+        match Document::new(&codings, limits, reading, self.snapshot.memory.hasher(), leaves) {
+            Ok(document) => self.phase = Phase::Holding(Box::new(document)),
+            Err(error) => return self.refuse_answer(&error),
+        }
         (Answering::Hold { bytes_max }, None)
+    }
+
+    fn refuse_answer(&mut self, error: &Unreadable) -> (Answering, Option<Reply>) {
+        let message = format!("the provider's answer cannot be scanned, so it is not passed on: {error}");
+        (Answering::Refuse, Some(self.refuse(RefusalKind::UpstreamFailed, message)))
     }
 
     /// A piece of the answer's body, and whether it was the last; bytes for the client are appended to `out`.
@@ -397,8 +408,10 @@ impl Exchange {
             splices.replace(range, with);
         }
         let body = if splices.is_empty() { raw } else { splices.apply(&raw).map_err(|_| self.unspliceable())? };
-        match (self.endpoint(), &self.judge.team.allowlist) {
-            (Some(Endpoint::Models), Some(allowlist)) => Ok(models::filter(&body, allowlist)),
+        match self.endpoint() {
+            Some(Endpoint::Models) if self.judge.team.models.is_some() => {
+                Ok(models::filter(&body, &self.judge.team.allowlist))
+            }
             _ => Ok(body),
         }
     }
@@ -455,18 +468,18 @@ impl Exchange {
         let asked: Vec<&String> = in_path.iter().chain(models).collect();
         self.judge.model = asked.first().map(ToString::to_string);
         self.record.model = self.judge.model.as_deref().map(Model::new);
-        let Some(allowlist) = &self.judge.team.allowlist else { return Ok(()) };
         if self.endpoint() == Some(Endpoint::Models) {
             return Ok(());
         }
-        match asked.iter().find(|model| !allowlist.allows(model)) {
+        let team = &self.judge.team;
+        match asked.iter().find(|model| !team.allowlist.allows(model)) {
             None => Ok(()),
             Some(model) => {
                 let message = format!(
                     "the model `{}` is not among those of the team `{}`: {}",
                     models::shown(model),
-                    self.judge.team.name,
-                    allowlist.names().join(", ")
+                    team.name,
+                    team.models.as_deref().unwrap_or_default().join(", ")
                 );
                 Err(self.plain(RefusalKind::ModelNotAllowed, message))
             }
@@ -603,7 +616,8 @@ fn nobody(snapshot: &Snapshot) -> Arc<TeamRules> {
     let rules = &snapshot.teams[0];
     Arc::new(TeamRules {
         name: Team::new("unknown"),
-        allowlist: None,
+        allowlist: rules.allowlist.clone(),
+        models: None,
         outbound: rules.outbound.clone(),
         inbound: rules.inbound.clone(),
         redact_secrets: false,

@@ -9,7 +9,7 @@ use super::memory::Memory;
 use crate::checkers;
 use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts, UpstreamUrl};
 use crate::domain::{Checker, Direction, Secret, Source, Team};
-use crate::policy::{Allowlist, Policies};
+use crate::policy::{Allowlist, Overlay, Policies};
 use crate::providers::{self, Provider};
 use crate::scan::{Engine, RuleSet};
 
@@ -59,7 +59,9 @@ impl DirectionRules {
 /// One team, compiled.
 pub(super) struct TeamRules {
     pub(super) name: Team,
-    pub(super) allowlist: Option<Allowlist>,
+    pub(super) allowlist: Allowlist,
+    /// The allowlist as written, for messages; `None` allows every model.
+    pub(super) models: Option<Vec<String>>,
     pub(super) outbound: Arc<DirectionRules>,
     pub(super) inbound: Arc<DirectionRules>,
     pub(super) redact_secrets: bool,
@@ -113,10 +115,7 @@ impl Snapshot {
         let specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
         let engine = Engine::new(specs)
             .map_err(|errors| SnapshotError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-        let teams = match file.teams.is_empty() {
-            true => vec![Arc::new(default_team(file, &engine))],
-            false => file.teams.iter().map(|it| Arc::new(team(file, it, &engine))).collect(),
-        };
+        let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &engine))).collect();
         let key = file.redaction.restore.then(|| placeholder_key(file, seed));
         Ok(Snapshot {
             limits: file.limits,
@@ -169,24 +168,15 @@ fn upstream(it: &config::Upstream) -> Upstream {
     }
 }
 
-fn team(file: &File, it: &config::Team, engine: &Engine) -> TeamRules {
-    let outbound = it.outbound_checks.as_ref().unwrap_or(&file.checks.outbound);
-    let inbound = it.inbound_checks.as_ref().unwrap_or(&file.checks.inbound);
+fn team(file: &File, overlay: Overlay, engine: &Engine) -> TeamRules {
+    let rules = |direction| Arc::new(DirectionRules::new(engine, overlay.checkers(direction), direction));
+    let configured = file.teams.iter().find(|it| it.name == overlay.team);
     TeamRules {
-        name: Team::new(&it.name),
-        allowlist: it.model_allowlist.as_deref().map(Allowlist::new),
-        outbound: Arc::new(DirectionRules::new(engine, outbound, Direction::Outbound)),
-        inbound: Arc::new(DirectionRules::new(engine, inbound, Direction::Inbound)),
-        redact_secrets: it.redact_secrets.unwrap_or(file.redact_secrets),
-    }
-}
-
-fn default_team(file: &File, engine: &Engine) -> TeamRules {
-    TeamRules {
-        name: Team::new("default"),
-        allowlist: None,
-        outbound: Arc::new(DirectionRules::new(engine, &file.checks.outbound, Direction::Outbound)),
-        inbound: Arc::new(DirectionRules::new(engine, &file.checks.inbound, Direction::Inbound)),
-        redact_secrets: file.redact_secrets,
+        name: Team::new(&overlay.team),
+        models: configured.and_then(|it| it.model_allowlist.clone()),
+        outbound: rules(Direction::Outbound),
+        inbound: rules(Direction::Inbound),
+        redact_secrets: overlay.redact_secrets,
+        allowlist: overlay.allowlist,
     }
 }

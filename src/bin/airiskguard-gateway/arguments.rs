@@ -44,10 +44,10 @@ pub(crate) struct Config {
     pub(crate) config: Option<PathBuf>,
     /// Override outbound checkers
     #[arg(long, value_name = "CHECKER", value_delimiter = ',')]
-    pub(crate) outbound_checks: Option<Vec<String>>,
+    pub(crate) outbound_checks: Vec<String>,
     /// Override inbound checkers
     #[arg(long, value_name = "CHECKER", value_delimiter = ',')]
-    pub(crate) inbound_checks: Option<Vec<String>>,
+    pub(crate) inbound_checks: Vec<String>,
 }
 
 /// Commands beside serving.
@@ -89,7 +89,7 @@ pub(crate) struct Scan {
     pub(crate) direction: String,
     /// Checkers to run (default: those of the direction)
     #[arg(long, value_name = "CHECKER", value_delimiter = ',')]
-    pub(crate) checks: Option<Vec<String>>,
+    pub(crate) checks: Vec<String>,
     /// Print one JSON object per file
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use airiskguard_gateway::config::{File, Overrides, Parser, Reference, Warnings};
+use airiskguard_gateway::config::{File, Overrides, Reading, Reference, Warnings};
+use airiskguard_gateway::domain::Checker;
 use airiskguard_gateway::pipeline::Snapshot;
 
 use crate::arguments::Config;
@@ -19,7 +20,10 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The configuration of these arguments, with what is doubtful in it.
 pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warnings), String> {
     let (text, origin) = text(config.config.as_deref())?;
-    Parser::new(&origin, &resolve).overrides(overrides.clone()).read(&text).map_err(|mistakes| mistakes.to_string())
+    let reading = Reading { origin: &origin, resolve: &resolve, known_checkers: &Checker::BUILT_IN };
+    let (mut file, warnings) = reading.read(&text).map_err(|mistakes| mistakes.to_string())?;
+    overrides.apply(&mut file, &Checker::BUILT_IN).map_err(|mistakes| mistakes.to_string())?;
+    Ok((file, warnings))
 }
 
 /// Compiles it with a key of this process for placeholders, where the file gives none.
