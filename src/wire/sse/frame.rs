@@ -108,6 +108,10 @@ impl Frame {
                 put_data(&mut out, data, has_space || is_bare, &self.raw[line.content_end..line.whole.end]);
             }
             if !is_data {
+                if out.ends_with(b"\r") && self.raw[line.whole.start] == b'\n' {
+                    // The line between them is gone: alone the two would be one line break and not two.
+                    out.put_u8(b'\n');
+                }
                 out.put_slice(&self.raw[line.whole]);
             }
         }

@@ -136,6 +136,9 @@ impl Parser {
         self.searched = end;
         if is_blank {
             self.check_size(end);
+            if self.has_failed {
+                return;
+            }
             self.whole.push_back(end - self.frame_start);
             self.frame_start = end;
             self.skips_line_feed = is_bare && was_bare;
@@ -169,3 +172,21 @@ impl fmt::Display for FrameTooLarge {
 }
 
 impl std::error::Error for FrameTooLarge {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_bytes_are_searched_once() {
+        let mut parser = Parser::new(2 << 20);
+        parser.push(b"data: ").expect("small");
+        for _ in 0..1 << 20 {
+            parser.push(b"x").expect("below the limit");
+            assert_eq!(parser.searched, parser.buffer.len());
+        }
+        parser.push(b"\n\n").expect("below the limit");
+        assert_eq!(parser.next().map(|frame| frame.data().len()), Some(1 << 20));
+        assert_eq!((parser.searched, parser.buffer.len()), (0, 0));
+    }
+}
