@@ -1,11 +1,15 @@
 //! What differs per AI vendor: paths, credentials, where text sits, stream events, error and refusal shapes.
 
 mod anthropic;
+mod azure;
 mod blocks;
+#[cfg(test)]
+mod contract_tests;
 mod detect;
 #[cfg(test)]
 mod fixture;
 mod keys;
+mod openai;
 mod outline;
 mod refusal;
 mod segments;
@@ -23,7 +27,16 @@ pub use refusal::{Refusal, RefusalKind};
 pub use session::{SESSION_HEADERS, session_header, session_in_user_id};
 
 /// Every dialect: to add one is one folder and one line.
-pub const ALL: &[&dyn Provider] = &[&anthropic::Anthropic];
+pub const ALL: &[&dyn Provider] = &[&anthropic::Anthropic, &openai::OpenAi, &azure::Azure];
+
+/// The one that speaks `dialect`.
+pub fn for_dialect(dialect: Dialect) -> &'static dyn Provider {
+    match dialect {
+        Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::OpenAi => &openai::OpenAi,
+        Dialect::Azure => &azure::Azure,
+    }
+}
 
 /// What a path of a provider's API is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
