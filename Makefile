@@ -61,7 +61,8 @@ test-sdks: test-tools ## The official Python and JavaScript SDKs of both vendors
 	tests/clients/run.sh $(TARGET)/debug/airiskguard-gateway
 
 .PHONY: test-clients
-test-clients: test-tools ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
+test-clients: ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
+	@.ci/install clients
 	cargo build --locked --profile ci --bin airiskguard-gateway
 	tests/clients/cli.sh $(TARGET)/ci/airiskguard-gateway
 
