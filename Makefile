@@ -10,13 +10,7 @@ PROFILE ?= release
 CONFIG ?= conf/gateway.yaml
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-PYTHON := $(TARGET)/sdks/bin/python
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
-STAGE := $(PYTHON) tests/clients/stage.py
-# The words `and` part the commands that a stage runs.
-SDK_RUNS := $(foreach file,$(sort $(wildcard tests/clients/sdk_*.py)),and $(PYTHON) $(file)) \
-	$(foreach file,$(sort $(wildcard tests/clients/sdk_*.mjs)),and node $(file))
-TOOL_RUNS := $(foreach file,$(sort $(wildcard tests/clients/tool_*.py)),and $(PYTHON) $(file))
 
 .PHONY: help
 help: ## List the tasks
@@ -28,7 +22,8 @@ run: tools ## Build the gateway and start it with CONFIG (conf/gateway.yaml)
 
 .PHONY: demo
 demo: tools ## Show a redaction, a block, a stopped completion and a restored value, on loopback only
-	cargo run --locked --quiet --profile $(PROFILE) -- demo
+	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
+	tests/clients/demo.sh $(TARGET)/$(PROFILE)/airiskguard-gateway
 
 .PHONY: test
 test: test-tools ## Everything that must hold: format, lints, all tests, the official SDKs
@@ -59,18 +54,17 @@ else
 	cargo test --locked --lib --bins --tests
 endif
 
-# The program that the tests above build: Pingora is compiled once.
+# The program that `test-all` builds for its own tests: Pingora is compiled once.
 .PHONY: test-sdks
 test-sdks: test-tools ## The official Python and JavaScript SDKs of both vendors through the gateway
 	cargo test --locked --no-run --lib --bins --tests
-	$(STAGE) --gateway $(TARGET)/debug/airiskguard-gateway -- $(wordlist 2,999,$(SDK_RUNS))
+	tests/clients/run.sh $(TARGET)/debug/airiskguard-gateway
 
 .PHONY: test-clients
 test-clients: ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
 	@.ci/install clients
 	cargo build --locked --profile ci --bin airiskguard-gateway
-	unshare --net --map-root-user bash -c 'ip link set lo up && exec $(STAGE) \
-	    --gateway $(TARGET)/ci/airiskguard-gateway -- $(wordlist 2,999,$(TOOL_RUNS))'
+	tests/clients/cli.sh $(TARGET)/ci/airiskguard-gateway
 
 .PHONY: bench
 bench: tools ## Throughput of the scan and the lexer, cost per streamed delta, worst cases
