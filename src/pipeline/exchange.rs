@@ -561,11 +561,13 @@ impl Exchange {
         DocumentLimits { bytes_max, ratio_max: limits.decompression_ratio_max, depth_max: limits.json_depth_max }
     }
 
-    fn decoder(&self, codings: &[Coding]) -> Decoder {
+    fn decoder(&self, codings: &[Coding]) -> Result<Option<Decoder>, encoding::Error> {
+        if codings.is_empty() {
+            return Ok(None);
+        }
         // A stream has no end that is known: only what waits in it is bounded, by the scan.
-        let limits =
-            encoding::Limits { output_bytes_max: u64::MAX, ratio_max: self.snapshot.limits.decompression_ratio_max };
-        Decoder::new(codings, limits)
+        let limits = DocumentLimits { bytes_max: u64::MAX, ..self.document_limits(0) };
+        Decoder::new(codings, limits.encoding()).map(Some)
     }
 
     fn plain(&self, kind: RefusalKind, message: String) -> Refusal {
