@@ -16,11 +16,10 @@ pub(super) fn check(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
     if let Some(field) = top.find("port").filter(|_| file.port == 0) {
         reader.warn(field, "the system picks a free port at each start", "name a port, such as 8080");
     }
-    if let Some(field) = top.find("teams").filter(|_| !file.teams.is_empty()) {
-        if file.tls.is_none() && !units::loopback(&file.host) {
-            let help = "add `tls:`, bind to 127.0.0.1 behind a proxy that ends TLS, or trust the network between";
-            reader.warn(field, "gateway keys travel to this host in clear", help);
-        }
+    let in_clear = !file.teams.is_empty() && file.tls.is_none() && !units::loopback(&file.host);
+    if let Some(field) = top.find("teams").filter(|_| in_clear) {
+        let help = "add `tls:`, bind to 127.0.0.1 behind a proxy that ends TLS, or trust the network between";
+        reader.warn(field, "gateway keys travel to this host in clear", help);
     }
 }
 

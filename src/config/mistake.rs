@@ -150,11 +150,13 @@ fn render(f: &mut fmt::Formatter<'_>, level: &str, origin: &str, items: &[Mistak
 pub(super) fn illustrate(items: &mut [Mistake], text: &str, hidden: &[Span]) {
     items.sort_by_key(|it| it.span.map(|span| span.start).unwrap_or_default());
     let lines: Vec<&str> = text.lines().collect();
-    for item in items {
+    for item in items.iter_mut().take(SHOWN_MAX) {
         let Some(span) = item.span else { continue };
-        if let Some(line) = lines.get(span.start.line - 1) {
-            item.source = Some(excerpt(line, span, hidden));
-        }
+        let row = span.start.line;
+        let Some(line) = row.checked_sub(1).and_then(|index| lines.get(index)) else { continue };
+        let hidden: Vec<Span> =
+            hidden.iter().filter(|it| it.start.line <= row && row <= it.end.line).copied().collect();
+        item.source = Some(excerpt(line, span, &hidden));
     }
 }
 
@@ -233,7 +235,7 @@ fn excerpt(line: &str, span: Span, hidden: &[Span]) -> Source {
 /// The valid name that was probably meant, if one is near.
 pub(super) fn closest<'v>(given: &str, valid: &[&'v str]) -> Option<&'v str> {
     let folded = given.to_lowercase().replace('-', "_");
-    let allowed = (folded.chars().count() / 3).clamp(1, 4);
+    let allowed = folded.chars().count().div_ceil(3).clamp(1, 4);
     let distances = valid.iter().map(|it| (distance(&folded, it), *it));
     distances.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, it)| it)
 }

@@ -82,8 +82,7 @@ fn file(reader: &mut Reader<'_>, root: &Node) -> Option<File> {
     let empty = Node { span: root.span, value: Value::Mapping(Vec::new()) };
     let node = if matches!(root.value, Value::Null) { &empty } else { root };
     let top = reader.section(&Field { path: String::new(), node }, keys::TOP)?;
-    let mut file = File::default();
-    file.upstreams = upstreams::read(reader, &top);
+    let mut file = File { upstreams: upstreams::read(reader, &top), ..File::default() };
     file.tls = top.find("tls").and_then(|it| tls(reader, it));
     if let Some(field) = top.find("checks") {
         checks(reader, field, &mut file.checks);

@@ -105,6 +105,13 @@ fn condition(reader: &mut Reader<'_>, field: &Field<'_>, teams: &[Team]) -> Opti
     if let Some(field) = section.find("passed") {
         passed(reader, field, &section, condition.passed);
     }
+    if let (Some(field), Some(checker), Some(rule)) = (section.find("rule"), &condition.checker, &condition.rule) {
+        let first = rule.split('.').next().unwrap_or_default();
+        if !first.contains('*') && first != checker.name() {
+            let what = format!("this can never hold: no rule of `{checker}` has such an id");
+            reader.reject(field, what, &format!("an id that starts with `{checker}.`"));
+        }
+    }
     // A key that could not be read would widen the condition; the mistake is noted, the policy is not used.
     Some(condition)
 }
@@ -173,15 +180,13 @@ fn checkers_above(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Checkers
         reader.reject(field, "`checkers_above` has nothing to compare with", "`risk:`, `score:` or both");
     }
     let most = u64::try_from(reader.checkers.len()).unwrap_or(u64::MAX);
+    let above_risk = section.find("risk").and_then(|it| risk(reader, it, Operator::AtLeast));
+    let above_score = section.find("score").and_then(|it| score(reader, it, Operator::AtLeast));
     let count = match section.find("count") {
         Some(field) => reader.integer(field, 1..=most)?,
         None => 1,
     };
-    Some(CheckersAbove {
-        risk: section.find("risk").and_then(|it| risk(reader, it, Operator::AtLeast)),
-        score: section.find("score").and_then(|it| score(reader, it, Operator::AtLeast)),
-        count: u32::try_from(count).ok()?,
-    })
+    Some(CheckersAbove { risk: above_risk, score: above_score, count: u32::try_from(count).ok()? })
 }
 
 fn team(reader: &mut Reader<'_>, field: &Field<'_>, teams: &[Team]) -> Option<String> {

@@ -10,6 +10,9 @@ use super::reference::{self, Resolve};
 use super::units;
 use crate::domain::Secret;
 
+/// A misplaced text of fewer bytes is shown.
+const KEY_BYTES_MIN: usize = 8;
+
 /// A value and the path of its setting.
 #[derive(Clone)]
 pub(super) struct Field<'n> {
@@ -91,7 +94,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Hides every text in `node` but plain references and what is too short to be a secret.
+    /// Hides every text in `node` but plain references.
     pub(super) fn hide(&mut self, node: &Node) {
         match &node.value {
             Value::Null => {}
@@ -105,6 +108,14 @@ impl<'a> Reader<'a> {
                     self.hidden.push(node.span);
                 }
             }
+        }
+    }
+
+    /// A value of the wrong kind may be a key that slipped into the wrong place, unless it is too short for one.
+    fn hide_misplaced(&mut self, node: &Node) {
+        match &node.value {
+            Value::Scalar(text) if text.len() < KEY_BYTES_MIN => {}
+            _ => self.hide(node),
         }
     }
 
@@ -130,7 +141,7 @@ impl<'a> Reader<'a> {
 
     fn entries<'n>(&mut self, field: &Field<'n>, known: &[&str]) -> Option<Vec<Entry<'n>>> {
         let Value::Mapping(entries) = &field.node.value else {
-            self.hide(field.node);
+            self.hide_misplaced(field.node);
             let expected = match known {
                 [] => "a mapping: names, each with its settings".to_owned(),
                 known => format!("a mapping with the keys {}", known.join(", ")),
@@ -151,7 +162,7 @@ impl<'a> Reader<'a> {
     /// A list.
     pub(super) fn list<'n>(&mut self, field: &Field<'n>) -> Option<Vec<Field<'n>>> {
         let Value::Sequence(items) = &field.node.value else {
-            self.hide(field.node);
+            self.hide_misplaced(field.node);
             self.reject(field, format!("{} stands where a list belongs", self.quote(field)), "a list: `[a, b]`");
             return None;
         };
@@ -181,7 +192,8 @@ impl<'a> Reader<'a> {
     pub(super) fn secret(&mut self, field: &Field<'_>) -> Option<Secret> {
         const EXPECTED: &str = "the value, `${NAME}` or `file:/path`";
         let text = self.text_as(field, EXPECTED)?;
-        let text = match text.strip_prefix("file:") {
+        // Only what the writer typed names a file; a value that a variable brought is a value.
+        let text = match text.strip_prefix("file:").filter(|_| self.typed(field).starts_with("file:")) {
             Some(path) => self.contents(field, path)?,
             None => text,
         };
