@@ -3,11 +3,12 @@
 Two listeners: the provider itself, and a control listener, so that a test can tell that not even a connection was made.
 
 Control: ``POST /__script`` a JSON list of answers; ``POST /__reset`` forget requests, script and open connections;
-``GET /__requests`` what came in.
+``POST /__go`` opens the gate that a stream waits at; ``GET /__requests`` what came in.
 
 An answer (see ``dialects``) may also hold ``when`` (``path``, ``body`` substrings, ``last`` user or tool, ``tools``),
 ``times`` (1 unless told, 0 for ever), ``delay_ms`` between events, ``write_bytes`` of one write,
-``encoding`` (gzip or deflate), ``headers``, and instead of ``parts`` an ``error`` of ``status``, ``headers``, ``body``.
+``encoding`` (gzip or deflate), ``headers``, ``gate`` (how many events go out before the stream waits for ``/__go``;
+if nobody comes, the connection is cut), and instead of ``parts`` an ``error`` of ``status``, ``headers``, ``body``.
 """
 
 import argparse
@@ -43,6 +44,7 @@ class Memory:
         self.connections_opened = 0
         self.open_sockets: dict[int, socket.socket] = {}
         self.number = 0
+        self.gate = threading.Event()
 
     def connected(self, connection: socket.socket) -> int:
         """Registers a connection and gives it an id."""
@@ -64,6 +66,13 @@ class Memory:
             self.requests.append(request | {"number": self.number})
             return self.number
 
+    def gave_up(self, number: int) -> None:
+        """Remembers that the other side left before its answer was complete."""
+        with self.lock:
+            for request in self.requests:
+                if request["number"] == number:
+                    request["aborted"] = True
+
     def answer_for(self, path: str, ask: Ask, body: str) -> dict:
         """The first scripted answer whose conditions hold."""
         with self.lock:
@@ -83,6 +92,7 @@ class Memory:
             for connection in self.open_sockets.values():
                 end(connection)
             self.requests, self.script, self.connections_opened = [], [], 0
+            self.gate.clear()
 
     def told(self) -> dict:
         """All that came in since the last reset."""
@@ -204,9 +214,17 @@ class Provider(BaseHTTPRequestHandler):
             error = answer["error"]
             return self.send_json(error["status"], error["body"], number, error.get("headers", {}))
         if ask.stream:
-            return self.send_events(events(ask, answer, number), answer, number)
+            return self.stream(events(ask, answer, number), answer, number)
         time.sleep(answer.get("delay_ms", 0) / 1000)
         self.send_json(200, whole(ask, answer, number), number, answer.get("headers", {}), answer.get("encoding"))
+
+    def stream(self, events, answer: dict, number: int) -> None:
+        """Sends events and notices when the other side leaves."""
+        try:
+            self.send_events(events, answer, number)
+        except (ConnectionError, BrokenPipeError):
+            self.memory.gave_up(number)
+            self.close_connection = True
 
     def send_json(self, status: int, document: object, number: int, headers: dict | None = None, encoding: str | None = None) -> None:
         """A JSON answer, compressed if told."""
@@ -238,7 +256,9 @@ class Provider(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         packer = zlib.compressobj(wbits=31 if encoding == "gzip" else 15) if encoding else None
-        for name, data in events:
+        for position, (name, data) in enumerate(events):
+            if position == answer.get("gate") and not self.memory.gate.wait(GATE_SECONDS_MAX):
+                return end(self.connection)
             frame = (f"event: {name}\n" if name else "").encode() + b"data: " + data.encode() + b"\n\n"
             if packer:
                 frame = packer.compress(frame) + packer.flush(zlib.Z_SYNC_FLUSH)
@@ -256,6 +276,7 @@ class Provider(BaseHTTPRequestHandler):
 
 
 CHUNK_BYTES_MAX = 65_536
+GATE_SECONDS_MAX = 10
 
 
 def vendor_headers(number: int) -> dict:
@@ -307,6 +328,8 @@ class Control(BaseHTTPRequestHandler):
         if self.path == "/__script":
             with self.memory.lock:
                 self.memory.script.extend(json.loads(body))
+        elif self.path == "/__go":
+            self.memory.gate.set()
         elif self.path == "/__reset":
             self.memory.reset()
             self.more.get("reset", lambda: None)()
@@ -331,7 +354,7 @@ class Server(ThreadingHTTPServer):
 def start(memory: Memory, port: int = 0, control_port: int = 0, more: dict | None = None) -> tuple[int, int]:
     """Starts both listeners in threads; returns their ports."""
     provider = Server(("127.0.0.1", port), type("BoundProvider", (Provider,), {"memory": memory}))
-    control = Server(("127.0.0.1", control_port), type("BoundControl", (Control,), {"memory": memory, "more": more or {}}))
+    control = Server(("127.0.0.1", control_port), type("BoundControl", (Control,), {"memory": memory, "more": {} if more is None else more}))
     for server in (provider, control):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     return provider.server_address[1], control.server_address[1]

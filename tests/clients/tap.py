@@ -1,5 +1,6 @@
-"""A relay in front of the gateway that counts the requests of a client and keeps what it was answered; changes nothing."""
+"""A relay in front of the gateway that remembers what a client asked and was answered; changes nothing."""
 
+import base64
 import socket
 import threading
 
@@ -8,46 +9,60 @@ READ_BYTES = 65_536
 
 
 class Framing:
-    """Reads request heads out of one direction of an HTTP/1.1 connection, stepping over the bodies."""
+    """Reads whole requests out of one direction of an HTTP/1.1 connection."""
 
     def __init__(self) -> None:
         self.buffer = b""
-        self.skip_bytes = 0
+        self.open: dict | None = None
+        self.left_bytes = 0
+        self.kept_bytes = 0
         self.chunked = False
 
-    def feed(self, data: bytes) -> list[str]:
-        """Takes bytes, returns the heads that they completed."""
+    def feed(self, data: bytes) -> list[dict]:
+        """Takes bytes, returns the requests whose head they completed; their bodies grow with later bytes."""
         self.buffer += data
-        heads = []
+        begun = []
         while self.buffer:
-            if self.skip_bytes:
-                gone = min(self.skip_bytes, len(self.buffer))
-                self.buffer, self.skip_bytes = self.buffer[gone:], self.skip_bytes - gone
+            if self.left_bytes:
+                self.take_body()
             elif self.chunked:
                 if not self.step_chunk():
                     break
             elif HEAD_END in self.buffer:
                 head, self.buffer = self.buffer.split(HEAD_END, 1)
-                heads.append(head.decode("latin-1"))
-                self.begin_body(head)
+                self.begin(head)
+                begun.append(self.open)
             else:
                 break
-        return heads
+        return begun
 
-    def begin_body(self, head: bytes) -> None:
+    def begin(self, head: bytes) -> None:
         """Learns from a head how its body is framed."""
-        fields = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:] if b":" in line)
-        self.chunked = b"chunked" in fields.get(b"transfer-encoding", b"")
-        self.skip_bytes = int(fields.get(b"content-length", b"0"))
+        lines = head.decode("latin-1").split("\r\n")
+        fields = [[part.strip() for part in line.split(":", 1)] for line in lines[1:] if ":" in line]
+        headers = {key.lower(): value for key, value in fields}
+        method, path, _ = lines[0].split(" ", 2)
+        self.open = {"method": method, "path": path, "headers": headers, "body": bytearray()}
+        self.chunked = "chunked" in headers.get("transfer-encoding", "")
+        self.left_bytes = self.kept_bytes = int(headers.get("content-length", "0"))
+
+    def take_body(self) -> None:
+        """Moves what is there of a body, less the line end after a chunk."""
+        taken = min(self.left_bytes, len(self.buffer))
+        kept = min(self.kept_bytes, taken)
+        self.open["body"] += self.buffer[:kept]
+        self.buffer = self.buffer[taken:]
+        self.left_bytes -= taken
+        self.kept_bytes -= kept
 
     def step_chunk(self) -> bool:
-        """Steps over one chunk's size line; False if it is not there yet."""
+        """Reads one chunk's size line; False if it is not there yet."""
         if b"\r\n" not in self.buffer:
             return False
         line, self.buffer = self.buffer.split(b"\r\n", 1)
-        size = int(line.split(b";")[0], 16)
+        size = int(line.split(b";")[0] or b"0", 16)
         self.chunked = size > 0
-        self.skip_bytes = size + 2
+        self.left_bytes, self.kept_bytes = size + 2, size
         return True
 
 
@@ -57,7 +72,7 @@ class Tap:
     def __init__(self, target_port: int) -> None:
         self.target = ("127.0.0.1", target_port)
         self.lock = threading.Lock()
-        self.heads: list[str] = []
+        self.requests: list[dict] = []
         self.answered = bytearray()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
@@ -80,7 +95,7 @@ class Tap:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         framing = Framing()
         threading.Thread(target=self.pump, args=(gateway, client, self.keep_answer), daemon=True).start()
-        self.pump(client, gateway, lambda data: self.keep_heads(framing.feed(data)))
+        self.pump(client, gateway, lambda data: self.keep_requests(framing, data))
 
     def pump(self, source: socket.socket, sink: socket.socket, keep) -> None:
         """Moves bytes one way until an end closes."""
@@ -93,10 +108,10 @@ class Tap:
             for end in (source, sink):
                 end.close()
 
-    def keep_heads(self, heads: list[str]) -> None:
+    def keep_requests(self, framing: Framing, data: bytes) -> None:
         """Remembers the requests of a client."""
         with self.lock:
-            self.heads.extend(heads)
+            self.requests.extend(framing.feed(data))
 
     def keep_answer(self, data: bytes) -> None:
         """Remembers what the clients were sent, framing and all."""
@@ -104,13 +119,15 @@ class Tap:
             self.answered += data
 
     def told(self) -> dict:
-        """Request lines and answered bytes since the last reset."""
+        """Requests and answered bytes since the last reset."""
         with self.lock:
-            lines = [head.split("\r\n")[0] for head in self.heads]
-            return {"requests": lines, "heads": list(self.heads), "answered": self.answered.decode("latin-1")}
+            plain = [{key: value for key, value in request.items() if key != "body"} for request in self.requests]
+            for told, request in zip(plain, self.requests):
+                told["body_base64"] = base64.b64encode(bytes(request["body"])).decode()
+            return {"requests": plain, "answered": self.answered.decode("latin-1")}
 
     def reset(self) -> None:
         """Forgets."""
         with self.lock:
-            self.heads.clear()
+            self.requests.clear()
             self.answered.clear()
