@@ -2,7 +2,7 @@
 
 Two listeners: the provider itself, and a control listener, so that a test can tell that not even a connection was made.
 
-Control: ``POST /__script`` a JSON list of answers; ``POST /__reset`` forget requests, script and open connections;
+Control: ``POST /__script`` a JSON list of answers; ``POST /__reset`` forget all, ``{"cut": true}`` end open connections;
 ``POST /__go`` opens the gate that a stream waits at; ``GET /__requests`` what came in.
 
 An answer (see ``dialects``) may also hold ``when`` (``path``, ``body`` substrings, ``last`` user or tool, ``tools``),
@@ -86,10 +86,10 @@ class Memory:
                     return filled(answer, body)
         return DEFAULT_ANSWER
 
-    def reset(self) -> None:
-        """Forgets everything and ends every open connection, so that the next caller has to open one."""
+    def reset(self, cut: bool) -> None:
+        """Forgets everything; ``cut`` ends every open connection, so that the next caller has to open one."""
         with self.lock:
-            for connection in self.open_sockets.values():
+            for connection in self.open_sockets.values() if cut else []:
                 end(connection)
             self.requests, self.script, self.connections_opened = [], [], 0
             self.gate.clear()
@@ -331,7 +331,7 @@ class Control(BaseHTTPRequestHandler):
         elif self.path == "/__go":
             self.memory.gate.set()
         elif self.path == "/__reset":
-            self.memory.reset()
+            self.memory.reset(json.loads(body or b"{}").get("cut", False))
             self.more.get("reset", lambda: None)()
         self.reply({})
 

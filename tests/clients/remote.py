@@ -36,8 +36,8 @@ def call(name: str, document: object | None = None) -> dict:
 
 
 def reset() -> None:
-    """Forgets all that happened and every open connection of the provider."""
-    call("reset", {})
+    """Forgets all that happened and, behind a gateway, ends every open connection of the provider."""
+    call("reset", {"cut": not DIRECT})
 
 
 def script(*answers: dict) -> None:

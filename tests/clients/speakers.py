@@ -3,6 +3,7 @@
 A speaker's ``ask`` returns what a developer's program would see: text and tool calls.
 """
 
+import functools
 import json
 from dataclasses import dataclass, field
 
@@ -30,6 +31,12 @@ class Said:
     """The message of a stream that the dialect ended as failed."""
 
 
+@functools.cache
+def made(kind: type, **arguments: object):
+    """A client of the SDK; kept, as programs keep theirs, because making one costs more than a request."""
+    return kind(**arguments)
+
+
 class Anthropic:
     """Messages through ``anthropic``."""
 
@@ -38,7 +45,7 @@ class Anthropic:
     path = "/v1/messages"
 
     def __init__(self, key: str = remote.GATEWAY_KEY, retries: int = 2, model: str = "claude-sonnet-4-6") -> None:
-        self.client = anthropic.Anthropic(base_url=remote.GATEWAY_URL, api_key=key, max_retries=retries)
+        self.client = made(anthropic.Anthropic, base_url=remote.GATEWAY_URL, api_key=key, max_retries=retries)
         self.model = model
 
     def tools(self) -> list[dict]:
@@ -82,7 +89,7 @@ class Chat:
     path = "/v1/chat/completions"
 
     def __init__(self, key: str = remote.GATEWAY_KEY, retries: int = 2, model: str = "gpt-4o") -> None:
-        self.client = openai.OpenAI(base_url=remote.GATEWAY_URL + "/v1", api_key=key, max_retries=retries)
+        self.client = made(openai.OpenAI, base_url=remote.GATEWAY_URL + "/v1", api_key=key, max_retries=retries)
         self.model = model
 
     def ask(self, prompt: str, stream: bool = False, on_text=None, results: list[str] | None = None) -> Said:
@@ -98,7 +105,8 @@ class Chat:
         if not stream:
             choice = self.client.chat.completions.create(**arguments).choices[0]
             return Said(choice.message.content or "", calls_of(choice.message.tool_calls), True)
-        return self.gather(self.client.chat.completions.create(**arguments, stream=True), on_text)
+        with self.client.chat.completions.create(**arguments, stream=True) as chunks:
+            return self.gather(chunks, on_text)
 
     def gather(self, chunks, on_text) -> Said:
         """Adds the chunks up, as a client of the raw stream does."""
@@ -128,8 +136,9 @@ class Azure(Chat):
     path = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 
     def __init__(self, key: str = remote.GATEWAY_KEY, retries: int = 2, model: str = "gpt-4o") -> None:
-        self.client = openai.AzureOpenAI(
-            azure_endpoint=remote.GATEWAY_URL, api_key=key, api_version="2024-10-21", max_retries=retries
+        version = "2024-10-21"
+        self.client = made(
+            openai.AzureOpenAI, azure_endpoint=remote.GATEWAY_URL, api_key=key, api_version=version, max_retries=retries
         )
         self.model = model
 
@@ -142,7 +151,7 @@ class Responses:
     path = "/v1/responses"
 
     def __init__(self, key: str = remote.GATEWAY_KEY, retries: int = 2, model: str = "gpt-5") -> None:
-        self.client = openai.OpenAI(base_url=remote.GATEWAY_URL + "/v1", api_key=key, max_retries=retries)
+        self.client = made(openai.OpenAI, base_url=remote.GATEWAY_URL + "/v1", api_key=key, max_retries=retries)
         self.model = model
 
     def ask(self, prompt: str, stream: bool = False, on_text=None, results: list[str] | None = None) -> Said:
@@ -156,7 +165,8 @@ class Responses:
         arguments = {"model": self.model, "input": items, "tools": tools, "store": False}
         if not stream:
             return self.said(self.client.responses.create(**arguments))
-        return self.gather(self.client.responses.create(**arguments, stream=True), on_text)
+        with self.client.responses.create(**arguments, stream=True) as events:
+            return self.gather(events, on_text)
 
     def gather(self, events, on_text) -> Said:
         """Follows the events; what the completed response says must agree with the deltas."""

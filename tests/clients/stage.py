@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 
 import provider
+import samples
 from tap import Tap
 
 START_SECONDS_MAX = 20
@@ -147,6 +148,7 @@ class Stage:
             "STAGE_CONTROL_URL": f"http://127.0.0.1:{self.control_port}",
             "STAGE_GATEWAY_KEY": GATEWAY_KEY,
             "STAGE_PROVIDER_KEYS": json.dumps(PROVIDER_KEYS),
+            "STAGE_SAMPLES": json.dumps({name: value for name, value in vars(samples).items() if name.isupper()}),
             "STAGE_DIRECT": "" if self.gateway else "1",
         }
 
