@@ -389,7 +389,7 @@ def main() -> int:
                 failed += 1
                 print(f"FAILED {title}: {function.__doc__}\n{traceback.format_exc(limit=-4)}")
     print(f"python SDKs: {passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    return 1 if failed or not (passed or words != [""]) else 0
 
 
 if __name__ == "__main__":
