@@ -36,10 +36,6 @@ impl Matcher {
         Matcher { pattern, body, lead, unless: rule.unless.as_deref().map(compile), rule: rule.clone() }
     }
 
-    pub(super) fn rule(&self) -> &RuleSpec {
-        &self.rule
-    }
-
     /// The bytes that each finding covers, in order.
     pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
         let text = text.as_bytes();
@@ -72,7 +68,8 @@ impl Matcher {
         };
         if let Some((class, length_max)) = &self.lead {
             for start in &mut starts {
-                let run = text[..*start].iter().rev().take(*length_max).take_while(|byte| class.is_match(&[**byte])).count();
+                let run =
+                    text[..*start].iter().rev().take(*length_max).take_while(|byte| class.is_match(&[**byte])).count();
                 *start -= run;
             }
         }
