@@ -77,6 +77,8 @@ impl std::error::Error for OutOfBounds {}
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use proptest::prelude::*;
 
     use super::*;

@@ -44,9 +44,9 @@ impl Iterator for Characters<'_> {
         let start = self.at;
         let first = *self.raw.get(start)?;
         let length = match first {
-            ..0x80 => 1,
-            ..0xe0 => 2,
-            ..0xf0 => 3,
+            0..0x80 => 1,
+            0x80..0xe0 => 2,
+            0xe0..0xf0 => 3,
             _ => 4,
         };
         let bytes = self.raw.get(start..start + length).unwrap_or_default();
