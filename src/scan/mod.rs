@@ -7,14 +7,13 @@ mod error;
 mod keywords;
 mod region;
 mod runs;
-mod scanner;
 mod spec;
 mod stream;
 mod validate;
 
 pub use engine::{Engine, RuleSet};
 pub use error::{Mistake, RuleError};
-pub use scanner::{Scanner, Seam};
+
 pub use spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};
 pub use stream::{Hit, Stream};
 
