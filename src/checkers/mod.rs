@@ -1,1 +1,102 @@
-//! Room `checkers`.
+//! The catalogue: which rules there are, by family. What a rule looks for stands in the YAML beside this file.
+//!
+//! A rule's id is its path: `secrets.aws.access_key` stands in `src/checkers/secrets/aws.yaml`. To add a family is one
+//! file and one line in [`ALL`].
+//!
+//! **Invariant:** this room holds no matching code. It says *what*, `scan` says *how*.
+
+mod entry;
+mod error;
+
+#[cfg(test)]
+mod catalogue_tests;
+#[cfg(test)]
+mod harmless_tests;
+#[cfg(test)]
+mod reference_matcher;
+
+pub use entry::{Entry, parse};
+pub use error::{LoadError, Reason};
+
+use crate::domain::Checker;
+use crate::scan::RuleSpec;
+
+/// A file of the catalogue, and the checker under whose name its rules run.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Name of the checker.
+    pub checker: &'static str,
+    /// Path within this folder: `secrets/aws.yaml`.
+    pub path: &'static str,
+    /// The file's text.
+    pub text: &'static str,
+}
+
+macro_rules! family {
+    ($checker:literal, $path:literal) => {
+        Family { checker: $checker, path: $path, text: include_str!($path) }
+    };
+}
+
+/// Every family.
+///
+/// A file that is listed under a checker other than its folder is an alias: the same rules, their ids beginning with
+/// that checker's name. `pii` is `compliance` under the name that a team's `outbound_checks` may use instead:
+/// `compliance.identity.ssn` and `pii.identity.ssn` are the same rule in `compliance/identity.yaml`.
+pub const ALL: &[Family] = &[
+    family!("secrets", "secrets/aws.yaml"),
+    family!("secrets", "secrets/azure.yaml"),
+    family!("secrets", "secrets/google_cloud.yaml"),
+    family!("secrets", "secrets/anthropic.yaml"),
+    family!("secrets", "secrets/openai.yaml"),
+    family!("secrets", "secrets/ai_vendors.yaml"),
+    family!("secrets", "secrets/code_hosts.yaml"),
+    family!("secrets", "secrets/databases.yaml"),
+    family!("secrets", "secrets/private_keys.yaml"),
+    family!("secrets", "secrets/jwt.yaml"),
+    family!("secrets", "secrets/payment.yaml"),
+    family!("secrets", "secrets/messaging.yaml"),
+    family!("secrets", "secrets/services.yaml"),
+    family!("secrets", "secrets/generic.yaml"),
+    family!("compliance", "compliance/identity.yaml"),
+    family!("compliance", "compliance/payment.yaml"),
+    family!("compliance", "compliance/contact.yaml"),
+    family!("pii", "compliance/identity.yaml"),
+    family!("pii", "compliance/payment.yaml"),
+    family!("pii", "compliance/contact.yaml"),
+    family!("security", "security/injection.yaml"),
+    family!("agent", "agent/sql_injection.yaml"),
+    family!("agent", "agent/tool_output.yaml"),
+];
+
+/// Every rule of the catalogue, as the engine wants it.
+///
+/// # Errors
+/// The first mistake in a family's YAML, with file and line. The built-in families are checked by the tests, so that
+/// an error here means a broken build.
+pub fn rules() -> Result<Vec<RuleSpec>, LoadError> {
+    Ok(entries()?.into_iter().map(|entry| entry.rule).collect())
+}
+
+/// Every rule of the catalogue with its hits and misses.
+///
+/// # Errors
+/// As [`rules`].
+pub fn entries() -> Result<Vec<Entry>, LoadError> {
+    let mut all = Vec::new();
+    for family in ALL {
+        all.extend(parse(family.text, family.path)?.into_iter().map(|entry| listed_under(family.checker, entry)));
+    }
+    Ok(all)
+}
+
+/// The same rule under `checker`'s name.
+fn listed_under(checker: &str, mut entry: Entry) -> Entry {
+    let info = &mut entry.rule.info;
+    if info.checker.name() != checker {
+        let rest = info.id.split_once('.').map_or("", |(_, rest)| rest);
+        info.id = format!("{checker}.{rest}");
+        info.checker = Checker::new(checker);
+    }
+    entry
+}

@@ -1,5 +1,6 @@
 //! Every option there is, with its default. What the user typed, checked; not yet what the program runs on.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::domain::{Action, Checker, Direction, Risk, Score, Secret, Source};
@@ -43,6 +44,31 @@ pub struct File {
     pub admin: Admin,
 }
 
+impl Default for File {
+    /// What holds where the file says nothing. It has no upstream, which a file must name.
+    fn default() -> Self {
+        File {
+            upstreams: Vec::new(),
+            tls: None,
+            checks: Checks::default(),
+            policies: Vec::new(),
+            teams: Vec::new(),
+            notifications: Notifications::default(),
+            block_on_secrets: true,
+            redact_secrets: false,
+            redaction: Redaction::default(),
+            audit_enabled: true,
+            open_access: false,
+            on_unscannable: OnUnscannable::Allow,
+            host: "0.0.0.0".to_owned(),
+            port: 8080,
+            log_level: LogLevel::Info,
+            limits: Limits::default(),
+            admin: Admin::default(),
+        }
+    }
+}
+
 /// One provider endpoint.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -75,6 +101,20 @@ pub struct UpstreamUrl {
     pub path: String,
 }
 
+impl fmt::Display for UpstreamUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, usual) = if self.tls { ("https", 443) } else { ("http", 80) };
+        match self.host.contains(':') {
+            true => write!(f, "{scheme}://[{}]", self.host)?,
+            false => write!(f, "{scheme}://{}", self.host)?,
+        }
+        if self.port != usual {
+            write!(f, ":{}", self.port)?;
+        }
+        f.write_str(&self.path)
+    }
+}
+
 /// Which provider's API an upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -99,6 +139,17 @@ pub struct UpstreamTimeouts {
     pub idle: Duration,
 }
 
+impl Default for UpstreamTimeouts {
+    fn default() -> Self {
+        UpstreamTimeouts {
+            connect: Duration::from_secs(10),
+            read: Duration::from_secs(300),
+            write: Duration::from_secs(30),
+            idle: Duration::from_secs(55),
+        }
+    }
+}
+
 /// Certificate chain and key, PEM files. Reloaded when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
@@ -115,6 +166,15 @@ pub struct Checks {
     pub outbound: Vec<Checker>,
     /// `inbound:` default `[vuln, agent]`.
     pub inbound: Vec<Checker>,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Checks {
+            outbound: ["secrets", "compliance", "agent"].map(Checker::new).to_vec(),
+            inbound: ["vuln", "agent"].map(Checker::new).to_vec(),
+        }
+    }
 }
 
 /// One policy.
@@ -342,6 +402,6 @@ impl Default for Limits {
 /// The listener for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admin {
-    /// `listen:` `host:port`; metrics and readiness are served only when set. Default 127.0.0.1:9090.
+    /// `listen:` `host:port`; metrics and readiness are served only when set. No default.
     pub listen: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! An answer the gateway gives by itself.
 
 use crate::config::Dialect;
-use crate::providers::RefusalKind;
+use crate::providers::{Provider, Refusal, RefusalKind};
 
 /// A refusal dressed in its dialect; `edge/respond.rs` turns kind and dialect into a status.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,4 +14,20 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Dresses a refusal.
+    pub(super) fn new(dialect: Dialect, provider: &dyn Provider, refusal: &Refusal) -> Self {
+        let id_header = if dialect == Dialect::Anthropic { "request-id" } else { "x-request-id" };
+        let mut headers = vec![(id_header, refusal.request.to_string())];
+        if refusal.kind == RefusalKind::PolicyBlocked {
+            headers.push(("x-airiskguard-blocked", "true".into()));
+        }
+        if let Some(risk) = refusal.risk {
+            headers.push(("x-risk-level", risk.to_string()));
+            headers.push(("x-risk-score", refusal.score.to_string()));
+        }
+        Reply { kind: refusal.kind, dialect, headers, body: provider.refusal(refusal) }
+    }
 }

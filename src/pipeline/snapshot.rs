@@ -1,12 +1,19 @@
 //! Everything a request needs, compiled and immutable.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
 
-use crate::config::{Dialect, File, Limits, UpstreamTimeouts, UpstreamUrl};
+use super::access::Access;
+use super::label::Labels;
+use super::memory::Memory;
+use crate::checkers;
+use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts, UpstreamUrl};
+use crate::domain::{Checker, Direction, Secret, Source, Team};
+use crate::policy::{Allowlist, Overlay, Policies};
+use crate::providers::{self, Provider};
+use crate::scan::{Engine, RuleSet};
 
 /// One provider as the data plane sees it.
-#[derive(Debug)]
 pub struct Upstream {
     /// Its name in the configuration.
     pub name: String,
@@ -18,19 +25,77 @@ pub struct Upstream {
     pub ca_file: Option<String>,
     /// Its times.
     pub timeouts: UpstreamTimeouts,
+    pub(super) provider: &'static dyn Provider,
+    pub(super) api_key: Option<Secret>,
+    pub(super) headers: Vec<(String, Secret)>,
+}
+
+/// What one team is checked for in one direction.
+pub(super) struct DirectionRules {
+    /// The checkers that run.
+    pub(super) checkers: Vec<Checker>,
+    /// The rules that hold, by source.
+    by_source: [RuleSet; Source::ALL.len()],
+    /// The rules that are looked for across the borders of adjacent text blocks.
+    pub(super) seam: RuleSet,
+}
+
+impl DirectionRules {
+    fn new(engine: &Engine, checkers: &[Checker], direction: Direction) -> Self {
+        let holds = |rule: &crate::domain::RuleInfo| {
+            checkers.contains(&rule.checker) && (rule.directions.is_empty() || rule.directions.contains(&direction))
+        };
+        let by_source = Source::ALL.map(|source| engine.select(|rule| holds(rule) && rule.sources.contains(source)));
+        let seam = engine.select(|rule| holds(rule) && rule.redactable);
+        DirectionRules { checkers: checkers.to_vec(), by_source, seam }
+    }
+
+    /// The rules that hold for text of this source.
+    pub(super) fn of(&self, source: Source) -> &RuleSet {
+        &self.by_source[source as usize]
+    }
+}
+
+/// One team, compiled.
+pub(super) struct TeamRules {
+    pub(super) name: Team,
+    pub(super) allowlist: Allowlist,
+    /// The allowlist as written, for messages; `None` allows every model.
+    pub(super) models: Option<Vec<String>>,
+    pub(super) outbound: Arc<DirectionRules>,
+    pub(super) inbound: Arc<DirectionRules>,
+    pub(super) redact_secrets: bool,
+}
+
+impl TeamRules {
+    /// The rules for one direction.
+    pub(super) fn rules(&self, direction: Direction) -> &Arc<DirectionRules> {
+        match direction {
+            Direction::Outbound => &self.outbound,
+            Direction::Inbound => &self.inbound,
+        }
+    }
 }
 
 /// The compiled configuration.
 pub struct Snapshot {
     /// Sizes and times.
     pub limits: Limits,
-    /// Deadline of the whole exchange.
-    pub total_timeout: Duration,
+    pub(super) upstreams: Vec<Arc<Upstream>>,
+    /// `None`: no team is configured, everyone is the default team.
+    pub(super) access: Option<Access>,
+    pub(super) teams: Vec<Arc<TeamRules>>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) policies: Policies,
+    pub(super) block_on_secrets: bool,
+    pub(super) on_unscannable: OnUnscannable,
+    pub(super) labels: Labels,
+    pub(super) memory: Memory,
 }
 
 /// Why a configuration cannot be enforced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotError(pub String);
+pub struct SnapshotError(String);
 
 impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,8 +106,77 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 impl Snapshot {
-    /// Compiles a configuration with the built-in catalogue. `seed` keys placeholders and digests where the file names no key.
-    pub fn compile(file: &File, _seed: [u8; 32]) -> Result<Self, SnapshotError> {
-        Ok(Snapshot { limits: file.limits, total_timeout: file.limits.total_timeout })
+    /// Compiles a configuration with the built-in catalogue. `seed` keys placeholders where the file names no key:
+    /// 32 random bytes.
+    ///
+    /// # Errors
+    /// A rule of the catalogue that the engine refuses.
+    pub fn compile(file: &File, seed: [u8; 32]) -> Result<Self, SnapshotError> {
+        let specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
+        let engine = Engine::new(specs)
+            .map_err(|errors| SnapshotError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+        let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &engine))).collect();
+        let key = file.redaction.restore.then(|| placeholder_key(file, seed));
+        Ok(Snapshot {
+            limits: file.limits,
+            upstreams: file.upstreams.iter().map(|it| Arc::new(upstream(it))).collect(),
+            access: (!file.teams.is_empty()).then(|| Access::new(&file.teams)),
+            teams,
+            engine: Arc::new(engine),
+            policies: Policies::compile(file),
+            block_on_secrets: file.block_on_secrets,
+            on_unscannable: file.on_unscannable,
+            labels: Labels::new(key),
+            memory: Memory::new(),
+        })
+    }
+
+    /// The first upstream that speaks `dialect`.
+    pub(super) fn upstream_for(&self, dialect: Dialect) -> Option<&Arc<Upstream>> {
+        self.upstreams.iter().find(|it| it.dialect == dialect)
+    }
+
+    /// The upstream of that name.
+    pub(super) fn upstream_named(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.iter().find(|it| it.name == name)
+    }
+
+    /// The engine with all rules, for tools that scan outside an exchange.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}
+
+fn placeholder_key(file: &File, seed: [u8; 32]) -> [u8; 32] {
+    use sha2::Digest;
+    match &file.redaction.key {
+        Some(key) => sha2::Sha256::digest(key.expose().as_bytes()).into(),
+        None => seed,
+    }
+}
+
+fn upstream(it: &config::Upstream) -> Upstream {
+    Upstream {
+        name: it.name.clone(),
+        url: it.url.clone(),
+        dialect: it.dialect,
+        ca_file: it.ca_file.clone(),
+        timeouts: it.timeouts,
+        provider: providers::for_dialect(it.dialect),
+        api_key: it.api_key.clone(),
+        headers: it.headers.clone(),
+    }
+}
+
+fn team(file: &File, overlay: Overlay, engine: &Engine) -> TeamRules {
+    let rules = |direction| Arc::new(DirectionRules::new(engine, overlay.checkers(direction), direction));
+    let configured = file.teams.iter().find(|it| it.name == overlay.team);
+    TeamRules {
+        name: Team::new(&overlay.team),
+        models: configured.and_then(|it| it.model_allowlist.clone()),
+        outbound: rules(Direction::Outbound),
+        inbound: rules(Direction::Inbound),
+        redact_secrets: overlay.redact_secrets,
+        allowlist: overlay.allowlist,
     }
 }

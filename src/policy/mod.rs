@@ -1,1 +1,12 @@
-//! Room `policy`.
+//! From findings to a verdict, and which team may use which models under which checks.
+
+mod allowlist;
+mod condition;
+mod decide;
+mod overlay;
+#[cfg(test)]
+mod tests;
+
+pub use allowlist::{Allowlist, Pattern};
+pub use decide::{Input, Policies};
+pub use overlay::Overlay;

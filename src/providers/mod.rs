@@ -1,6 +1,20 @@
 //! What differs per AI vendor: paths, credentials, where text sits, stream events, error and refusal shapes.
 
+mod anthropic;
+mod azure;
+mod blocks;
+#[cfg(test)]
+mod contract_tests;
+mod detect;
+#[cfg(test)]
+mod fixture;
+mod keys;
+mod openai;
+mod outline;
 mod refusal;
+mod segments;
+mod session;
+mod sse;
 
 use std::ops::Range;
 
@@ -8,7 +22,21 @@ use crate::config::Dialect;
 use crate::domain::{Skipped, Source};
 use crate::wire::json::Path;
 
+pub use detect::detect;
 pub use refusal::{Refusal, RefusalKind};
+pub use session::{SESSION_HEADERS, session_header, session_in_user_id};
+
+/// Every dialect: to add one is one folder and one line.
+pub const ALL: &[&dyn Provider] = &[&anthropic::Anthropic, &openai::OpenAi, &azure::Azure];
+
+/// The one that speaks `dialect`.
+pub fn for_dialect(dialect: Dialect) -> &'static dyn Provider {
+    match dialect {
+        Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::OpenAi => &openai::OpenAi,
+        Dialect::Azure => &azure::Azure,
+    }
+}
 
 /// What a path of a provider's API is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -175,14 +203,14 @@ pub enum Note {
     None,
     /// The answer began.
     Start,
-    /// The block or item at this index was opened; `text` tells prose from others.
+    /// The block, item or choice at this index was opened.
     Open {
         /// Index in the answer.
         index: u32,
-        /// Whether a notice may not simply be appended to it.
-        text: bool,
+        /// What it holds: an ending closes prose, never a tool call.
+        kind: BlockKind,
     },
-    /// The block or item at this index was closed.
+    /// The block, item or choice at this index was closed.
     Close {
         /// Index in the answer.
         index: u32,

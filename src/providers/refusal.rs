@@ -1,5 +1,7 @@
 //! Why the gateway does not do what was asked, in terms every dialect can dress.
 
+use serde::Serialize;
+
 use crate::domain::{RequestId, Risk, Score};
 
 /// The reason, machine readable. `edge/respond.rs` gives each its status.
@@ -32,6 +34,22 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
+    /// Every kind.
+    pub const ALL: [RefusalKind; 12] = [
+        RefusalKind::PolicyBlocked,
+        RefusalKind::ModelNotAllowed,
+        RefusalKind::Unauthorized,
+        RefusalKind::NoProviderKey,
+        RefusalKind::UnknownPath,
+        RefusalKind::NoUpstream,
+        RefusalKind::BadRequest,
+        RefusalKind::TooLarge,
+        RefusalKind::Timeout,
+        RefusalKind::Overloaded,
+        RefusalKind::UpstreamFailed,
+        RefusalKind::UpgradeRefused,
+    ];
+
     /// The code in bodies, metrics and events.
     pub fn code(self) -> &'static str {
         match self {
@@ -66,4 +84,24 @@ pub struct Refusal {
     pub score: Score,
     /// Id of the exchange.
     pub request: RequestId,
+}
+
+/// The fields that a refusal over findings has inside `error`, in every dialect.
+#[derive(Serialize)]
+pub(super) struct Findings<'a> {
+    flags: &'a [String],
+    risk_level: &'static str,
+    risk_score: f64,
+}
+
+impl<'a> Findings<'a> {
+    /// `None` where nothing was found.
+    pub(super) fn of(refusal: &'a Refusal) -> Option<Self> {
+        let found = refusal.risk.is_some() || !refusal.flags.is_empty();
+        found.then(|| Findings {
+            flags: &refusal.flags,
+            risk_level: refusal.risk.unwrap_or_default().name(),
+            risk_score: refusal.score.value(),
+        })
+    }
 }

@@ -55,25 +55,32 @@ pub enum Pattern {
     },
 }
 
-/// A check on a match that a regex cannot make.
+/// A check on a match that a regex cannot make. What each accepts stands in `scan/validate/`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Confirm {
-    /// Shannon entropy of the secret, bits per character, at least this.
+    /// `entropy:3.0`: Shannon entropy of the secret, bits per character, at least this.
     Entropy(f64),
-    /// Luhn checksum over its digits, and a card issuer's prefix and length.
+    /// `card`: Luhn checksum over its digits, and a card issuer's prefix and length.
     Card,
-    /// A social security number with a valid area, group and serial.
+    /// `ssn`: a social security number with a valid area, group and serial.
     Ssn,
-    /// Base64url JSON header with `alg` and JSON payload.
+    /// `jwt`: base64url JSON header with `alg` and JSON payload.
     Jwt,
-    /// The CRC-32 suffix of GitHub's tokens.
+    /// `github_checksum`: the CRC-32 suffix of GitHub's tokens.
     GithubChecksum,
-    /// Not a placeholder, variable reference, template or sample word.
+    /// `not_masked`: no mask (`xxxx`, `****`, `…`), template or variable reference. For tokens that their prefix proves.
+    NotMasked,
+    /// `not_placeholder`: as `not_masked`, and no sample word (`changeme`, `your-key`) either. For values that only
+    /// their name makes a secret.
     NotPlaceholder,
-    /// A deliverable-looking e-mail address: no `example.*`, no `noreply`, a plausible top-level domain.
+    /// `mixed`: letters and digits or signs, as passwords have and names of types and variables do not.
+    Mixed,
+    /// `url_password`: the password in a URL's `user:password@` is no placeholder.
+    UrlPassword,
+    /// `email`: a deliverable-looking address: no `example.*`, no `noreply`, a plausible top-level domain.
     Email,
-    /// A public, non-documentation IPv4 address.
+    /// `public_ip`: a public, non-documentation IPv4 address.
     PublicIp,
-    /// A possible North American number.
+    /// `phone_us`: a possible North American number.
     PhoneUs,
 }

@@ -1,0 +1,93 @@
+# Every task of this project, each by one word. `make` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# `release` takes minutes to link; `PROFILE=ci` builds nearly the same program in a third of the time.
+PROFILE ?= release
+CONFIG ?= conf/gateway.yaml
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+
+.PHONY: help
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: tools ## Build the gateway and start it with CONFIG (conf/gateway.yaml)
+	cargo run --locked --profile $(PROFILE) -- --config $(CONFIG)
+
+.PHONY: demo
+demo: tools ## Show a redaction, a block, a stopped completion and a restored value, on loopback only
+	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
+	tests/clients/demo.sh $(TARGET)/$(PROFILE)/airiskguard-gateway
+
+.PHONY: test
+test: test-tools ## Everything that must hold: format, lints, all tests, the official SDKs
+	$(MAKE) fmt-check
+	$(MAKE) lint
+	$(MAKE) test-pure
+	$(MAKE) test-docs
+	$(MAKE) test-sdks
+	$(MAKE) test-all
+
+.PHONY: test-pure
+test-pure: ## Only the pure rooms, without Pingora: the quick loop while writing
+ifeq ($(NEXTEST),yes)
+	cargo nextest run --locked --no-default-features --lib --test architecture
+else
+	cargo test --locked --no-default-features --lib --test architecture
+endif
+
+.PHONY: test-docs
+test-docs: ## The examples in the documentation
+	cargo test --locked --doc
+
+.PHONY: test-all
+test-all: ## All tests in Rust
+ifeq ($(NEXTEST),yes)
+	cargo nextest run --locked --lib --bins --tests
+else
+	cargo test --locked --lib --bins --tests
+endif
+
+# The program that `test-all` builds for its own tests: Pingora is compiled once.
+.PHONY: test-sdks
+test-sdks: test-tools ## The official Python and JavaScript SDKs of both vendors through the gateway
+	cargo test --locked --no-run --lib --bins --tests
+	tests/clients/run.sh $(TARGET)/debug/airiskguard-gateway
+
+.PHONY: test-clients
+test-clients: ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
+	@.ci/install clients
+	cargo build --locked --profile ci --bin airiskguard-gateway
+	tests/clients/cli.sh $(TARGET)/ci/airiskguard-gateway
+
+.PHONY: bench
+bench: tools ## Throughput of the scan and the lexer, cost per streamed delta, worst cases
+	cargo bench --locked
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --check
+
+# What ships is held to the bans of clippy.toml; tests are held to everything else.
+.PHONY: lint
+lint: ## Lints, warnings being errors
+	cargo clippy --locked --lib --bins -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings -A clippy::disallowed-methods -A clippy::disallowed-types
+
+.PHONY: tools
+tools:
+	@.ci/install build
+
+.PHONY: test-tools
+test-tools:
+	@.ci/install test

@@ -1,0 +1,119 @@
+//! The command line: the seed's flags, and the commands beside serving.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Proxy between AI coding tools and AI providers: scans, redacts, blocks and records.
+#[derive(Debug, Parser)]
+#[command(name = "airiskguard-gateway", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What `serve`, the default, takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Disable TLS
+    #[arg(long)]
+    pub(crate) no_tls: bool,
+    /// Bind host (default: 0.0.0.0)
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) host: Option<String>,
+    /// Bind port (default: 8080); 0 takes a free one
+    #[arg(long, short, value_name = "INTEGER")]
+    pub(crate) port: Option<u16>,
+    /// Log level: debug|info|warning|error
+    #[arg(long, value_name = "TEXT", env = "LOG_LEVEL")]
+    pub(crate) log_level: Option<String>,
+    /// Write the addresses that are listened on into this file, one a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) port_file: Option<PathBuf>,
+}
+
+/// Where the configuration comes from and which checkers replace its own.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct Config {
+    /// Path to gateway YAML config file (default: gateway.yaml here, else the built-in one)
+    #[arg(long, short, value_name = "PATH", env = "AIRISKGUARD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Override outbound checkers
+    #[arg(long, value_name = "CHECKER", value_delimiter = ',')]
+    pub(crate) outbound_checks: Vec<String>,
+    /// Override inbound checkers
+    #[arg(long, value_name = "CHECKER", value_delimiter = ',')]
+    pub(crate) inbound_checks: Vec<String>,
+}
+
+/// Commands beside serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a configuration and explain what it does
+    Check {
+        #[command(flatten)]
+        config: Config,
+    },
+    /// Scan files or standard input with the gateway's rules
+    Scan(Scan),
+    /// Make a gateway key and the digest to put into gateway.yaml
+    Keygen {
+        /// Team name that becomes part of the key
+        #[arg(long, value_name = "NAME", default_value = "team")]
+        team: String,
+    },
+    /// Print the lines a developer pastes to connect a client
+    Connect {
+        /// The client
+        client: Client,
+        /// The gateway's address, such as https://gateway.company.com
+        #[arg(long, value_name = "URL", default_value = "http://localhost:8080")]
+        url: String,
+        /// The team's gateway key
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
+}
+
+/// What `scan` takes.
+#[derive(Args, Debug)]
+pub(crate) struct Scan {
+    /// Files to scan; `-` or none for standard input
+    pub(crate) paths: Vec<PathBuf>,
+    /// Which way the text flows: outbound|inbound
+    #[arg(long, value_name = "DIRECTION", default_value = "outbound")]
+    pub(crate) direction: String,
+    /// Checkers to run (default: those of the direction)
+    #[arg(long, value_name = "CHECKER", value_delimiter = ',')]
+    pub(crate) checks: Vec<String>,
+    /// Print one JSON object per file
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read lines {"id","text","direction"?,"source"?,"language"?} and print a line for each
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+    /// Path to gateway YAML config file whose policies decide (default: the built-in policies)
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Clients that `connect` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Client {
+    /// Claude Code
+    ClaudeCode,
+    /// Codex CLI
+    Codex,
+    /// GitHub Copilot CLI
+    CopilotCli,
+    /// OpenAI SDKs and tools that follow them
+    OpenaiSdk,
+    /// Azure OpenAI SDKs
+    Azure,
+    /// Gemini CLI
+    Gemini,
+}

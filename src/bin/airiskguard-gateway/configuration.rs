@@ -1,0 +1,77 @@
+//! Reads `gateway.yaml` with its environment and file references, and compiles it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use airiskguard_gateway::config::{File, Overrides, Reading, Reference, Warnings};
+use airiskguard_gateway::domain::Checker;
+use airiskguard_gateway::pipeline::Snapshot;
+
+use crate::arguments::Config;
+
+/// What runs where no file is given: the seed's quick start.
+const BUILT_IN: &str = include_str!("../../../conf/gateway.yaml");
+/// Where a configuration is looked for without `--config`.
+const USUAL_PATH: &str = "gateway.yaml";
+/// Larger configuration and secret files are a mistake.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The configuration of these arguments, with what is doubtful in it.
+pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warnings), String> {
+    let (text, origin) = text(config.config.as_deref())?;
+    let reading = Reading { origin: &origin, resolve: &resolve, known_checkers: &Checker::BUILT_IN };
+    let (mut file, warnings) = reading.read(&text).map_err(|mistakes| mistakes.to_string())?;
+    overrides.apply(&mut file, &Checker::BUILT_IN).map_err(|mistakes| mistakes.to_string())?;
+    Ok((file, warnings))
+}
+
+/// Compiles it with a key of this process for placeholders, where the file gives none.
+pub(crate) fn compile(file: &File) -> Result<Arc<Snapshot>, String> {
+    let seed = seed().map_err(|error| format!("no random numbers to be had: {error}"))?;
+    Snapshot::compile(file, seed).map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// The configuration's text and how messages name it.
+fn text(path: Option<&Path>) -> Result<(String, String), String> {
+    let usual = PathBuf::from(USUAL_PATH);
+    let path = match path {
+        Some(path) => path,
+        None if usual.is_file() => &usual,
+        None => return Ok((BUILT_IN.into(), "the built-in configuration".into())),
+    };
+    let text = read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok((text, path.display().to_string()))
+}
+
+fn resolve(reference: &Reference) -> Result<String, String> {
+    match reference {
+        Reference::Environment(name) => {
+            #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment for the configuration")]
+            let value = std::env::var(name);
+            value.map_err(|_| format!("the environment variable {name} is not set"))
+        }
+        Reference::File(path) => match read(Path::new(path)) {
+            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => Err(format!("cannot read {path}: {error}")),
+        },
+    }
+}
+
+/// A text file of bounded size.
+pub(crate) fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let mut file = std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1);
+    file.read_to_string(&mut text)?;
+    match text.len() as u64 > FILE_BYTES_MAX {
+        true => Err(std::io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes"))),
+        false => Ok(text),
+    }
+}
+
+/// 32 bytes from the operating system.
+pub(crate) fn seed() -> std::io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(seed)
+}

@@ -1,0 +1,1 @@
+//! Texts of ordinary work, on which no rule may act.

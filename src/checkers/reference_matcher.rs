@@ -1,0 +1,141 @@
+//! What the engine must find, said as simply as possible: every keyword occurrence, one anchored search each.
+//!
+//! Only for tests. It holds the whole text, knows no chunks and is slow on purpose.
+
+use std::ops::Range;
+
+use regex_automata::hybrid::dfa::DFA;
+use regex_automata::meta::{Config, Regex};
+use regex_automata::util::{captures::Captures, syntax};
+use regex_automata::{Anchored, Input};
+
+use crate::scan::{Lead, Pattern, RuleSpec, Trigger};
+
+/// A rule whose regexes are compiled.
+pub(super) struct Matcher {
+    rule: RuleSpec,
+    pattern: Regex,
+    unless: Option<Regex>,
+    lead: Option<(Regex, usize)>,
+    body: Option<Regex>,
+}
+
+fn compile(pattern: &str) -> Regex {
+    let bytes = syntax::Config::new().unicode(false).utf8(false);
+    let config = Config::new().utf8_empty(false);
+    Regex::builder().syntax(bytes).configure(config).build(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
+}
+
+impl Matcher {
+    pub(super) fn new(rule: &RuleSpec) -> Self {
+        let (pattern, body) = match &rule.pattern {
+            Pattern::Regex(pattern) => (compile(pattern), None),
+            Pattern::Region { begin, body, .. } => (compile(begin), Some(compile(body))),
+        };
+        let lead = rule.lead.as_ref().map(|Lead { class, length_max }| (compile(class), *length_max));
+        Matcher { pattern, body, lead, unless: rule.unless.as_deref().map(compile), rule: rule.clone() }
+    }
+
+    pub(super) fn rule(&self) -> &RuleSpec {
+        &self.rule
+    }
+
+    /// The bytes that each finding covers, in order.
+    pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
+        let text = text.as_bytes();
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for start in self.candidates(text) {
+            if found.last().is_none_or(|last| start >= last.end) {
+                found.extend(self.at(text, start));
+            }
+        }
+        found
+    }
+
+    fn at(&self, text: &[u8], start: usize) -> Option<Range<usize>> {
+        let mut slots: Captures = self.pattern.create_captures();
+        self.pattern.search_captures(&Input::new(text).range(start..).anchored(Anchored::Yes), &mut slots);
+        let mut whole = slots.get_match()?.range();
+        if let (Pattern::Region { end, length_max, .. }, Some(body)) = (&self.rule.pattern, &self.body) {
+            whole.end = region_end(text, &whole, end, body, *length_max);
+        }
+        let secret = slots.get_group_by_name("secret").map_or(whole.clone(), |span| span.range());
+        let excused = self.unless.as_ref().is_some_and(|unless| unless.is_match(&text[whole.clone()]));
+        let confirmed = self.rule.confirm.iter().all(|it| it.accepts(&text[secret.clone()], &text[whole.clone()]));
+        (!excused && confirmed).then_some(secret)
+    }
+
+    fn candidates(&self, text: &[u8]) -> Vec<usize> {
+        let mut starts: Vec<usize> = match &self.rule.trigger {
+            Trigger::Keywords(words) => words.iter().flat_map(|word| occurrences(text, word.as_bytes())).collect(),
+            Trigger::Digits(count) => digit_groups(text, *count),
+        };
+        if let Some((class, length_max)) = &self.lead {
+            for start in &mut starts {
+                let run = text[..*start].iter().rev().take(*length_max).take_while(|byte| class.is_match(&[**byte])).count();
+                *start -= run;
+            }
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+}
+
+fn occurrences(text: &[u8], word: &[u8]) -> Vec<usize> {
+    let windows = text.windows(word.len()).enumerate();
+    windows.filter(|(_, window)| window.eq_ignore_ascii_case(word)).map(|(at, _)| at).collect()
+}
+
+/// Starts of groups of digits from which on at least `count` digits follow, with single separators (or `) `) between.
+fn digit_groups(text: &[u8], count: usize) -> Vec<usize> {
+    let is_word = |at: usize| text[at].is_ascii_alphanumeric() || text[at] == b'_';
+    let starts = (0..text.len()).filter(|&at| text[at].is_ascii_digit() && (at == 0 || !is_word(at - 1)));
+    starts.filter(|&at| digits_from(text, at) >= count).collect()
+}
+
+fn digits_from(text: &[u8], mut at: usize) -> usize {
+    let mut digits = 0;
+    let mut separators = 0;
+    while let Some(&byte) = text.get(at) {
+        if byte.is_ascii_digit() {
+            (digits, separators) = (digits + 1, 0);
+        } else {
+            separators += 1;
+            let paired = separators == 2 && text[at - 1] == b')';
+            if !b" .-/()+".contains(&byte) || (separators > 1 && !paired) {
+                break;
+            }
+        }
+        at += 1;
+    }
+    digits
+}
+
+fn region_end(text: &[u8], begin: &Range<usize>, end: &str, body: &Regex, length_max: usize) -> usize {
+    let limit = text.len().min(begin.start + length_max);
+    let mut at = begin.end;
+    while at < limit {
+        if text[at..].starts_with(end.as_bytes()) {
+            return at + end.len();
+        }
+        if !body.is_match(&[text[at]]) {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Whether a match of `pattern` may begin with `word`.
+pub(super) fn lives_after(pattern: &str, word: &str) -> bool {
+    let bytes = syntax::Config::new().unicode(false).utf8(false);
+    let dfa = DFA::builder().syntax(bytes).build(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    let mut cache = dfa.create_cache();
+    let start = dfa.start_state_forward(&mut cache, &Input::new(word).anchored(Anchored::Yes));
+    let mut state = start.unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    for &byte in word.as_bytes() {
+        state = dfa.next_state(&mut cache, state, byte).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    }
+    !state.is_dead()
+}

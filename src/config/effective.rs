@@ -1,0 +1,125 @@
+//! The configuration as it holds, in one line for the start log. Secrets are `***`.
+
+use std::fmt::Write;
+
+use super::mistake::MASK;
+use super::parse::{LOG_LEVELS, ON_UNSCANNABLE};
+use super::units::{duration_text, size_text};
+use super::upstreams::DIALECTS;
+use super::{Dialect, File, LogLevel, OnUnscannable, Upstream};
+use crate::domain::Checker;
+
+impl Dialect {
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        name_in(&DIALECTS, self)
+    }
+}
+
+impl LogLevel {
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        name_in(&LOG_LEVELS, self)
+    }
+}
+
+impl OnUnscannable {
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        name_in(&ON_UNSCANNABLE, self)
+    }
+}
+
+fn name_in<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+    names.iter().find(|(_, it)| *it == value).map_or("", |(name, _)| *name)
+}
+
+impl File {
+    /// `key=value` for every setting, in one line. No secret is in it; of keys it tells how many there are.
+    pub fn effective(&self) -> String {
+        let mut line = format!("host={} port={} tls={}", self.host, self.port, on(self.tls.is_some()));
+        // Writing to a String cannot fail.
+        let _ = self.write_behaviour(&mut line);
+        let _ = self.write_limits(&mut line);
+        line
+    }
+
+    fn write_behaviour(&self, line: &mut String) -> std::fmt::Result {
+        for it in &self.upstreams {
+            write!(line, " upstream.{}={}", it.name, upstream(it))?;
+        }
+        write!(line, " checks.outbound={}", checkers(&self.checks.outbound))?;
+        write!(line, " checks.inbound={}", checkers(&self.checks.inbound))?;
+        write!(line, " policies={}", self.policies.len())?;
+        for team in &self.teams {
+            write!(line, " team={:?}({} keys)", team.name, team.api_keys.len())?;
+        }
+        write!(line, " block_on_secrets={} redact_secrets={}", self.block_on_secrets, self.redact_secrets)?;
+        write!(line, " redaction.restore={}", self.redaction.restore)?;
+        let notified = [
+            ("redaction.key", &self.redaction.key),
+            ("notifications.slack", &self.notifications.slack),
+            ("notifications.webhook", &self.notifications.webhook),
+            ("notifications.pagerduty_key", &self.notifications.pagerduty_key),
+        ];
+        for (name, _) in notified.into_iter().filter(|(_, it)| it.is_some()) {
+            write!(line, " {name}={MASK}")?;
+        }
+        write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
+        write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;
+        write!(line, " admin.listen={}", self.admin.listen.as_deref().unwrap_or("off"))
+    }
+
+    fn write_limits(&self, line: &mut String) -> std::fmt::Result {
+        let it = &self.limits;
+        let sizes = [
+            ("body_bytes_max", it.body_bytes_max),
+            ("response_bytes_max", it.response_bytes_max),
+            ("held_bytes_max", it.held_bytes_max),
+            ("header_bytes_max", it.header_bytes_max),
+        ];
+        let counts = [
+            ("decompression_ratio_max", it.decompression_ratio_max),
+            ("json_depth_max", u64::from(it.json_depth_max)),
+            ("findings_max", u64::from(it.findings_max)),
+            ("connections_max", u64::from(it.connections_max)),
+        ];
+        let times = [
+            ("header_timeout", it.header_timeout),
+            ("body_timeout", it.body_timeout),
+            ("idle_timeout", it.idle_timeout),
+            ("total_timeout", it.total_timeout),
+            ("drain_timeout", it.drain_timeout),
+        ];
+        for (name, bytes) in sizes {
+            write!(line, " limits.{name}={}", size_text(bytes))?;
+        }
+        for (name, count) in counts {
+            write!(line, " limits.{name}={count}")?;
+        }
+        for (name, time) in times {
+            write!(line, " limits.{name}={}", duration_text(time))?;
+        }
+        Ok(())
+    }
+}
+
+fn on(it: bool) -> &'static str {
+    if it { "on" } else { "off" }
+}
+
+fn upstream(it: &Upstream) -> String {
+    let key = if it.api_key.is_some() { format!(",key={MASK}") } else { String::new() };
+    let ca = if it.ca_file.is_some() { ",ca_file" } else { "" };
+    let headers: String = it.headers.iter().map(|(name, _)| format!(",{name}={MASK}")).collect();
+    let times = &it.timeouts;
+    let [connect, read, write, idle] = [times.connect, times.read, times.write, times.idle].map(duration_text);
+    format!("{}({}{key}{ca}{headers},timeouts={connect}/{read}/{write}/{idle})", it.url, it.dialect.name())
+}
+
+pub(super) fn checkers(checkers: &[Checker]) -> String {
+    match checkers {
+        [] => "none".to_owned(),
+        checkers => checkers.iter().map(Checker::name).collect::<Vec<_>>().join(","),
+    }
+}

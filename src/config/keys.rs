@@ -1,0 +1,138 @@
+//! The spelling of every key, by section. What each means and its default stands in `file.rs`.
+
+pub(super) const TOP: &[&str] = &[
+    "upstream",
+    "tls",
+    "checks",
+    "policies",
+    "teams",
+    "notifications",
+    "block_on_secrets",
+    "redact_secrets",
+    "redaction",
+    "audit_enabled",
+    "open_access",
+    "on_unscannable",
+    "host",
+    "port",
+    "log_level",
+    "limits",
+    "admin",
+];
+
+pub(super) const UPSTREAM: &[&str] = &["url", "dialect", "api_key", "api_key_file", "ca_file", "timeouts", "headers"];
+
+pub(super) const TIMEOUTS: &[&str] = &["connect", "read", "write", "idle"];
+
+pub(super) const TLS: &[&str] = &["cert", "key"];
+
+pub(super) const CHECKS: &[&str] = &["outbound", "inbound"];
+
+pub(super) const POLICY: &[&str] = &["name", "description", "condition", "action", "redact"];
+
+pub(super) const CONDITION: &[&str] = &[
+    "checker",
+    "risk",
+    "score",
+    "contains_flag",
+    "passed",
+    "overall_risk",
+    "overall_score",
+    "checkers_above",
+    "team",
+    "model",
+    "direction",
+    "rule",
+    "type",
+    "source",
+];
+
+pub(super) const CHECKERS_ABOVE: &[&str] = &["risk", "score", "count"];
+
+pub(super) const TEAM: &[&str] =
+    &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets"];
+
+pub(super) const NOTIFICATIONS: &[&str] = &["slack", "webhook", "pagerduty_key"];
+
+pub(super) const REDACTION: &[&str] = &["restore", "key"];
+
+pub(super) const LIMITS: &[&str] = &[
+    "body_bytes_max",
+    "response_bytes_max",
+    "held_bytes_max",
+    "header_bytes_max",
+    "decompression_ratio_max",
+    "json_depth_max",
+    "findings_max",
+    "connections_max",
+    "header_timeout",
+    "body_timeout",
+    "idle_timeout",
+    "total_timeout",
+    "drain_timeout",
+];
+
+pub(super) const ADMIN: &[&str] = &["listen"];
+
+/// Every section's keys.
+pub(super) const EVERY: &[&[&str]] = &[
+    TOP,
+    UPSTREAM,
+    TIMEOUTS,
+    TLS,
+    CHECKS,
+    POLICY,
+    CONDITION,
+    CHECKERS_ABOVE,
+    TEAM,
+    NOTIFICATIONS,
+    REDACTION,
+    LIMITS,
+    ADMIN,
+];
+
+/// Whether the value under `key`, itself in the section `parent`, is never shown.
+pub(super) fn secret(parent: &str, key: &str) -> bool {
+    match key {
+        "api_key" | "api_keys" | "headers" | "notifications" | "slack" | "webhook" | "pagerduty_key" => true,
+        "key" => parent != "tls",
+        _ => false,
+    }
+}
+
+/// First segments that name the gateway's own paths or a provider's: an upstream of that name would shadow them.
+pub(super) const RESERVED_PATHS: &[&str] = &[
+    "v1",
+    "v1beta",
+    "api",
+    "health",
+    "healthz",
+    "readyz",
+    "metrics",
+    "chat",
+    "completions",
+    "responses",
+    "embeddings",
+    "models",
+    "messages",
+    "files",
+    "batches",
+];
+
+/// Headers that belong to the connection or to the gateway, and cannot be set from the configuration.
+pub(super) const RESERVED_HEADERS: &[&str] = &[
+    "host",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "content-encoding",
+    "accept-encoding",
+];
+
+/// Headers that carry a provider's credential.
+pub(super) const CREDENTIAL_HEADERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key"];

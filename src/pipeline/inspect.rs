@@ -1,0 +1,37 @@
+//! Scans a text outside an exchange, by the same engine and policies: for `scan`, measurements and rule tests.
+
+use std::sync::Arc;
+
+use super::body::{Reading, Sources};
+use super::judge::Judge;
+use super::locate::{in_text, scan_whole};
+use super::{Snapshot, locate::Located};
+use crate::domain::{Direction, Finding, Source, Verdict};
+
+/// What a text holds and what would be done. Spans are byte offsets into the text.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// By start of the span.
+    pub findings: Vec<Finding>,
+    /// The decision of the first team's policies.
+    pub verdict: Verdict,
+}
+
+impl Snapshot {
+    /// Scans `text` as the first team's, written by `source`.
+    pub fn inspect(self: &Arc<Self>, text: &str, direction: Direction, source: Source) -> Inspection {
+        let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None };
+        let reading = Reading {
+            engine: self.engine.clone(),
+            rules: judge.team.rules(direction).clone(),
+            sources: Sources::Only(source),
+            views: direction == Direction::Outbound,
+            hits_max: self.limits.findings_max as usize,
+        };
+        let hits = scan_whole(&reading, source, text);
+        let mut located: Vec<Located> = hits.iter().map(|hit| in_text(&reading, source, text, hit, "text")).collect();
+        located.sort_by_key(|it| (it.finding.span.start, it.finding.span.end));
+        let verdict = judge.decide_located(direction, &located);
+        Inspection { findings: located.into_iter().map(|it| it.finding).collect(), verdict }
+    }
+}

@@ -1,0 +1,143 @@
+//! From hits to findings with their raw bytes: decodes each leaf that was hit once more, and only those.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::body::{Gathered, LeafHit, LeafRef, Reading, SeamHit};
+use crate::domain::{Finding, Place, Secret, Source};
+use crate::scan::{Hit, Scanner};
+use crate::wire::json;
+
+/// A finding and the raw bytes it stands in.
+#[derive(Clone, Debug)]
+pub(super) struct Located {
+    pub(super) finding: Finding,
+    /// Raw ranges that together are the secret; more than one where it was split over leaves.
+    pub(super) pieces: Vec<Range<usize>>,
+    /// Stands in signed text, which must not be edited.
+    pub(super) sealed: bool,
+    /// The secret, decoded.
+    pub(super) text: Secret,
+}
+
+/// Locates everything that was gathered from `raw`.
+pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> Result<Vec<Located>, json::Error> {
+    let rescans = std::mem::take(&mut gathered.rescans);
+    for leaf in &rescans {
+        let text = json::decode(raw, leaf.place)?;
+        gathered.coverage.scanned_bytes += text.len() as u64;
+        let hits = scan_whole(reading, leaf.source, &text);
+        gathered.hits.extend(hits.into_iter().map(|hit| leaf_hit(leaf, hit)));
+    }
+    let mut by_leaf: BTreeMap<(usize, Option<usize>), Vec<LeafHit>> = BTreeMap::new();
+    for hit in gathered.hits.drain(..) {
+        by_leaf.entry((hit.place.start, hit.place.inner)).or_default().push(hit);
+    }
+    let mut found = Vec::new();
+    let mut shadowed = Vec::new();
+    for hits in by_leaf.into_values() {
+        for (located, is_shadowed) in locate_leaf(raw, reading, hits)? {
+            if is_shadowed { shadowed.push(located) } else { found.push(located) }
+        }
+    }
+    keep_unseen(&mut found, shadowed);
+    for hit in gathered.seam_hits.drain(..) {
+        found.push(locate_seam(raw, reading, hit)?);
+    }
+    found.sort_by_key(|it| (it.pieces.first().map(|piece| piece.start), it.pieces.first().map(|piece| piece.end)));
+    Ok(found)
+}
+
+/// Runs the rules of `source` over a complete text.
+pub(super) fn scan_whole(reading: &Reading, source: Source, text: &str) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    let mut scanner = Scanner::new(reading.rules.of(source).clone(), reading.views);
+    scanner.push(&reading.engine, text.as_bytes(), &mut hits);
+    scanner.finish(&reading.engine, &mut hits);
+    hits.truncate(reading.hits_max);
+    hits
+}
+
+/// A finding in plain text: its pieces are ranges of the text itself.
+pub(super) fn in_text(reading: &Reading, source: Source, text: &str, hit: &Hit, path: &str) -> Located {
+    let place = Place { message: None, path: path.into(), line: line_at(text, hit.secret.start) };
+    let rule = reading.engine.rules()[hit.rule].clone();
+    Located {
+        finding: Finding { rule, source, place, span: hit.secret.clone() },
+        pieces: vec![hit.secret.clone()],
+        sealed: false,
+        text: secret_of(text, &hit.secret),
+    }
+}
+
+fn leaf_hit(leaf: &LeafRef, hit: Hit) -> LeafHit {
+    LeafHit {
+        rule: hit.rule,
+        secret: hit.secret,
+        place: leaf.place,
+        source: leaf.source,
+        sealed: false,
+        shadowed: false,
+        path: leaf.path.clone(),
+        message: leaf.message,
+    }
+}
+
+fn locate_leaf(raw: &[u8], reading: &Reading, mut hits: Vec<LeafHit>) -> Result<Vec<(Located, bool)>, json::Error> {
+    hits.sort_by_key(|hit| (hit.secret.start, hit.secret.end));
+    let Some(place) = hits.first().map(|hit| hit.place) else { return Ok(Vec::new()) };
+    let text = json::decode(raw, place)?;
+    let spans: Vec<Range<usize>> = hits.iter().map(|hit| hit.secret.clone()).collect();
+    let ranges = json::locate(raw, place, &spans)?;
+    Ok(hits
+        .into_iter()
+        .zip(ranges)
+        .map(|(hit, range)| {
+            let place = Place { message: hit.message, path: hit.path, line: line_at(&text, hit.secret.start) };
+            let rule = reading.engine.rules()[hit.rule].clone();
+            let secret = secret_of(&text, &hit.secret);
+            let finding = Finding { rule, source: hit.source, place, span: hit.secret };
+            (Located { finding, pieces: vec![range], sealed: hit.sealed, text: secret }, hit.shadowed)
+        })
+        .collect())
+}
+
+fn locate_seam(raw: &[u8], reading: &Reading, hit: SeamHit) -> Result<Located, json::Error> {
+    let mut pieces = Vec::new();
+    let mut joined = String::new();
+    let mut line = 1;
+    for (place, range) in &hit.pieces {
+        let text = json::decode(raw, *place)?;
+        if pieces.is_empty() {
+            line = line_at(&text, range.start);
+        }
+        joined.push_str(text.get(range.clone()).unwrap_or_default());
+        pieces.extend(json::locate(raw, *place, std::slice::from_ref(range))?);
+    }
+    let place = Place { message: hit.message, path: hit.path, line };
+    let rule = reading.engine.rules()[hit.rule].clone();
+    let span = hit.pieces.first().map_or(0..0, |(_, range)| range.clone());
+    let finding = Finding { rule, source: hit.source, place, span };
+    Ok(Located { finding, pieces, sealed: false, text: Secret::new(joined) })
+}
+
+/// A hit in the text of a string that is itself JSON counts only where no hit of its inner strings covers the place:
+/// an edit of the inner string keeps the inner document valid.
+fn keep_unseen(found: &mut Vec<Located>, shadowed: Vec<Located>) {
+    let mut covered: Vec<Range<usize>> = found.iter().flat_map(|it| it.pieces.iter().cloned()).collect();
+    covered.sort_by_key(|range| range.start);
+    let overlaps = |range: &Range<usize>| {
+        let from = covered.partition_point(|it| it.end <= range.start);
+        covered.get(from).is_some_and(|it| it.start < range.end)
+    };
+    found.extend(shadowed.into_iter().filter(|it| !it.pieces.iter().any(overlaps)));
+}
+
+/// The line, from 1, that byte `at` stands in.
+fn line_at(text: &str, at: usize) -> u32 {
+    1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..at.min(text.len())]).count() as u32
+}
+
+fn secret_of(text: &str, span: &Range<usize>) -> Secret {
+    Secret::new(String::from_utf8_lossy(text.as_bytes().get(span.clone()).unwrap_or_default()).into_owned())
+}

@@ -1,0 +1,125 @@
+//! What an exchange notes down while it goes, and the event that comes of it.
+
+use super::completion::CompletionScan;
+use super::exchange::between;
+use crate::domain::{Coverage, Event, Finding, KeyId, Model, Outcome, RequestId, SessionId, Stamp, Team, Verdict};
+use crate::providers::RefusalKind;
+
+/// One direction's part of the record.
+#[derive(Default)]
+pub(super) struct Side {
+    pub(super) verdict: Verdict,
+    pub(super) findings: Vec<Finding>,
+    pub(super) coverage: Coverage,
+}
+
+/// The notes of one exchange.
+pub(super) struct Record {
+    pub(super) request: RequestId,
+    pub(super) team: Team,
+    pub(super) key: Option<KeyId>,
+    pub(super) session: Option<SessionId>,
+    pub(super) upstream: Option<String>,
+    pub(super) endpoint: &'static str,
+    /// The query, which goes on as it came.
+    pub(super) query: Option<String>,
+    pub(super) model: Option<Model>,
+    pub(super) streamed: bool,
+    pub(super) outbound: Side,
+    pub(super) inbound: Side,
+    pub(super) restored: u32,
+    pub(super) request_bytes: u64,
+    pub(super) upstream_status: Option<u16>,
+    pub(super) request_end: Stamp,
+    pub(super) forwarded: Option<Stamp>,
+    pub(super) first_byte: Option<Stamp>,
+    start: Stamp,
+    refusal: Option<RefusalKind>,
+    outcome: Option<Outcome>,
+}
+
+impl Record {
+    /// Notes of an exchange that begins now.
+    pub(super) fn new(request: RequestId, team: Team, now: Stamp) -> Self {
+        Record {
+            request,
+            team,
+            key: None,
+            session: None,
+            upstream: None,
+            endpoint: "none",
+            query: None,
+            model: None,
+            streamed: false,
+            outbound: Side::default(),
+            inbound: Side::default(),
+            restored: 0,
+            request_bytes: 0,
+            upstream_status: None,
+            request_end: now,
+            forwarded: None,
+            first_byte: None,
+            start: now,
+            refusal: None,
+            outcome: None,
+        }
+    }
+
+    /// The gateway answers instead of the provider. A completion that was stopped before stays one.
+    pub(super) fn refused(&mut self, kind: RefusalKind) {
+        self.refusal = Some(kind);
+        self.outcome.get_or_insert(match kind {
+            RefusalKind::UpstreamFailed => Outcome::UpstreamFailed,
+            _ => Outcome::Refused,
+        });
+    }
+
+    /// The provider's answer is not passed on, or no further.
+    pub(super) fn stopped(&mut self, kind: RefusalKind) {
+        self.refusal = Some(kind);
+        self.outcome = Some(match kind {
+            RefusalKind::UpstreamFailed => Outcome::UpstreamFailed,
+            _ => Outcome::Stopped,
+        });
+    }
+
+    /// Takes over what a stream found out.
+    pub(super) fn completed(&mut self, scan: &mut CompletionScan) {
+        self.inbound = Side {
+            verdict: std::mem::take(&mut scan.verdict),
+            findings: std::mem::take(&mut scan.findings),
+            coverage: std::mem::take(&mut scan.coverage),
+        };
+        self.restored = scan.restored;
+    }
+
+    /// The event. `outcome` is what the edge saw.
+    pub(super) fn into_event(self, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
+        Event {
+            request: self.request,
+            start: self.start,
+            end: now,
+            team: self.team,
+            key: self.key,
+            session: self.session,
+            upstream: self.upstream,
+            endpoint: self.endpoint,
+            model: self.model,
+            streamed: self.streamed,
+            outcome: self.outcome.unwrap_or(outcome),
+            refusal: self.refusal.map(RefusalKind::code),
+            outbound: self.outbound.verdict,
+            inbound: self.inbound.verdict,
+            outbound_findings: self.outbound.findings,
+            inbound_findings: self.inbound.findings,
+            outbound_coverage: self.outbound.coverage,
+            inbound_coverage: self.inbound.coverage,
+            restored: self.restored,
+            request_bytes: self.request_bytes,
+            response_bytes,
+            upstream_status: self.upstream_status,
+            gateway_time: between(Some(self.request_end), self.forwarded).unwrap_or_default(),
+            first_byte_time: between(Some(self.request_end), self.first_byte),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Splices that hide what was found, and splices that put originals back into a held answer.
+
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+use super::body::LeafRef;
+use super::label::{Labels, OPEN, Originals, next_placeholder};
+use super::locate::Located;
+use super::restore;
+use crate::domain::{Action, Checker, Finding, Place, Risk, RuleInfo, Score, Source, Sources};
+use crate::wire::json;
+use crate::wire::splice::Splices;
+
+/// A placeholder where turning it back would send the original away.
+static CARRIED_AWAY: LazyLock<Arc<RuleInfo>> = LazyLock::new(|| {
+    Arc::new(RuleInfo {
+        id: "agent.exfiltration.placeholder".into(),
+        checker: Checker::new("agent"),
+        title: "Redacted secret in a link or a command that sends".into(),
+        label: "PLACEHOLDER_EXFILTRATION".into(),
+        risk: Risk::High,
+        score: Score::new(0.8).unwrap_or_default(),
+        why: "The model put the placeholder of a secret where restoring it would send the secret out.".into(),
+        advice: None,
+        cwe: Some(200),
+        sources: Sources::ALL,
+        directions: Vec::new(),
+        redactable: false,
+        flag_only: true,
+    })
+});
+
+/// The finding for a placeholder that was left as it is.
+pub(super) fn carried_away(source: Source, place: Place, span: Range<usize>) -> Finding {
+    Finding { rule: CARRIED_AWAY.clone(), source, place, span }
+}
+
+/// A stretch of raw bytes to hide.
+struct Cut<'a> {
+    range: Range<usize>,
+    by: &'a Located,
+    /// Later pieces of a split secret vanish; the first one carries the label.
+    is_first: bool,
+}
+
+/// Splices that hide every finding whose disposition is `Redact`.
+pub(super) fn hide(
+    located: &[Located],
+    dispositions: &[Action],
+    labels: &Labels,
+    originals: &mut Originals,
+) -> Splices {
+    let redacted = located.iter().zip(dispositions).filter(|(_, action)| **action == Action::Redact);
+    let mut cuts: Vec<Cut<'_>> = redacted
+        .flat_map(|(by, _)| {
+            by.pieces.iter().enumerate().map(move |(at, range)| Cut { range: range.clone(), by, is_first: at == 0 })
+        })
+        .collect();
+    cuts.sort_by_key(|cut| (cut.range.start, cut.range.end));
+    let mut splices = Splices::new();
+    let mut rest = cuts.as_slice();
+    while let Some(first) = rest.first() {
+        let mut range = first.range.clone();
+        let overlapping = rest.iter().take_while(|cut| {
+            let overlaps = cut.range.start < range.end || cut.range == range;
+            range.end = if overlaps { range.end.max(cut.range.end) } else { range.end };
+            overlaps
+        });
+        let (group, others) = rest.split_at(overlapping.count());
+        splices.replace(range.clone(), replacement(group, &range, labels, originals));
+        rest = others;
+    }
+    splices
+}
+
+/// One label for a group of overlapping cuts: that of the worst finding.
+fn replacement(group: &[Cut<'_>], range: &Range<usize>, labels: &Labels, originals: &mut Originals) -> String {
+    let weight = |cut: &Cut<'_>| (cut.by.finding.rule.risk, cut.by.finding.rule.score, cut.range.len());
+    let Some(worst) = group.iter().filter(|cut| cut.is_first).max_by_key(|cut| weight(cut)) else {
+        return String::new();
+    };
+    let label = &worst.by.finding.rule.label;
+    let whole = group.iter().find(|cut| cut.range == *range && cut.by.pieces.len() == 1);
+    match whole.or((worst.by.pieces.len() > 1 && group.len() == 1).then_some(worst)) {
+        Some(cut) => labels.hide(label, cut.by.text.expose(), originals),
+        // No single finding covers the stretch, so there is no original to put back.
+        None => format!("{OPEN}{label}]"),
+    }
+}
+
+/// What putting back gave.
+#[derive(Default)]
+pub(super) struct Restored {
+    /// Stretches of the raw bytes and what they become.
+    pub(super) edits: Vec<(Range<usize>, Vec<u8>)>,
+    /// Placeholders that stay, because the original would be carried away.
+    pub(super) kept: Vec<Finding>,
+}
+
+/// Puts originals back into the text leaves of a complete document.
+pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) -> Result<Restored, json::Error> {
+    let mut restored = Restored::default();
+    for leaf in leaves.iter().filter(|leaf| !leaf.has_inner) {
+        let text = json::decode(raw, leaf.place)?;
+        if !text.contains(OPEN) {
+            continue;
+        }
+        let found = placeholders(&text, originals);
+        let ranges = json::locate(raw, leaf.place, &found)?;
+        let levels = 1 + usize::from(leaf.place.inner.is_some());
+        for (span, range) in found.into_iter().zip(ranges) {
+            let allowed = match leaf.source {
+                Source::ToolInput => restore::allowed_in_tool(&text, span.start, leaf.is_command),
+                _ => restore::allowed_in_text(&text[..span.start]),
+            };
+            match originals.original(&text[span.clone()]) {
+                Some(original) if allowed => {
+                    let mut escaped = Vec::new();
+                    json::escape(original.expose(), levels, &mut escaped);
+                    restored.edits.push((range, escaped));
+                }
+                _ => {
+                    let place = Place { message: leaf.message, path: leaf.path.clone(), line: 1 };
+                    restored.kept.push(carried_away(leaf.source, place, span));
+                }
+            }
+        }
+    }
+    Ok(restored)
+}
+
+/// The placeholders of this exchange in `text`.
+pub(super) fn placeholders(text: &str, originals: &Originals) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(range) = next_placeholder(text.as_bytes(), from) {
+        from = range.end;
+        if originals.original(&text[range.clone()]).is_some() {
+            found.push(range);
+        }
+    }
+    found
+}

@@ -1,0 +1,235 @@
+//! One stream event's JSON as a flat list of its leaves, which an event's reader matches against the places it knows.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::keys::known;
+use crate::wire::json::{Lexer, Limits, Path, Role, Step, Visitor};
+
+/// Nesting of an event. Deeper ones are not this dialect's.
+const DEPTH_MAX: u32 = 64;
+
+/// Leaves of an event. The longest real events (a whole answer repeated at its end) have some thousands.
+const ENTRIES_MAX: usize = 1 << 16;
+
+/// Steps of a path that are kept: no known place lies deeper.
+const STEPS_MAX: usize = 12;
+
+/// Bytes kept of a short string (types, ids, names of models).
+const CAPTURED_BYTES_MAX: usize = 256;
+
+/// Events with so few leaves are searched for equal paths pair by pair.
+const PAIRWISE_MAX: usize = 16;
+
+/// Members whose values are kept, for they tell what an event is about.
+const CAPTURED: [&str; 5] = ["finish_reason", "id", "model", "status", "type"];
+
+/// One step of a leaf's path. Keys that no reader knows are the empty string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum At {
+    Key(&'static str),
+    Index(u32),
+}
+
+/// A leaf, or a key that no reader knows.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    path: Range<usize>,
+    value: Value,
+    /// Another leaf of this very path follows, which is the one that clients keep.
+    pub(super) shadowed: bool,
+}
+
+impl Entry {
+    /// Raw bytes of a string that is not empty, inside its quotes.
+    pub(super) fn text(&self) -> Option<Range<usize>> {
+        match &self.value {
+            Value::Text { raw, .. } if !raw.is_empty() => Some(raw.clone()),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Text { raw: Range<usize>, captured: Option<Range<usize>> },
+    Number(u64),
+}
+
+/// Why an event cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+/// The leaves of the event read last.
+#[derive(Debug)]
+pub(super) struct Outline {
+    lexer: Lexer,
+    leaves: Leaves,
+}
+
+#[derive(Debug, Default)]
+struct Leaves {
+    steps: Vec<At>,
+    entries: Vec<Entry>,
+    captured: String,
+    /// Where the captured text of the string being read begins, if it is one to capture.
+    capturing: Option<usize>,
+    start: usize,
+    overflow: bool,
+}
+
+impl Default for Outline {
+    fn default() -> Self {
+        Outline { lexer: Lexer::new(Limits { depth_max: DEPTH_MAX }), leaves: Leaves::default() }
+    }
+}
+
+impl Outline {
+    /// Reads one event in place of the last one.
+    pub(super) fn read(&mut self, data: &[u8]) -> Result<(), Unreadable> {
+        self.lexer.reset();
+        self.leaves.clear();
+        let read = self.lexer.push(data, &mut self.leaves);
+        let whole = read.and_then(|()| self.lexer.finish(&mut self.leaves));
+        if whole.is_err() || self.leaves.overflow {
+            self.leaves.clear();
+            return Err(Unreadable);
+        }
+        self.leaves.shadow();
+        Ok(())
+    }
+
+    /// All leaves in their order.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.leaves.entries
+    }
+
+    /// Where a leaf stands.
+    pub(super) fn path(&self, entry: &Entry) -> &[At] {
+        self.leaves.path(entry)
+    }
+
+    /// The last captured string at `path`, if it is not empty.
+    pub(super) fn string(&self, path: &[At]) -> Option<&str> {
+        let entry = self.entries().iter().rfind(|entry| self.path(entry) == path)?;
+        self.captured(entry).filter(|text| !text.is_empty())
+    }
+
+    /// The captured text of a leaf.
+    pub(super) fn captured(&self, entry: &Entry) -> Option<&str> {
+        match &entry.value {
+            Value::Text { captured: Some(range), .. } => self.leaves.captured.get(range.clone()),
+            _ => None,
+        }
+    }
+
+    /// The last whole number at `path`.
+    pub(super) fn number(&self, path: &[At]) -> Option<u64> {
+        self.number_in(self.entries(), path)
+    }
+
+    /// The last whole number at `path` among some of the entries.
+    pub(super) fn number_in(&self, entries: &[Entry], path: &[At]) -> Option<u64> {
+        entries.iter().rev().filter(|entry| self.path(entry) == path).find_map(|entry| match entry.value {
+            Value::Number(number) => Some(number),
+            Value::Text { .. } => None,
+        })
+    }
+
+    /// `entries` in runs whose paths share their first `depth` steps; shorter paths stand alone or together.
+    pub(super) fn runs<'a>(&'a self, entries: &'a [Entry], depth: usize) -> impl Iterator<Item = &'a [Entry]> {
+        entries.chunk_by(move |left, right| {
+            let (left, right) = (self.path(left), self.path(right));
+            left.iter().take(depth).eq(right.iter().take(depth))
+        })
+    }
+}
+
+impl Leaves {
+    fn clear(&mut self) {
+        self.steps.clear();
+        self.entries.clear();
+        self.captured.clear();
+        self.capturing = None;
+        self.overflow = false;
+    }
+
+    fn path(&self, entry: &Entry) -> &[At] {
+        self.steps.get(entry.path.clone()).unwrap_or_default()
+    }
+
+    fn add(&mut self, path: &Path, key: bool, value: Value) {
+        if self.entries.len() >= ENTRIES_MAX {
+            self.overflow = true;
+            return;
+        }
+        let first = self.steps.len();
+        self.steps.extend(path.steps().iter().take(STEPS_MAX).map(|step| match step {
+            Step::Key(key) => At::Key(known(key)),
+            Step::Index(index) => At::Index(*index),
+        }));
+        if key {
+            self.steps.push(At::Key(""));
+        }
+        self.entries.push(Entry { path: first..self.steps.len(), value, shadowed: false });
+    }
+
+    /// Marks every leaf that another one of the same path follows.
+    fn shadow(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        if entries.len() <= PAIRWISE_MAX {
+            for index in 0..entries.len() {
+                let (before, after) = entries.split_at_mut(index + 1);
+                let [.., entry] = before else { continue };
+                let path = self.path(entry);
+                entry.shadowed = after.iter().any(|later| self.path(later) == path);
+            }
+        } else {
+            let mut seen = HashSet::with_capacity(entries.len());
+            for entry in entries.iter_mut().rev() {
+                entry.shadowed = !seen.insert(self.steps.get(entry.path.clone()).unwrap_or_default());
+            }
+        }
+        self.entries = entries;
+    }
+}
+
+impl Visitor for Leaves {
+    fn string_start(&mut self, path: &Path, role: Role, start: usize) {
+        self.start = start;
+        let captured = match role {
+            Role::Key => true,
+            Role::Value => path.last_key().is_some_and(|key| CAPTURED.contains(&key)),
+        };
+        self.capturing = captured.then_some(self.captured.len());
+    }
+
+    fn text(&mut self, decoded: &str) {
+        let Some(first) = self.capturing else { return };
+        let room = CAPTURED_BYTES_MAX.saturating_sub(self.captured.len() - first);
+        self.captured.push_str(decoded.get(..decoded.floor_char_boundary(room)).unwrap_or_default());
+    }
+
+    fn string_end(&mut self, path: &Path, role: Role, end: usize) {
+        let raw = self.start..end;
+        let captured = self.capturing.take().map(|first| first..self.captured.len());
+        match (role, captured) {
+            (Role::Value, captured) => self.add(path, false, Value::Text { raw, captured }),
+            (Role::Key, Some(captured)) => {
+                let key = self.captured.get(captured.clone()).unwrap_or_default();
+                if known(key).is_empty() {
+                    self.add(path, true, Value::Text { raw, captured: None });
+                }
+                self.captured.truncate(captured.start);
+            }
+            (Role::Key, None) => {}
+        }
+    }
+
+    fn scalar(&mut self, path: &Path, raw: &[u8], _at: usize) {
+        let number = std::str::from_utf8(raw).ok().and_then(|digits| digits.parse().ok());
+        if let Some(number) = number {
+            self.add(path, false, Value::Number(number));
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! One rule, checked and compiled: its automaton, its lead, its checks.
+
+use std::sync::{Arc, OnceLock};
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
+use regex_automata::{Anchored, Input, MatchKind, meta};
+use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+
+use super::error::Mistake;
+use super::keywords::KEYWORD_BYTES_MAX;
+use super::region::Region;
+use super::spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};
+use crate::domain::RuleInfo;
+
+/// Longest match of a pattern, bytes.
+pub(super) const MATCH_BYTES_MAX: usize = 4096;
+/// Longest lead, bytes.
+const LEAD_BYTES_MAX: usize = 512;
+/// Memory of one rule's automaton, bytes.
+const AUTOMATON_BYTES_MAX: usize = 1 << 20;
+
+/// A compiled rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) info: Arc<RuleInfo>,
+    pub(super) lead: Option<LeadRun>,
+    /// Whether a keyword that follows a word byte can be dropped at once.
+    pub(super) boundary: bool,
+    pub(super) matcher: Matcher,
+    pub(super) region: Option<Region>,
+    /// Longest match, bytes; for a region, of its begin.
+    pub(super) match_bytes_max: usize,
+    /// The pattern with its group, when a part of the match is to be hidden or `matcher` is only an approximation.
+    exact: Option<Exact>,
+    unless: Option<meta::Regex>,
+    confirm: Vec<Confirm>,
+}
+
+/// The run of bytes before a keyword.
+#[derive(Debug)]
+pub(super) struct LeadRun {
+    class: Box<[bool; 256]>,
+    length_max: usize,
+}
+
+impl LeadRun {
+    /// Length of the run that ends at the end of the text.
+    pub(super) fn length(&self, text: &[u8]) -> usize {
+        text.iter().rev().take(self.length_max).take_while(|&&byte| self.class[byte as usize]).count()
+    }
+}
+
+/// The anchored automaton of a pattern, stepped byte by byte, so that its state can wait for more text.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    dfa: dense::DFA<Vec<u32>>,
+    /// It accepts more than the pattern: repetitions lost their upper bounds.
+    pub(super) wide: bool,
+}
+
+/// Compiled when it is first needed: few rules ever match.
+#[derive(Debug)]
+struct Exact {
+    hir: Hir,
+    /// Index of the group `secret`; 0 for the whole match.
+    group: usize,
+    regex: OnceLock<Option<meta::Regex>>,
+}
+
+/// What a step of a matcher came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing to note.
+    On,
+    /// A match ends before the byte just read.
+    Match,
+    /// No match, or no longer one, can follow.
+    Dead,
+}
+
+impl Matcher {
+    fn new(hir: &Hir) -> Result<Matcher, Mistake> {
+        if let Some(dfa) = dense_automaton(hir, MatchKind::LeftmostFirst)? {
+            return Ok(Matcher { dfa, wide: false });
+        }
+        for min in [u32::MAX, 1] {
+            if let Some(dfa) = dense_automaton(&widened(hir, min), MatchKind::All)? {
+                return Ok(Matcher { dfa, wide: true });
+            }
+        }
+        Err(Mistake::TooLarge)
+    }
+
+    /// The state before the first byte.
+    pub(super) fn start(&self, before: Option<u8>) -> StateID {
+        let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
+        // Anchored starts exist for every look-behind byte; a dead state would only lose the candidate.
+        self.dfa.start_state(&config).unwrap_or(StateID::ZERO)
+    }
+
+    /// Reads a byte.
+    #[inline(always)]
+    pub(super) fn step(&self, state: &mut StateID, byte: u8) -> Step {
+        *state = self.dfa.next_state(*state, byte);
+        if !self.dfa.is_special_state(*state) {
+            return Step::On;
+        }
+        if self.dfa.is_match_state(*state) {
+            return Step::Match;
+        }
+        if self.dfa.is_dead_state(*state) || self.dfa.is_quit_state(*state) { Step::Dead } else { Step::On }
+    }
+
+    /// Whether a match ends where the text ends.
+    pub(super) fn at_end(&self, state: StateID) -> bool {
+        self.dfa.is_match_state(self.dfa.next_eoi_state(state))
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        self.dfa.memory_usage()
+    }
+}
+
+impl Rule {
+    /// Checks and compiles a rule.
+    pub(super) fn new(spec: &RuleSpec) -> Result<Rule, Mistake> {
+        check_trigger(spec)?;
+        let lead = spec.lead.as_ref().map(|lead| lead_run(lead, &spec.trigger)).transpose()?;
+        let (pattern, region) = match &spec.pattern {
+            Pattern::Regex(pattern) => (pattern, None),
+            Pattern::Region { begin, end, body, length_max } => {
+                if spec.unless.is_some() || !spec.confirm.is_empty() {
+                    return Err(Mistake::RegionWithChecks);
+                }
+                (begin, Some(Region::new(end.as_bytes(), byte_class(body)?, *length_max).ok_or(Mistake::BadRegion)?))
+            }
+        };
+        let hir = parse(pattern)?;
+        let match_bytes_max = check_lengths(&hir)?;
+        let group = secret_group(&hir)?;
+        let matcher = Matcher::new(&hir)?;
+        let exact = (group != 0 || matcher.wide).then(|| Exact { hir: hir.clone(), group, regex: OnceLock::new() });
+        let boundary = spec.lead.is_none() && demands_boundary(&hir);
+        let rule = Rule {
+            info: Arc::new(spec.info.clone()),
+            lead,
+            boundary,
+            matcher,
+            exact: exact.filter(|_| region.is_none()),
+            region,
+            match_bytes_max,
+            unless: spec.unless.as_deref().map(|pattern| build(&parse(pattern)?)).transpose()?,
+            confirm: spec.confirm.clone(),
+        };
+        rule.check_keywords(&spec.trigger)?;
+        Ok(rule)
+    }
+
+    /// A keyword that leads to no match would be a rule that silently never fires.
+    fn check_keywords(&self, trigger: &Trigger) -> Result<(), Mistake> {
+        let Trigger::Keywords(words) = trigger else { return Ok(()) };
+        if self.lead.is_some() {
+            return Ok(());
+        }
+        for word in words {
+            let cases = [word.clone(), word.to_ascii_lowercase(), word.to_ascii_uppercase()];
+            let befores = [None, Some(b'\n'), Some(b' '), Some(b'a'), Some(b'"')];
+            let alive = |word: &String, before| {
+                let mut state = self.matcher.start(before);
+                word.bytes().all(|byte| self.matcher.step(&mut state, byte) != Step::Dead)
+            };
+            if !cases.iter().any(|word| befores.into_iter().any(|before| alive(word, before))) {
+                return Err(Mistake::KeywordStartsNoMatch(word.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes before its keyword that it may look at.
+    pub(super) fn lead_bytes_max(&self) -> usize {
+        self.lead.as_ref().map_or(0, |lead| lead.length_max)
+    }
+
+    /// The matched secret and the whole match within `text`, both absolute to it, or `None` where a check refuses.
+    /// `whole` is what the automaton saw; `trust` says to believe it although it may be wide.
+    pub(super) fn confirm(
+        &self,
+        text: &[u8],
+        whole: std::ops::Range<usize>,
+        trust: bool,
+    ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
+        let (secret, whole) = match &self.exact {
+            Some(exact) => match exact.find(text, whole.clone()) {
+                Some(found) => found,
+                None if trust || !self.matcher.wide => (whole.clone(), whole),
+                None => return None,
+            },
+            None => (whole.clone(), whole),
+        };
+        let (bytes, all) = (&text[secret.clone()], &text[whole.clone()]);
+        let refused = self.unless.as_ref().is_some_and(|unless| unless.is_match(all))
+            || !self.confirm.iter().all(|check| check.accepts(bytes, all));
+        (!refused).then_some((secret, whole))
+    }
+}
+
+impl Exact {
+    fn find(
+        &self,
+        text: &[u8],
+        span: std::ops::Range<usize>,
+    ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
+        let regex = self.regex.get_or_init(|| build(&self.hir).ok()).as_ref()?;
+        let mut captures = regex.create_captures();
+        regex.search_captures(&Input::new(text).span(span).anchored(Anchored::Yes), &mut captures);
+        let whole = captures.get_group(0)?.range();
+        let secret = captures.get_group(self.group).map(|span| span.range()).filter(|range| !range.is_empty());
+        Some((secret.unwrap_or_else(|| whole.clone()), whole))
+    }
+}
+
+fn check_trigger(spec: &RuleSpec) -> Result<(), Mistake> {
+    match &spec.trigger {
+        Trigger::Keywords(words) if words.is_empty() => Err(Mistake::NoKeywords),
+        Trigger::Keywords(words) => words.iter().try_for_each(|word| {
+            let alone = spec.lead.is_some() && word.bytes().any(|byte| byte.is_ascii_punctuation());
+            match word.len() {
+                0 => Err(Mistake::ShortKeyword(word.clone())),
+                1 if !alone => Err(Mistake::ShortKeyword(word.clone())),
+                length if length > KEYWORD_BYTES_MAX => Err(Mistake::LongKeyword(word.clone())),
+                _ => Ok(()),
+            }
+        }),
+        Trigger::Digits(count) if !(2..=64).contains(count) => Err(Mistake::DigitCount(*count)),
+        Trigger::Digits(_) => Ok(()),
+    }
+}
+
+fn lead_run(lead: &Lead, trigger: &Trigger) -> Result<LeadRun, Mistake> {
+    if !(1..=LEAD_BYTES_MAX).contains(&lead.length_max) || matches!(trigger, Trigger::Digits(_)) {
+        return Err(Mistake::BadLead);
+    }
+    Ok(LeadRun { class: byte_class(&lead.class)?, length_max: lead.length_max })
+}
+
+/// ASCII by default, on bytes: text may be any, and one byte of look-behind must do. `(?u)` is there for who needs it.
+fn parse(pattern: &str) -> Result<Hir, Mistake> {
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).nest_limit(64).build();
+    let hir = parser.parse(pattern).map_err(|error| Mistake::BadRegex(one_line(&error.to_string())))?;
+    let looks = hir.properties().look_set();
+    if looks.contains_word_unicode() { Err(Mistake::UnicodeBoundary) } else { Ok(hir) }
+}
+
+/// The parser draws the pattern with carets; the sentence after `error:` is what a log line needs.
+fn one_line(text: &str) -> String {
+    let sentence = text.rsplit("error: ").next().unwrap_or(text);
+    sentence.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn build(hir: &Hir) -> Result<meta::Regex, Mistake> {
+    let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(4 << 20)).hybrid_cache_capacity(256 << 10);
+    meta::Builder::new().configure(config).build_from_hir(hir).map_err(|_| Mistake::TooLarge)
+}
+
+fn check_lengths(hir: &Hir) -> Result<usize, Mistake> {
+    match (hir.properties().minimum_len(), hir.properties().maximum_len()) {
+        (Some(0), _) => Err(Mistake::MatchesEmpty),
+        (_, None) => Err(Mistake::Unbounded),
+        (_, Some(max)) if max > MATCH_BYTES_MAX => Err(Mistake::LongerThan(MATCH_BYTES_MAX)),
+        (_, Some(max)) => Ok(max),
+    }
+}
+
+fn secret_group(hir: &Hir) -> Result<usize, Mistake> {
+    let mut group = 0;
+    let mut stack = vec![hir];
+    while let Some(hir) = stack.pop() {
+        if let HirKind::Capture(capture) = hir.kind() {
+            match capture.name.as_deref() {
+                None => {}
+                Some("secret") => group = capture.index as usize,
+                Some(name) => return Err(Mistake::UnknownGroup(name.to_string())),
+            }
+        }
+        stack.extend(hir.kind().subs());
+    }
+    Ok(group)
+}
+
+/// Whether every match must start at a word boundary before a word byte.
+fn demands_boundary(hir: &Hir) -> bool {
+    let prefix = hir.properties().look_set_prefix();
+    prefix.contains(Look::WordAscii) || prefix.contains(Look::WordStartAscii)
+}
+
+fn byte_class(class: &str) -> Result<Box<[bool; 256]>, Mistake> {
+    let hir = parse(class)?;
+    let mut set = Box::new([false; 256]);
+    match hir.kind() {
+        HirKind::Class(Class::Bytes(bytes)) => {
+            for range in bytes.ranges() {
+                set[range.start() as usize..=range.end() as usize].fill(true);
+            }
+        }
+        HirKind::Class(Class::Unicode(scalars)) if scalars.is_ascii() => {
+            for range in scalars.ranges() {
+                set[range.start() as usize..=range.end() as usize].fill(true);
+            }
+        }
+        HirKind::Literal(literal) if literal.0.len() == 1 => set[literal.0[0] as usize] = true,
+        _ => return Err(Mistake::BadRegex(format!("{class:?} is no class of single bytes"))),
+    }
+    Ok(set)
+}
+
+/// `None` where it would need more memory than a rule may use.
+fn dense_automaton(hir: &Hir, kind: MatchKind) -> Result<Option<dense::DFA<Vec<u32>>>, Mistake> {
+    let config = thompson::Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(8 * AUTOMATON_BYTES_MAX));
+    let Ok(nfa) = thompson::Compiler::new().configure(config).build_from_hir(hir) else { return Ok(None) };
+    let config = dense::Config::new()
+        .start_kind(StartKind::Anchored)
+        .match_kind(kind)
+        .accelerate(false)
+        .dfa_size_limit(Some(AUTOMATON_BYTES_MAX))
+        .determinize_size_limit(Some(2 * AUTOMATON_BYTES_MAX));
+    match dense::Builder::new().configure(config).build_from_nfa(&nfa) {
+        Ok(dfa) => Ok(Some(dfa)),
+        Err(error) if error.is_size_limit_exceeded() => Ok(None),
+        Err(error) => Err(Mistake::BadRegex(one_line(&error.to_string()))),
+    }
+}
+
+/// The pattern without upper bounds on its longer repetitions, and with lower bounds of at most `min`. It accepts all
+/// that the pattern does and more; the longest match is bounded by the caller.
+fn widened(hir: &Hir, min: u32) -> Hir {
+    let all = |subs: &[Hir]| subs.iter().map(|sub| widened(sub, min)).collect::<Vec<_>>();
+    match hir.kind() {
+        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
+            min: repetition.min.min(min),
+            max: repetition.max.filter(|&max| max <= 4),
+            greedy: repetition.greedy,
+            sub: Box::new(widened(&repetition.sub, min)),
+        }),
+        HirKind::Capture(capture) => widened(&capture.sub, min),
+        HirKind::Concat(subs) => Hir::concat(all(subs)),
+        HirKind::Alternation(subs) => Hir::alternation(all(subs)),
+        _ => hir.clone(),
+    }
+}

@@ -1,0 +1,213 @@
+//! All rules compiled into one engine, and choices among them.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::compile::Rule;
+use super::digits::is_word;
+use super::error::{Mistake, RuleError};
+use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
+use super::spec::{RuleSpec, Trigger};
+use crate::domain::RuleInfo;
+
+/// A proper prefix of a keyword of a chosen rule.
+pub(super) const PREFIX: u8 = 1;
+/// The same, of a rule that demands a word boundary before it.
+pub(super) const PREFIX_AT_BOUNDARY: u8 = 2;
+/// The same, of a rule with a lead.
+pub(super) const PREFIX_WITH_LEAD: u8 = 4;
+/// A keyword of a chosen rule ends.
+pub(super) const KEYWORD: u8 = 8;
+
+/// Bytes that a run of digits may keep waiting: 64 digits with two separators between.
+const DIGITS_BYTES_MAX: usize = 192;
+
+/// All rules, immutable and shared.
+pub struct Engine {
+    pub(super) rules: Vec<Rule>,
+    pub(super) keywords: Keywords,
+    /// Per keyword: the rules it triggers.
+    pub(super) owners: Vec<Vec<u32>>,
+    /// Per keyword: its bytes.
+    pub(super) words: Vec<Vec<u8>>,
+    /// Per rule: its digit count, for those triggered by digits.
+    digits: Vec<Option<usize>>,
+    /// Bytes of text a stream must keep.
+    pub(super) keep_bytes: usize,
+    infos: Vec<Arc<RuleInfo>>,
+}
+
+/// Which rules hold for a text. Cheap to clone; belongs to the engine that made it.
+#[derive(Clone)]
+pub struct RuleSet(pub(super) Arc<Chosen>);
+
+/// What a choice of rules comes to.
+pub(super) struct Chosen {
+    bits: Vec<u64>,
+    /// Per state of the keyword automaton: `PREFIX…` and `KEYWORD`.
+    pub(super) flags: Vec<u8>,
+    /// Rules with a lead.
+    pub(super) leads: Vec<u32>,
+    /// Distinct digit counts, ascending.
+    pub(super) digit_counts: Vec<usize>,
+    /// Per count: the rules that ask for it.
+    pub(super) digit_rules: Vec<Vec<u32>>,
+    /// Number of rules chosen.
+    count: usize,
+}
+
+impl Engine {
+    /// Compiles rules; every mistake of every rule is reported, not only the first.
+    pub fn new(specs: Vec<RuleSpec>) -> Result<Engine, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut rules = Vec::with_capacity(specs.len());
+        let mut ids = HashSet::new();
+        for spec in &specs {
+            let fresh = ids.insert(spec.info.id.as_str());
+            let made = if fresh { Rule::new(spec) } else { Err(Mistake::DuplicateId) };
+            match made {
+                Ok(rule) => rules.push(rule),
+                Err(what) => errors.push(RuleError { rule: spec.info.id.clone(), what }),
+            }
+        }
+        if errors.is_empty() { Ok(Engine::assemble(&specs, rules)) } else { Err(errors) }
+    }
+
+    fn assemble(specs: &[RuleSpec], rules: Vec<Rule>) -> Engine {
+        let mut index_of: HashMap<Vec<u8>, usize> = HashMap::new();
+        let (mut words, mut owners): (Vec<Vec<u8>>, Vec<Vec<u32>>) = (Vec::new(), Vec::new());
+        for (rule, spec) in specs.iter().enumerate() {
+            let Trigger::Keywords(keywords) = &spec.trigger else { continue };
+            for keyword in keywords {
+                let folded = keyword.to_ascii_lowercase().into_bytes();
+                let index = *index_of.entry(folded.clone()).or_insert(words.len());
+                if index == words.len() {
+                    words.push(folded);
+                    owners.push(Vec::new());
+                }
+                if owners[index].last() != Some(&(rule as u32)) {
+                    owners[index].push(rule as u32);
+                }
+            }
+        }
+        let match_bytes = rules.iter().map(|rule| rule.match_bytes_max).max().unwrap_or(0);
+        let lead_bytes = rules.iter().map(Rule::lead_bytes_max).max().unwrap_or(0);
+        let digits = specs.iter().map(|spec| match spec.trigger {
+            Trigger::Digits(count) => Some(count),
+            Trigger::Keywords(_) => None,
+        });
+        Engine {
+            keywords: Keywords::new(&words),
+            owners,
+            words,
+            digits: digits.collect(),
+            keep_bytes: match_bytes + lead_bytes + KEYWORD_BYTES_MAX + DIGITS_BYTES_MAX + 8,
+            infos: rules.iter().map(|rule| rule.info.clone()).collect(),
+            rules,
+        }
+    }
+
+    /// The rules in the order they were given; a [`super::Hit`] names one by its index.
+    pub fn rules(&self) -> &[Arc<RuleInfo>] {
+        &self.infos
+    }
+
+    /// Memory of the automata, bytes.
+    pub fn memory(&self) -> usize {
+        self.keywords.memory() + self.rules.iter().map(|rule| rule.matcher.memory()).sum::<usize>()
+    }
+
+    /// The rules that a predicate keeps.
+    pub fn select(&self, keep: impl Fn(&RuleInfo) -> bool) -> RuleSet {
+        let mut chosen = Chosen {
+            bits: vec![0; self.rules.len().div_ceil(64)],
+            flags: vec![0; self.keywords.states()],
+            leads: Vec::new(),
+            digit_counts: Vec::new(),
+            digit_rules: Vec::new(),
+            count: 0,
+        };
+        for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| keep(&rule.info)) {
+            chosen.bits[index / 64] |= 1 << (index % 64);
+            chosen.count += 1;
+            if rule.lead.is_some() {
+                chosen.leads.push(index as u32);
+            }
+        }
+        self.flag_states(&mut chosen);
+        let mut counts: Vec<usize> = self.chosen_digits(&chosen).map(|(_, count)| count).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        let with = |count| self.chosen_digits(&chosen).filter(|(_, c)| *c == count).map(|(rule, _)| rule).collect();
+        chosen.digit_rules = counts.iter().map(|&count| with(count)).collect();
+        chosen.digit_counts = counts;
+        RuleSet(Arc::new(chosen))
+    }
+
+    fn chosen_digits(&self, chosen: &Chosen) -> impl Iterator<Item = (u32, usize)> {
+        let all = self.digits.iter().enumerate();
+        all.filter_map(|(rule, count)| count.filter(|_| chosen.has(rule)).map(|count| (rule as u32, count)))
+    }
+
+    fn flag_states(&self, chosen: &mut Chosen) {
+        for (word, owners) in self.words.iter().zip(&self.owners) {
+            let mut flag = 0;
+            for rule in owners.iter().map(|&rule| rule as usize).filter(|&rule| chosen.has(rule)) {
+                let rule = &self.rules[rule];
+                // A boundary before a byte that is no word byte means a word byte before it: left to the pattern.
+                flag |= if rule.boundary && is_word(word[0]) { PREFIX_AT_BOUNDARY } else { PREFIX };
+                flag |= if rule.lead.is_some() { PREFIX_WITH_LEAD } else { 0 };
+            }
+            let mut state = self.keywords.start();
+            for (index, &byte) in word.iter().enumerate() {
+                state = self.keywords.step(state, byte);
+                if index + 1 < word.len() {
+                    chosen.flags[self.keywords.number(state)] |= flag;
+                }
+            }
+        }
+        for state in 0..self.keywords.states() {
+            let ending = self.keywords.ending(self.keywords.state(state));
+            let mut owners = ending.iter().flat_map(|&word| &self.owners[word as usize]);
+            if owners.any(|&rule| chosen.has(rule as usize)) {
+                chosen.flags[state] |= KEYWORD;
+            }
+        }
+    }
+}
+
+impl Chosen {
+    pub(super) fn has(&self, rule: usize) -> bool {
+        self.bits.get(rule / 64).is_some_and(|bits| bits & (1 << (rule % 64)) != 0)
+    }
+}
+
+impl RuleSet {
+    /// Whether a rule, by its index, is in it.
+    pub fn has(&self, rule: usize) -> bool {
+        self.0.has(rule)
+    }
+
+    /// Whether no rule is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.count == 0
+    }
+
+    /// How many rules are in it.
+    pub fn len(&self) -> usize {
+        self.0.count
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RuleSet({} rules)", self.0.count)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({} rules, {} keywords, {} bytes)", self.rules.len(), self.words.len(), self.memory())
+    }
+}

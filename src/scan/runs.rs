@@ -1,0 +1,385 @@
+//! Open candidates: per rule one that is being decided, and those behind it that wait for how it ends.
+//!
+//! Candidates of a rule are decided strictly in the order in which their triggers end, each from a start that is known,
+//! so the outcome depends on the text alone and never on how it was cut. A rejected candidate hides nothing; a hit hides
+//! the candidates that start before the end of its secret.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use regex_automata::util::primitives::StateID;
+
+use super::compile::{Rule, Step};
+use super::region::{Walk, Walked};
+use super::stream::Hit;
+
+/// Steps that the rejected candidates of one rule may cost per byte of text, on top of `STEPS_FREE`. Ordinary text stays
+/// far below; text made to cost more is decided coarsely, on the side of finding.
+const STEPS_PER_BYTE: u64 = 20;
+/// Steps that a rule may cost at any time, so that short texts are always decided exactly.
+const STEPS_FREE: u64 = 1 << 20;
+/// What a byte costs where a wide automaton's match is checked with the exact pattern.
+const EXACT_STEPS: u64 = 16;
+/// No run is open.
+const NONE: u32 = u32::MAX;
+
+/// The text that is still there; offsets are absolute.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window<'a> {
+    /// Offset of the first byte of `text`.
+    pub(super) base: usize,
+    pub(super) text: &'a [u8],
+}
+
+impl Window<'_> {
+    pub(super) fn end(&self) -> usize {
+        self.base + self.text.len()
+    }
+
+    /// The byte before an offset, if there is one.
+    pub(super) fn before(&self, offset: usize) -> Option<u8> {
+        offset.checked_sub(self.base + 1).map(|index| self.text[index])
+    }
+}
+
+/// A place where a rule may match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    /// Where a match would start.
+    pub(super) start: usize,
+    /// Last start to try: the keyword's, when a lead stands before it.
+    pub(super) start_last: usize,
+}
+
+/// What one rule remembers of a text.
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    /// Index of its open run.
+    run: u32,
+    /// Candidates that start before this offset are hidden by a hit.
+    hidden: usize,
+    /// One more than the start of the last candidate looked at.
+    seen: usize,
+    /// Steps of rejected candidates.
+    spent: u64,
+}
+
+const BLANK: Memory = Memory { run: NONE, hidden: 0, seen: 0, spent: 0 };
+
+/// A candidate that is being decided.
+#[derive(Debug)]
+struct Run {
+    rule: u32,
+    candidate: Candidate,
+    /// Next byte to read.
+    at: usize,
+    stage: Stage,
+    waiting: VecDeque<Candidate>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// The automaton reads; the end of the longest match so far.
+    Match(StateID, Option<usize>),
+    /// The region has begun.
+    Body(Walk),
+    /// The rule's steps are used up: found as far as a match could reach.
+    Coarse,
+}
+
+enum Outcome {
+    Open,
+    Rejected,
+    /// Secret, whole, and whether the run goes on behind it.
+    Hit(Range<usize>, Range<usize>, bool),
+}
+
+/// The open candidates of all rules.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    memories: Vec<Memory>,
+    touched: Vec<u32>,
+    open: Vec<Run>,
+    spare: Vec<VecDeque<Candidate>>,
+}
+
+impl Runs {
+    /// Forgets everything.
+    pub(super) fn reset(&mut self) {
+        for rule in self.touched.drain(..) {
+            self.memories[rule as usize] = BLANK;
+        }
+        while let Some(run) = self.open.pop() {
+            self.recycle(run);
+        }
+    }
+
+    /// Room for so many rules.
+    pub(super) fn resize(&mut self, rules: usize) {
+        if self.memories.len() < rules {
+            self.memories.resize(rules, BLANK);
+        }
+    }
+
+    /// Start of the earliest open candidate.
+    pub(super) fn pending(&self) -> Option<usize> {
+        let starts = |run: &Run| run.waiting.iter().map(|c| c.start).min().map_or(run.start(), |w| w.min(run.start()));
+        self.open.iter().map(starts).min()
+    }
+
+    /// Looks at a place, as far as the text reaches.
+    pub(super) fn candidate(
+        &mut self,
+        rules: &[Rule],
+        index: u32,
+        candidate: Candidate,
+        window: Window<'_>,
+        hits: &mut Vec<Hit>,
+    ) {
+        let memory = &mut self.memories[index as usize];
+        if memory.seen == 0 {
+            self.touched.push(index);
+        } else if memory.seen == candidate.start + 1 && candidate.start == candidate.start_last {
+            return;
+        }
+        memory.seen = candidate.start + 1;
+        let run = memory.run;
+        if run != NONE && self.drive(rules, run, window, false, hits) {
+            let run = &mut self.open[run as usize];
+            if candidate.start >= run.covered() {
+                run.waiting.push_back(candidate);
+            }
+            return;
+        }
+        let memory = &mut self.memories[index as usize];
+        if candidate.start < memory.hidden {
+            return;
+        }
+        let rule = &rules[index as usize];
+        let mut run = Run {
+            rule: index,
+            candidate,
+            at: candidate.start,
+            stage: memory.stage(rule, candidate.start, window),
+            waiting: VecDeque::new(),
+        };
+        // Nearly all candidates end here, within a few bytes and without being stored.
+        if !drive_alone(rule, &mut run, memory, window, false, hits) {
+            return;
+        }
+        memory.run = self.open.len() as u32;
+        run.waiting = self.spare.pop().unwrap_or_default();
+        self.open.push(run);
+    }
+
+    /// Reads on with all open runs. At the end of the text all are decided.
+    pub(super) fn advance(&mut self, rules: &[Rule], window: Window<'_>, last: bool, hits: &mut Vec<Hit>) {
+        for run in (0..self.open.len() as u32).rev() {
+            self.drive(rules, run, window, last, hits);
+        }
+    }
+
+    /// Reads on with one run; false when it and all that waited behind it are decided.
+    fn drive(&mut self, rules: &[Rule], index: u32, window: Window<'_>, last: bool, hits: &mut Vec<Hit>) -> bool {
+        let run = &mut self.open[index as usize];
+        let rule = run.rule as usize;
+        if drive_alone(&rules[rule], run, &mut self.memories[rule], window, last, hits) {
+            return true;
+        }
+        self.memories[rule].run = NONE;
+        let done = self.open.swap_remove(index as usize);
+        if let Some(moved) = self.open.get(index as usize) {
+            self.memories[moved.rule as usize].run = index;
+        }
+        self.recycle(done);
+        false
+    }
+
+    fn recycle(&mut self, mut run: Run) {
+        run.waiting.clear();
+        if self.spare.len() < 16 {
+            self.spare.push(run.waiting);
+        }
+    }
+}
+
+impl Memory {
+    fn allowed(&self, start: usize) -> u64 {
+        STEPS_FREE + STEPS_PER_BYTE * start as u64
+    }
+
+    fn stage(&self, rule: &Rule, start: usize, window: Window<'_>) -> Stage {
+        // Twice what the exact check of a wide match may use, so that such a match is believed before all is.
+        if self.spent > 2 * self.allowed(start) {
+            return Stage::Coarse;
+        }
+        Stage::Match(rule.matcher.start(window.before(start)), None)
+    }
+}
+
+/// Decides a run and those that wait behind it, as far as the text reaches; true while it is open.
+fn drive_alone(
+    rule: &Rule,
+    run: &mut Run,
+    memory: &mut Memory,
+    window: Window<'_>,
+    last: bool,
+    hits: &mut Vec<Hit>,
+) -> bool {
+    loop {
+        match run.advance(rule, memory, window, last) {
+            Outcome::Open => return true,
+            Outcome::Hit(secret, whole, goes_on) => {
+                memory.hidden = memory.hidden.max(secret.end);
+                if !secret.is_empty() {
+                    hits.push(Hit { rule: run.rule as usize, secret, whole });
+                }
+                if goes_on {
+                    continue;
+                }
+            }
+            Outcome::Rejected => {
+                memory.spent += (run.at - run.candidate.start) as u64;
+                if run.candidate.start < run.candidate.start_last && run.at <= run.candidate.start_last + 1 {
+                    let candidate = Candidate { start: run.candidate.start + 1, ..run.candidate };
+                    run.begin(rule, memory, candidate, window);
+                    continue;
+                }
+            }
+        }
+        let next = loop {
+            match run.waiting.pop_front() {
+                Some(candidate) if candidate.start < memory.hidden => {}
+                other => break other,
+            }
+        };
+        match next {
+            Some(candidate) => run.begin(rule, memory, candidate, window),
+            None => return false,
+        }
+    }
+}
+
+impl Run {
+    /// The next candidate takes the place of one that is decided.
+    fn begin(&mut self, rule: &Rule, memory: &Memory, candidate: Candidate, window: Window<'_>) {
+        self.candidate = candidate;
+        self.at = candidate.start;
+        self.stage = memory.stage(rule, candidate.start, window);
+    }
+
+    fn start(&self) -> usize {
+        self.candidate.start
+    }
+
+    /// Offset below which the run certainly hides other candidates.
+    fn covered(&self) -> usize {
+        match self.stage {
+            Stage::Match(..) => 0,
+            Stage::Body(walk) => walk.certain().unwrap_or(self.at),
+            Stage::Coarse => self.at,
+        }
+    }
+
+    fn advance(&mut self, rule: &Rule, memory: &mut Memory, window: Window<'_>, last: bool) -> Outcome {
+        loop {
+            match self.stage {
+                Stage::Match(state, matched) => match self.read(rule, state, matched, window, last) {
+                    None => return Outcome::Open,
+                    Some(None) => return Outcome::Rejected,
+                    Some(Some(end)) => match &rule.region {
+                        Some(region) => {
+                            self.at = end;
+                            self.stage = Stage::Body(region.walk());
+                        }
+                        None => return self.decide(rule, memory, end, window),
+                    },
+                },
+                Stage::Body(walk) => return self.walk(rule, walk, window, last),
+                Stage::Coarse => {
+                    let end = self.start() + rule.match_bytes_max;
+                    self.at = end.min(window.end());
+                    if self.at < end && !last {
+                        return Outcome::Open;
+                    }
+                    let range = self.start()..self.at;
+                    return Outcome::Hit(range.clone(), range, false);
+                }
+            }
+        }
+    }
+
+    /// Steps the automaton: `None` while more text is needed, else the end of the match, if there was one.
+    fn read(
+        &mut self,
+        rule: &Rule,
+        mut state: StateID,
+        mut matched: Option<usize>,
+        window: Window<'_>,
+        last: bool,
+    ) -> Option<Option<usize>> {
+        // One byte more than the longest match: a match shows with the byte behind it.
+        let stop = self.start() + rule.match_bytes_max + 1;
+        let until = stop.min(window.end());
+        let text = &window.text[self.at - window.base..until - window.base];
+        for &byte in text {
+            match rule.matcher.step(&mut state, byte) {
+                Step::On => {}
+                Step::Match => matched = Some(self.at),
+                Step::Dead => {
+                    self.at += 1;
+                    return Some(matched);
+                }
+            }
+            self.at += 1;
+        }
+        if self.at < stop && !last {
+            self.stage = Stage::Match(state, matched);
+            return None;
+        }
+        if self.at < stop && rule.matcher.at_end(state) {
+            matched = Some(self.at);
+        }
+        Some(matched)
+    }
+
+    fn decide(&mut self, rule: &Rule, memory: &mut Memory, end: usize, window: Window<'_>) -> Outcome {
+        let trust = rule.matcher.wide && memory.spent > memory.allowed(self.start());
+        if rule.matcher.wide {
+            memory.spent += EXACT_STEPS * (end - self.start()) as u64;
+        }
+        let base = window.base;
+        match rule.confirm(window.text, self.start() - base..end - base, trust) {
+            Some((secret, whole)) => {
+                let absolute = |range: Range<usize>| range.start + base..range.end + base;
+                Outcome::Hit(absolute(secret), absolute(whole), false)
+            }
+            None => Outcome::Rejected,
+        }
+    }
+
+    fn walk(&mut self, rule: &Rule, mut walk: Walk, window: Window<'_>, last: bool) -> Outcome {
+        let Some(region) = &rule.region else { return Outcome::Rejected };
+        let range = self.at - window.base..window.text.len();
+        let start = self.start();
+        let hit = |end: usize| start..end.max(start);
+        match region.read(&mut walk, start, window.text, range, window.base) {
+            Walked::Open if !last => {
+                self.at = window.end();
+                self.stage = Stage::Body(walk);
+                Outcome::Open
+            }
+            Walked::Open => {
+                let range = hit(region.at_end(&walk, window.end()));
+                Outcome::Hit(range.clone(), range, false)
+            }
+            Walked::Ended(end) => Outcome::Hit(hit(end), hit(end), false),
+            Walked::Full(end) => {
+                self.at = end;
+                self.candidate = Candidate { start: end, start_last: end };
+                self.stage = Stage::Body(walk);
+                Outcome::Hit(hit(end), hit(end), true)
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One text on its way through the engine, in pieces of any size.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::digits::{Digits, Group, is_word};
+use super::engine::{Engine, KEYWORD, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::keywords::{Found, LANES};
+use super::runs::{Candidate, Runs, Window};
+
+/// Large pieces are read in blocks of so many bytes, which bounds what a stream keeps.
+const BLOCK_BYTES: usize = 16 << 10;
+
+/// A match that all checks accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Hit {
+    /// Index into [`Engine::rules`].
+    pub rule: usize,
+    /// Bytes of the text that must be hidden; never empty.
+    pub secret: Range<usize>,
+    /// Bytes of the text that made the rule match; contains `secret`.
+    pub whole: Range<usize>,
+}
+
+/// The state of one text. Its memory is bounded by the engine's longest match plus 32 KiB, whatever the text.
+///
+/// Hits come in the order in which they become certain; cutting the text otherwise gives the same hits. Of the matches
+/// of one rule that overlap, that whose trigger ends first is reported, and further ones from the end of its secret on.
+pub struct Stream {
+    rules: RuleSet,
+    buffer: Vec<u8>,
+    /// Offset of the first byte of `buffer`, context included.
+    base: usize,
+    /// Bytes of context.
+    origin: usize,
+    state: u32,
+    digits: Digits,
+    runs: Runs,
+    settled: usize,
+    found: [Vec<Found>; LANES],
+    groups: Vec<Group>,
+}
+
+impl Stream {
+    /// A stream for one text.
+    pub fn new(rules: RuleSet) -> Stream {
+        let mut made = Stream {
+            rules,
+            buffer: Vec::new(),
+            base: 0,
+            origin: 0,
+            state: 0,
+            digits: Digits::default(),
+            runs: Runs::default(),
+            settled: 0,
+            found: Default::default(),
+            groups: Vec::new(),
+        };
+        made.digits.reset(made.rules.0.digit_counts.len());
+        made
+    }
+
+    /// Ready for another text, with its buffers kept.
+    pub fn reset(&mut self, rules: RuleSet) {
+        self.rules = rules;
+        self.buffer.clear();
+        (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
+        self.digits.reset(self.rules.0.digit_counts.len());
+        self.runs.reset();
+    }
+
+    /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
+    /// reported. To be given before the first push.
+    pub fn context(&mut self, engine: &Engine, text: &[u8]) {
+        debug_assert_eq!(self.length(), 0, "context after text");
+        let mut inside = Vec::new();
+        self.read(engine, text, &mut inside);
+        self.origin = self.base + self.buffer.len();
+    }
+
+    /// Reads on; appends the hits that became certain.
+    pub fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
+        let from = hits.len();
+        self.read(engine, text, hits);
+        self.relate(from, hits);
+    }
+
+    /// The text is complete; appends the remaining hits.
+    pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
+        let from = hits.len();
+        let window = Window { base: self.base, text: &self.buffer };
+        self.runs.advance(&engine.rules, window, true, hits);
+        self.settled = window.end();
+        self.relate(from, hits);
+    }
+
+    /// Every byte below this offset is decided: no later hit starts before it. Never falls.
+    pub fn settled(&self) -> usize {
+        self.settled.saturating_sub(self.origin)
+    }
+
+    /// Bytes pushed so far.
+    pub fn length(&self) -> usize {
+        self.base + self.buffer.len() - self.origin
+    }
+
+    fn read(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
+        self.runs.resize(engine.rules.len());
+        for block in text.chunks(BLOCK_BYTES) {
+            self.block(engine, block, hits);
+        }
+        self.settled = self.settled.max(self.undecided(engine));
+    }
+
+    fn block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
+        let from = self.buffer.len();
+        self.buffer.extend_from_slice(block);
+        let window = Window { base: self.base, text: &self.buffer };
+        self.state = engine.keywords.read(self.state, block, &mut self.found);
+        for found in self.found.iter().flatten() {
+            if self.rules.0.flags[engine.keywords.number(found.state)] & KEYWORD != 0 {
+                let end = self.base + from + found.end as usize;
+                keyword_end(engine, &self.rules, &mut self.runs, found.state, end, window, hits);
+            }
+        }
+        let chosen = &self.rules.0;
+        if !chosen.digit_counts.is_empty() {
+            self.groups.clear();
+            self.digits.read(&self.buffer, from, self.base, &chosen.digit_counts, &mut self.groups);
+            for group in &self.groups {
+                let candidate = Candidate { start: group.start, start_last: group.start };
+                for &rule in &chosen.digit_rules[group.count] {
+                    self.runs.candidate(&engine.rules, rule, candidate, window, hits);
+                }
+            }
+        }
+        self.runs.advance(&engine.rules, window, false, hits);
+        if self.buffer.len() > engine.keep_bytes + BLOCK_BYTES {
+            let drop = self.buffer.len() - engine.keep_bytes;
+            self.buffer.drain(..drop);
+            self.base += drop;
+        }
+    }
+
+    /// Offset of the first byte that a later hit may cover.
+    fn undecided(&self, engine: &Engine) -> usize {
+        let window = Window { base: self.base, text: &self.buffer };
+        let end = window.end();
+        let mut first = end.min(self.runs.pending().unwrap_or(end));
+        if !self.rules.0.digit_counts.is_empty() {
+            first = first.min(self.digits.pending().unwrap_or(end));
+        }
+        let lead_before = |offset: usize| {
+            let before = &window.text[..offset - window.base];
+            let lead = |&rule: &u32| engine.rules[rule as usize].lead.as_ref().map_or(0, |lead| lead.length(before));
+            self.rules.0.leads.iter().map(lead).max().unwrap_or(0)
+        };
+        first = first.min(end - lead_before(end));
+        let mut state = self.state;
+        while state != engine.keywords.start() {
+            let start = end - engine.keywords.depth(state);
+            let flags = self.rules.0.flags[engine.keywords.number(state)];
+            let at_boundary = || !window.before(start).is_some_and(is_word);
+            if flags & PREFIX != 0 || (flags & PREFIX_AT_BOUNDARY != 0 && at_boundary()) {
+                first = first.min(start);
+            }
+            if flags & PREFIX_WITH_LEAD != 0 {
+                first = first.min(start - lead_before(start));
+            }
+            state = engine.keywords.suffix(state);
+        }
+        first
+    }
+
+    /// Offsets from behind the context; what lies within it is not reported.
+    fn relate(&self, from: usize, hits: &mut Vec<Hit>) {
+        let origin = self.origin;
+        if origin == 0 {
+            return;
+        }
+        let mut index = from;
+        while index < hits.len() {
+            if hits[index].secret.end <= origin {
+                hits.remove(index);
+                continue;
+            }
+            let clamp = |range: &Range<usize>| range.start.saturating_sub(origin)..range.end - origin;
+            let hit = &mut hits[index];
+            (hit.secret, hit.whole) = (clamp(&hit.secret), clamp(&hit.whole));
+            index += 1;
+        }
+    }
+}
+
+/// Keywords end at `end`: looks at each place where a chosen rule may match.
+fn keyword_end(
+    engine: &Engine,
+    rules: &RuleSet,
+    runs: &mut Runs,
+    state: u32,
+    end: usize,
+    window: Window<'_>,
+    hits: &mut Vec<Hit>,
+) {
+    for &word in engine.keywords.ending(state) {
+        let start = end - engine.words[word as usize].len();
+        for &index in engine.owners[word as usize].iter().filter(|&&rule| rules.0.has(rule as usize)) {
+            let rule = &engine.rules[index as usize];
+            if rule.boundary && boundary_missing(window, start) {
+                continue;
+            }
+            let lead = rule.lead.as_ref().map_or(0, |lead| lead.length(&window.text[..start - window.base]));
+            let candidate = Candidate { start: start - lead, start_last: start };
+            runs.candidate(&engine.rules, index, candidate, window, hits);
+        }
+    }
+}
+
+/// Whether a keyword that starts with a word byte follows one.
+fn boundary_missing(window: Window<'_>, start: usize) -> bool {
+    is_word(window.text[start - window.base]) && window.before(start).is_some_and(is_word)
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({} bytes, {} settled)", self.length(), self.settled())
+    }
+}

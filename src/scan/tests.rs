@@ -1,0 +1,324 @@
+//! What the engine guarantees, rule shape by rule shape, over every cut.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::ops::Range;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{Checker, Risk, RuleInfo, Score, Sources};
+
+pub(super) fn info(id: &str) -> RuleInfo {
+    RuleInfo {
+        id: id.to_string(),
+        checker: Checker::new("secrets"),
+        title: id.to_string(),
+        label: "TEST".to_string(),
+        risk: Risk::High,
+        score: Score::new(0.9).unwrap(),
+        why: String::new(),
+        advice: None,
+        cwe: None,
+        sources: Sources::of(&[]),
+        directions: Vec::new(),
+        redactable: true,
+        flag_only: false,
+    }
+}
+
+pub(super) fn rule(id: &str, keywords: &[&str], pattern: &str) -> RuleSpec {
+    RuleSpec {
+        info: info(id),
+        trigger: Trigger::Keywords(keywords.iter().map(|word| word.to_string()).collect()),
+        lead: None,
+        pattern: Pattern::Regex(pattern.to_string()),
+        unless: None,
+        confirm: Vec::new(),
+    }
+}
+
+fn region(id: &str) -> RuleSpec {
+    let pattern = Pattern::Region {
+        begin: "-----BEGIN [A-Z ]{0,20}KEY-----".to_string(),
+        end: "-----END KEY-----".to_string(),
+        body: "[A-Za-z0-9+/=\\s]".to_string(),
+        length_max: 64,
+    };
+    RuleSpec { pattern, ..rule(id, &["-----BEGIN"], "x") }
+}
+
+/// One rule of each shape.
+pub(super) fn shapes() -> Vec<RuleSpec> {
+    let email = Lead { class: "[A-Za-z0-9._%+-]".to_string(), length_max: 16 };
+    vec![
+        rule("token", &["ak_"], r"\bak_[A-Za-z0-9]{6}\b"),
+        rule("dense", &["key"], r"key[a-z]{12}!"),
+        rule(
+            "assigned",
+            &["password", "passwd"],
+            r#"(?i)passw(?:or)?d["']?\s{0,3}[=:]\s{0,3}["']?(?P<secret>[^\s"']{4,20})"#,
+        ),
+        RuleSpec {
+            lead: Some(email),
+            ..rule("email", &["@"], r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,15}@[a-z]{1,8}\.[a-z]{2,3}\b")
+        },
+        RuleSpec { unless: Some("xx".to_string()), ..rule("unless", &["tok-", "tok-a"], r"tok-[a-z]{2,8}") },
+        RuleSpec { trigger: Trigger::Digits(9), ..rule("ssn", &[], r"\b\d{3}[- ]?\d{2}[- ]?\d{4}\b") },
+        RuleSpec { trigger: Trigger::Digits(4), ..rule("ip", &[], r"\b(?:\d{1,3}\.){3}\d{1,3}\b") },
+        region("region"),
+        rule("line", &["import"], r"(?m)^import evil$"),
+        rule("wide", &["exec("], r#"exec\(.{0,60}["'].{0,60}\+.{0,60}\)"#),
+    ]
+}
+
+pub(super) fn scan(engine: &Engine, rules: &RuleSet, pieces: &[&[u8]]) -> Vec<Hit> {
+    let mut stream = Stream::new(rules.clone());
+    let (mut hits, mut length) = (Vec::new(), 0);
+    for piece in pieces {
+        let settled = stream.settled();
+        let from = hits.len();
+        stream.push(engine, piece, &mut hits);
+        length += piece.len();
+        assert!(hits[from..].iter().all(|hit| hit.whole.start >= settled), "a settled byte was covered");
+        assert!(stream.settled() >= settled && stream.settled() <= length);
+        assert_eq!(stream.length(), length);
+    }
+    let (from, settled) = (hits.len(), stream.settled());
+    stream.finish(engine, &mut hits);
+    assert!(hits[from..].iter().all(|hit| hit.whole.start >= settled), "a settled byte was covered");
+    assert_eq!(stream.settled(), length);
+    hits.sort_by_key(|hit| (hit.whole.start, hit.rule, hit.whole.end));
+    hits
+}
+
+fn found(specs: Vec<RuleSpec>, text: &str) -> Vec<(usize, Range<usize>)> {
+    let engine = Engine::new(specs).unwrap();
+    let rules = engine.select(|_| true);
+    let whole = scan(&engine, &rules, &[text.as_bytes()]);
+    for cut in 0..text.len() {
+        let (left, right) = text.as_bytes().split_at(cut);
+        assert_eq!(scan(&engine, &rules, &[left, right]), whole, "cut at {cut} of {text:?}");
+    }
+    for size in [1, 2, 3, 7, 64] {
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+        assert_eq!(scan(&engine, &rules, &pieces), whole, "pieces of {size} of {text:?}");
+    }
+    whole.into_iter().map(|hit| (hit.rule, hit.secret)).collect()
+}
+
+fn texts(text: &str) -> Vec<(usize, &str)> {
+    found(shapes(), text).into_iter().map(|(rule, span)| (rule, &text[span])).collect()
+}
+
+#[test]
+fn a_token_is_found_whole_and_only_at_boundaries() {
+    assert_eq!(texts("see ak_abcDE9, xak_abcDE9 ak_abcDE99 AK_abcDE9 ak_ab"), [(0, "ak_abcDE9")]);
+    assert_eq!(texts("ak_abcDE9"), [(0, "ak_abcDE9")]);
+}
+
+#[test]
+fn the_group_is_what_gets_hidden() {
+    assert_eq!(texts(r#"{"password": 1, PASSWORD = "hunter22" , passwd:letmein}"#), [(2, "hunter22"), (2, "letmein}")]);
+}
+
+#[test]
+fn a_lead_belongs_to_the_match() {
+    assert_eq!(texts("mail jo.doe+x@corp.com or ..ann@b.org, @c.com"), [(3, "jo.doe+x@corp.com"), (3, "ann@b.org")]);
+}
+
+#[test]
+fn a_refused_match_hides_nothing_behind_it() {
+    assert_eq!(texts("tok-xxtok-ab"), [(4, "tok-ab")]);
+}
+
+#[test]
+fn digits_are_found_in_any_group_of_a_run() {
+    assert_eq!(texts("id 7 123-45-6789 and 10.0.0.1, v1.2, x123456789"), [(5, "123-45-6789"), (6, "10.0.0.1")]);
+}
+
+#[test]
+fn a_region_reaches_to_its_end_or_as_far_as_its_body() {
+    let whole = "-----BEGIN RSA KEY-----\nAb9\n-----END KEY-----";
+    assert_eq!(texts(&format!("a {whole} b")), [(7, whole)]);
+    assert_eq!(texts("-----BEGIN KEY-----\nAb9-- rest"), [(7, "-----BEGIN KEY-----\nAb9")]);
+    assert_eq!(texts("-----BEGIN KEY-----\nAb9"), [(7, "-----BEGIN KEY-----\nAb9")]);
+    let long = format!("-----BEGIN KEY-----\n{}", "b".repeat(100));
+    let spans: Vec<_> = found(shapes(), &long).into_iter().map(|(_, span)| span).collect();
+    assert_eq!(spans, [0..64, 64..120]);
+}
+
+#[test]
+fn regions_may_follow_each_other() {
+    let text = "-----BEGIN KEY-----\nAb-----BEGIN A KEY-----\nCd-----END KEY-----";
+    assert_eq!(texts(text), [(7, "-----BEGIN KEY-----\nAb"), (7, "-----BEGIN A KEY-----\nCd-----END KEY-----")]);
+}
+
+#[test]
+fn a_line_anchor_looks_behind() {
+    assert_eq!(texts("import evil\n import evil\nimport evil\nimport evil2"), [(8, "import evil"), (8, "import evil")]);
+}
+
+#[test]
+fn a_pattern_too_rich_for_an_automaton_is_checked_exactly() {
+    assert!(Engine::new(shapes()).unwrap().rules[9].matcher.wide);
+    let near = format!(r#"exec("{}" + name)"#, "a".repeat(50));
+    assert_eq!(texts(&near), [(9, near.as_str())]);
+    assert_eq!(texts(&format!(r#"exec("{}" + name)"#, "a".repeat(200))), []);
+}
+
+#[test]
+fn prose_is_settled_at_once() {
+    let engine = Engine::new(shapes()).unwrap();
+    let rules = engine.select(|rule| rule.id == "wide" || rule.id == "token");
+    let mut stream = Stream::new(rules);
+    for piece in ["The quick brown fox", " jumps over ", "an executor"] {
+        stream.push(&engine, piece.as_bytes(), &mut Vec::new());
+        assert_eq!(stream.settled(), stream.length());
+    }
+    stream.push(&engine, b" exe", &mut Vec::new());
+    assert_eq!(stream.settled(), stream.length() - 3);
+    stream.push(&engine, b"rcise", &mut Vec::new());
+    assert_eq!(stream.settled(), stream.length());
+}
+
+#[test]
+fn context_takes_part_but_is_not_reported() {
+    let engine = Engine::new(shapes()).unwrap();
+    let mut stream = Stream::new(engine.select(|_| true));
+    let mut hits = Vec::new();
+    stream.context(&engine, b"ak_abcDE9 {\"password\": \"");
+    stream.push(&engine, b"hunter22\" ak_abcDE9", &mut hits);
+    stream.finish(&engine, &mut hits);
+    let spans: Vec<_> = hits.iter().map(|hit| (hit.rule, hit.secret.clone(), hit.whole.clone())).collect();
+    assert_eq!(spans, [(2, 0..8, 0..8), (0, 10..19, 10..19)]);
+}
+
+#[test]
+fn a_stream_starts_afresh_after_reset() {
+    let engine = Engine::new(shapes()).unwrap();
+    let rules = engine.select(|_| true);
+    let mut stream = Stream::new(rules.clone());
+    let mut hits = Vec::new();
+    stream.push(&engine, b"ak_abcDE9 123-45 tok-ab", &mut hits);
+    stream.reset(rules);
+    hits.clear();
+    stream.push(&engine, b"cDE9 -6789 ak_zzzzzz", &mut hits);
+    stream.finish(&engine, &mut hits);
+    assert_eq!(hits, [Hit { rule: 0, secret: 11..20, whole: 11..20 }]);
+}
+
+#[test]
+fn only_chosen_rules_are_found() {
+    let engine = Engine::new(shapes()).unwrap();
+    let rules = engine.select(|rule| rule.id == "ssn");
+    assert_eq!((rules.len(), rules.has(5), rules.has(0)), (1, true, false));
+    assert_eq!(scan(&engine, &rules, &[b"ak_abcDE9 10.0.0.1 123-45-6789"]).len(), 1);
+    assert!(engine.select(|_| false).is_empty());
+}
+
+#[test]
+fn every_mistake_is_named() {
+    let refused = |spec: RuleSpec| Engine::new(vec![spec]).unwrap_err().remove(0).what;
+    assert_eq!(refused(rule("a", &[], "abc")), Mistake::NoKeywords);
+    assert_eq!(refused(rule("a", &["a"], "abc")), Mistake::ShortKeyword("a".to_string()));
+    assert_eq!(refused(rule("a", &["bc"], "abc")), Mistake::KeywordStartsNoMatch("bc".to_string()));
+    assert_eq!(refused(rule("a", &["ab"], "ab+")), Mistake::Unbounded);
+    assert_eq!(refused(rule("a", &["ab"], "ab{1,5000}")), Mistake::LongerThan(4096));
+    assert_eq!(refused(rule("a", &["ab"], "(?:ab)?")), Mistake::MatchesEmpty);
+    assert_eq!(refused(rule("a", &["ab"], "(?u)ab\\b")), Mistake::UnicodeBoundary);
+    assert_eq!(refused(rule("a", &["ab"], "(?P<key>ab)")), Mistake::UnknownGroup("key".to_string()));
+    assert!(matches!(refused(rule("a", &["ab"], "ab(")), Mistake::BadRegex(_)));
+    assert_eq!(refused(RuleSpec { trigger: Trigger::Digits(1), ..rule("a", &[], "abc") }), Mistake::DigitCount(1));
+    assert_eq!(refused(RuleSpec { confirm: vec![Confirm::Card], ..region("a") }), Mistake::RegionWithChecks);
+    let twice = Engine::new(vec![rule("a", &["ab"], "ab"), rule("a", &["ab"], "ab")]).unwrap_err();
+    assert_eq!(twice, [RuleError { rule: "a".to_string(), what: Mistake::DuplicateId }]);
+}
+
+/// Pieces that together come near to every rule of [`shapes`].
+fn fragments() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "ak_",
+        "abcDE9",
+        "key",
+        "abcdefghijkl",
+        "!",
+        "password",
+        "passwd",
+        " = ",
+        "\"",
+        "'",
+        "hunter22",
+        "@",
+        "corp.com",
+        "jo.doe",
+        ".",
+        "tok-",
+        "xx",
+        "ab",
+        "123",
+        "-",
+        "45",
+        "6789",
+        " ",
+        "10.",
+        "0.",
+        "1",
+        "-----BEGIN ",
+        "KEY-----",
+        "-----END KEY-----",
+        "\n",
+        "import evil",
+        "exec(",
+        " + ",
+        ")",
+        "é",
+        "p",
+        "-----",
+        "aaaaaaaaaaaaaaaaaaaaaaaaa",
+    ]);
+    prop::collection::vec(words, 0..40).prop_map(|words| words.concat())
+}
+
+thread_local! {
+    static ENGINE: Engine = Engine::new(shapes()).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn cuts_change_nothing(text in fragments(), cuts in prop::collection::vec(0usize..400, 0..12)) {
+        ENGINE.with(|engine| {
+            let rules = engine.select(|_| true);
+            let bytes = text.as_bytes();
+            let whole = scan(engine, &rules, &[bytes]);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.sort_unstable();
+            let mut pieces = Vec::new();
+            let mut from = 0;
+            for cut in cuts {
+                pieces.push(&bytes[from..cut]);
+                from = cut;
+            }
+            pieces.push(&bytes[from..]);
+            assert_eq!(scan(engine, &rules, &pieces), whole);
+            for size in [1, 3, 64] {
+                assert_eq!(scan(engine, &rules, &bytes.chunks(size).collect::<Vec<_>>()), whole);
+            }
+        });
+    }
+
+    /// Where a rule has no lead and no checks, the engine finds what an ordinary regex search finds.
+    #[test]
+    fn a_plain_rule_finds_what_a_regex_finds(text in fragments()) {
+        ENGINE.with(|engine| {
+            for (rule, pattern) in [(0, r"(?-u)\bak_[A-Za-z0-9]{6}\b"), (1, "key[a-z]{12}!"), (8, "(?m)^import evil$")] {
+                let chosen = engine.select(|info| info.id == shapes()[rule].info.id);
+                let hits = scan(engine, &chosen, &[text.as_bytes()]);
+                let regex = regex_automata::meta::Regex::new(pattern).unwrap();
+                let expected: Vec<_> = regex.find_iter(&text).map(|found| found.range()).collect();
+                assert_eq!(hits.into_iter().map(|hit| hit.whole).collect::<Vec<_>>(), expected, "{text:?}");
+            }
+        });
+    }
+}

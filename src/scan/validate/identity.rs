@@ -1,0 +1,64 @@
+//! Numbers of people in the United States: social security and telephone.
+
+/// The digits of `text`, if they are exactly `N`.
+fn digits<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut digits = text.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0');
+    let mut taken = [0; N];
+    for digit in &mut taken {
+        *digit = digits.next()?;
+    }
+    digits.next().is_none().then_some(taken)
+}
+
+fn number(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |number, &digit| number * 10 + u32::from(digit))
+}
+
+/// Whether `text` is a social security number that can have been issued: no area 000, 666 or 900 and up, no group 00,
+/// no serial 0000, and none of the numbers that advertisements and documentation made famous.
+pub(super) fn is_ssn(text: &[u8]) -> bool {
+    let Some(digits) = digits::<9>(text) else { return false };
+    let (area, group, serial) = (number(&digits[..3]), number(&digits[3..5]), number(&digits[5..]));
+    let issued = area != 0 && area != 666 && area < 900 && group != 0 && serial != 0;
+    let famous = matches!((area, group, serial), (78, 5, 1120) | (219, 9, 9999) | (111, 11, 1111) | (333, 33, 3333));
+    issued && !famous
+}
+
+/// Whether `text` is a possible North American number: area and exchange begin with 2 to 9, neither is a service code,
+/// and it is not one of the exchange 555 that is kept for fiction.
+pub(super) fn is_phone_us(text: &[u8]) -> bool {
+    let digits = match digits::<11>(text) {
+        Some([1, rest @ ..]) => Some(rest),
+        Some(_) => None,
+        None => digits::<10>(text),
+    };
+    let Some(digits) = digits else { return false };
+    let service = |code: &[u8]| code[1..3] == [1, 1];
+    let fictional = digits[3..6] == [5, 5, 5] && number(&digits[6..]) / 100 == 1;
+    digits[0] >= 2 && digits[3] >= 2 && digits[1] != 9 && !service(&digits[..3]) && !service(&digits[3..6]) && !fictional
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn social_security_numbers() {
+        for good in ["536-22-8145", "001-01-0001", "899 99 9999"] {
+            assert!(is_ssn(good.as_bytes()), "{good}");
+        }
+        for bad in ["000-12-3456", "666-12-3456", "912-34-5678", "536-00-8145", "536-22-0000", "078-05-1120", "536-22-814", ""] {
+            assert!(!is_ssn(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn telephone_numbers() {
+        for good in ["(415) 867-5309", "+1 415 867 5309", "415.867.5309"] {
+            assert!(is_phone_us(good.as_bytes()), "{good}");
+        }
+        for bad in ["115-867-5309", "415-167-5309", "911-867-5309", "415-911-5309", "212-555-0142", "1700000000", "2 415 867 5309", ""] {
+            assert!(!is_phone_us(bad.as_bytes()), "{bad}");
+        }
+    }
+}

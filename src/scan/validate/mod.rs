@@ -1,0 +1,125 @@
+//! Checks on a match that a regex cannot make: checksums, structure, entropy, placeholders.
+
+mod entropy;
+mod github;
+mod identity;
+mod jwt;
+mod network;
+mod payment;
+mod placeholder;
+
+use std::str::FromStr;
+
+use super::Confirm;
+
+/// Entropy is measured over at most so many bytes: enough to tell, and a bound on the work.
+const ENTROPY_BYTES_MAX: usize = 512;
+
+impl Confirm {
+    /// Every name that [`Confirm::from_str`] reads.
+    pub const NAMES: &'static [&'static str] = &[
+        "entropy:<bits>",
+        "card",
+        "ssn",
+        "jwt",
+        "github_checksum",
+        "not_masked",
+        "not_placeholder",
+        "mixed",
+        "url_password",
+        "email",
+        "public_ip",
+        "phone_us",
+    ];
+
+    /// Whether this check lets the match stand. `secret` are the bytes to hide, `whole` is the whole match around them.
+    pub fn accepts(&self, secret: &[u8], whole: &[u8]) -> bool {
+        match self {
+            Confirm::Entropy(bits_min) => {
+                entropy::bits_per_byte(&secret[..secret.len().min(ENTROPY_BYTES_MAX)]) >= *bits_min
+            }
+            Confirm::Card => payment::is_card(secret),
+            Confirm::Ssn => identity::is_ssn(secret),
+            Confirm::Jwt => jwt::is_jwt(secret),
+            Confirm::GithubChecksum => github::has_checksum(secret),
+            Confirm::NotMasked => !placeholder::is_masked(secret),
+            Confirm::NotPlaceholder => !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole),
+            Confirm::Mixed => placeholder::is_mixed(secret),
+            Confirm::UrlPassword => network::has_url_password(secret),
+            Confirm::Email => network::is_email(secret),
+            Confirm::PublicIp => network::is_public_ip(secret),
+            Confirm::PhoneUs => identity::is_phone_us(secret),
+        }
+    }
+}
+
+/// A name that is no check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownConfirm;
+
+impl FromStr for Confirm {
+    type Err = UnknownConfirm;
+
+    fn from_str(text: &str) -> Result<Self, UnknownConfirm> {
+        Ok(match text {
+            "card" => Confirm::Card,
+            "ssn" => Confirm::Ssn,
+            "jwt" => Confirm::Jwt,
+            "github_checksum" => Confirm::GithubChecksum,
+            "not_masked" => Confirm::NotMasked,
+            "not_placeholder" => Confirm::NotPlaceholder,
+            "mixed" => Confirm::Mixed,
+            "url_password" => Confirm::UrlPassword,
+            "email" => Confirm::Email,
+            "public_ip" => Confirm::PublicIp,
+            "phone_us" => Confirm::PhoneUs,
+            _ => return entropy_of(text).ok_or(UnknownConfirm),
+        })
+    }
+}
+
+/// `entropy:3.5`; a byte has at most eight bits.
+fn entropy_of(text: &str) -> Option<Confirm> {
+    let bits: f64 = text.strip_prefix("entropy:")?.parse().ok()?;
+    (0.0..=8.0).contains(&bits).then_some(Confirm::Entropy(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_name_is_read() {
+        for name in Confirm::NAMES {
+            let text = name.replace("<bits>", "3.5");
+            assert!(text.parse::<Confirm>().is_ok(), "{text}");
+        }
+        assert_eq!("entropy:3.5".parse(), Ok(Confirm::Entropy(3.5)));
+    }
+
+    #[test]
+    fn other_names_are_not() {
+        for text in ["", "luhn", "entropy", "entropy:", "entropy:nine", "entropy:9", "entropy:NaN", "Card"] {
+            assert_eq!(text.parse::<Confirm>(), Err(UnknownConfirm), "{text}");
+        }
+    }
+
+    #[test]
+    fn entropy_is_a_threshold() {
+        assert!(Confirm::Entropy(3.0).accepts(b"q8Zr2LmX9vT4", b""));
+        assert!(!Confirm::Entropy(3.0).accepts(b"aaaabbbbaaaa", b""));
+    }
+
+    #[test]
+    fn hostile_input_is_refused_without_panic() {
+        let inputs: [&[u8]; 6] = [b"", b"@", b"://:@", b"\xff\xfe\xff", b"..", b"----"];
+        for name in Confirm::NAMES {
+            let confirm: Confirm = name.replace("<bits>", "1").parse().unwrap();
+            for input in inputs {
+                let _ = confirm.accepts(input, input);
+            }
+        }
+        assert!(!Confirm::Card.accepts(b"\xff", b""));
+    }
+}

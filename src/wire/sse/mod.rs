@@ -1,0 +1,10 @@
+//! Server-sent events as frames of raw bytes: nothing is lost, whatever is put back together is what came.
+
+mod frame;
+mod parser;
+
+pub use frame::{Data, Frame};
+pub use parser::{FrameTooLarge, Parser};
+
+#[cfg(test)]
+mod tests;
