@@ -30,7 +30,8 @@ fn ids_are_paths_and_unique() {
 
 #[test]
 fn every_built_in_checker_has_rules() {
-    let listed: HashSet<String> = catalogue().into_iter().map(|entry| entry.rule.info.checker.name().to_owned()).collect();
+    let listed: HashSet<String> =
+        catalogue().into_iter().map(|entry| entry.rule.info.checker.name().to_owned()).collect();
     let built_in: HashSet<String> = Checker::BUILT_IN.iter().map(|&name| name.to_owned()).collect();
     assert_eq!(listed, built_in);
 }
@@ -56,7 +57,9 @@ fn rules_are_told_to_people() {
             assert!(info.advice.is_some() && info.cwe.is_some(), "{}: advice and cwe", info.id);
         }
         if let Trigger::Keywords(words) = &entry.rule.trigger {
-            let shadowed = |word: &String| words.iter().any(|it| it != word && word.to_lowercase().starts_with(&it.to_lowercase()));
+            let shadowed = |word: &String| {
+                words.iter().any(|it| it != word && word.to_lowercase().starts_with(&it.to_lowercase()))
+            };
             assert!(!words.iter().any(shadowed), "{}: a keyword begins with another: {words:?}", info.id);
         }
     }

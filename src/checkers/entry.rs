@@ -131,7 +131,8 @@ impl Written {
             (None, Some(region)) => region.check()?,
             _ => return Err(Reason::OnePattern),
         };
-        let confirm = self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES)).collect::<Result<_, _>>()?;
+        let confirm =
+            self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES)).collect::<Result<_, _>>()?;
         Ok(Entry {
             rule: RuleSpec { info, trigger, lead, pattern, unless: self.unless, confirm },
             hits: self.hits.into_iter().map(uncut).collect(),
@@ -141,13 +142,17 @@ impl Written {
 
     fn info(&self) -> Result<RuleInfo, Reason> {
         let checker = checker_of(&self.id)?;
-        if self.r#type.is_empty() || !self.r#type.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_') {
+        if self.r#type.is_empty()
+            || !self.r#type.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_')
+        {
             return Err(Reason::Label(self.r#type.clone()));
         }
         let all_sources = Source::ALL.map(Source::name);
         let sources = match &self.sources {
             None => Sources::ALL,
-            Some(names) => names.iter().map(|name| named::<Source>("sources", name, &all_sources)).collect::<Result<_, _>>()?,
+            Some(names) => {
+                names.iter().map(|name| named::<Source>("sources", name, &all_sources)).collect::<Result<_, _>>()?
+            }
         };
         let directions = self.directions.iter().map(|name| named("directions", name, &["outbound", "inbound"]));
         let flag_only = match self.action.as_deref() {

@@ -97,7 +97,9 @@ impl fmt::Display for Reason {
             Reason::Score => write!(f, "`score`: expected a number between 0 and 1"),
             Reason::OnePattern => write!(f, "expected either `pattern` or `region`"),
             Reason::OneTrigger => write!(f, "expected either `keywords` or `digits`"),
-            Reason::RegionChecks => write!(f, "a `region` takes neither `unless` nor `confirm`: its body is never kept"),
+            Reason::RegionChecks => {
+                write!(f, "a `region` takes neither `unless` nor `confirm`: its body is never kept")
+            }
             Reason::Keyword(word) => {
                 write!(f, "`keywords`: expected at least 2 bytes (1 with a `lead`), found `{word}`")
             }

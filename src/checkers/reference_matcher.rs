@@ -72,7 +72,8 @@ impl Matcher {
         };
         if let Some((class, length_max)) = &self.lead {
             for start in &mut starts {
-                let run = text[..*start].iter().rev().take(*length_max).take_while(|byte| class.is_match(&[**byte])).count();
+                let run =
+                    text[..*start].iter().rev().take(*length_max).take_while(|byte| class.is_match(&[**byte])).count();
                 *start -= run;
             }
         }

@@ -10,8 +10,8 @@ use pingora_http::ResponseHeader;
 use super::call::Call;
 use super::respond;
 use crate::domain::Outcome;
+use crate::pipeline::RefusalKind;
 use crate::pipeline::{Answering, Flow, Reply};
-use crate::providers::RefusalKind;
 
 /// Error type of an answer that the pipeline broke a promise about.
 const BROKEN: ErrorType = ErrorType::Custom("AnswerBroken");
@@ -101,6 +101,7 @@ impl Answer {
             Answering::Pass => self.pass(head, end, call, ready),
             Answering::Stream => {
                 head.remove_header(&header::CONTENT_LENGTH);
+                head.remove_header(&header::CONTENT_ENCODING);
                 if self.http1 {
                     head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
                 }
@@ -191,6 +192,7 @@ impl Answer {
             return Error::e_explain(BROKEN, "nothing is held");
         };
         head.remove_header(&header::TRANSFER_ENCODING);
+        head.remove_header(&header::CONTENT_ENCODING);
         head.insert_header(header::CONTENT_LENGTH, out.len().to_string())?;
         call.ends(outcome);
         call.wrote(out.len() as u64);

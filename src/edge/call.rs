@@ -8,8 +8,8 @@ use super::Shared;
 use super::held::Lease;
 use crate::config::Limits;
 use crate::domain::{Clock, Outcome, RequestId};
+use crate::pipeline::RefusalKind;
 use crate::pipeline::{Answering, Exchange, Flow, Head, Opening, Reply, Sending};
-use crate::providers::RefusalKind;
 use crate::sinks::Gauge;
 
 /// A call shared by the two sides of one task: the phases of the proxy and the replaying session.
@@ -52,14 +52,14 @@ impl Call {
     /// Opens an exchange on the snapshot in force.
     pub(super) fn open(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Opening) {
         let snapshot = shared.live.load();
-        let (limits, total_timeout) = (snapshot.limits, snapshot.total_timeout);
+        let limits = snapshot.limits;
         let (exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
         let state = State {
             shared: shared.clone(),
             exchange: Some(exchange),
             request,
             limits,
-            deadline: Instant::now() + total_timeout,
+            deadline: Instant::now() + limits.total_timeout,
             lease: Lease::new(shared.metrics.clone()),
             begun: false,
             // What it is if nothing else happens before the end.
@@ -91,6 +91,15 @@ impl Call {
         let mut state = self.state();
         let now = state.shared.clock.now();
         state.exchange()?.request_body(chunk, last, now)
+    }
+
+    /// The provider is about to be contacted.
+    pub(super) fn forwarded(&self) {
+        let mut state = self.state();
+        let now = state.shared.clock.now();
+        if let Some(exchange) = state.exchange() {
+            exchange.forwarded(now);
+        }
     }
 
     /// Tells of the provider's head.

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Version, header};
 use pingora_http::RequestHeader;
 
-use crate::providers::RefusalKind;
+use crate::pipeline::RefusalKind;
 
 /// Why a head is refused, before anything is read of its body.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderValue, Method, Uri, header};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::http::ServerSession;
@@ -23,8 +23,8 @@ use super::connection::HEAD_TIMER;
 use super::replay::{CUT, DEADLINE, Replay, SLOT, Slot};
 use super::{framing, respond, upstream};
 use crate::domain::Outcome;
+use crate::pipeline::RefusalKind;
 use crate::pipeline::{Forward, Head, Opening, Reply, Sending};
-use crate::providers::RefusalKind;
 
 /// Tries to reach a provider, the first included.
 const TRIES_MAX: usize = 3;
@@ -88,7 +88,12 @@ impl ProxyHttp for Gateway {
     }
 
     async fn upstream_peer(&self, _session: &mut Session, phase: &mut Phase) -> Result<Box<HttpPeer>> {
-        let Some(forward) = &phase.forward else { return Error::e_explain(UNREACHABLE, "nowhere to forward to") };
+        let (Some(forward), Some(call)) = (&phase.forward, &phase.call) else {
+            return Error::e_explain(UNREACHABLE, "nowhere to forward to");
+        };
+        if phase.tries == 0 {
+            call.forwarded();
+        }
         let peer = self.shared.peers.peer(&forward.upstream, phase.tries).await;
         phase.tries += 1;
         match peer {
@@ -265,34 +270,32 @@ impl Gateway {
         }
     }
 
+    /// The pipeline keeps the bytes; the edge only counts them.
     async fn read_body(&self, session: &mut ServerSession, call: &Call, bytes_max: u64) -> Result<Received> {
-        let mut body = Pieces::default();
+        let mut received_bytes = 0;
         let mut last = session.is_body_done();
         loop {
-            let chunk = if last { None } else { session.read_request_body().await.map_err(Error::into_down)? };
-            let chunk = chunk.unwrap_or_else(|| {
-                last = true;
-                Bytes::new()
-            });
-            last = last || session.is_body_done();
-            if (body.len() + chunk.len()) as u64 > bytes_max {
+            let chunk =
+                if last { None } else { session.read_request_body().await.map_err(|error| error.into_down())? };
+            last = chunk.is_none() || session.is_body_done();
+            let chunk = chunk.unwrap_or_default();
+            received_bytes += chunk.len() as u64;
+            if received_bytes > bytes_max {
                 return too_large(call, bytes_max);
             }
-            let sending = call.request_body(&chunk, last);
-            body.push(chunk);
-            match sending {
+            match call.request_body(&chunk, last) {
                 Some(Sending::Answer(reply)) => return Ok(answered(call, reply)),
                 Some(Sending::Forward(mut forward)) => {
-                    let body = forward.body.take().map_or_else(|| body.finish(), Bytes::from);
-                    call.keep(body.len() as u64);
-                    return Ok(Received::Forward(forward, body));
+                    let body = Bytes::from(std::mem::take(&mut forward.body));
+                    return if call.keep(body.len() as u64) {
+                        Ok(Received::Forward(forward, body))
+                    } else {
+                        overloaded(call)
+                    };
                 }
                 None if last => return refusal(call, RefusalKind::BadRequest, "the request is incomplete"),
-                None => {}
-            }
-            if !call.keep(body.len() as u64) {
-                let message = "the gateway holds as much as it may; try again shortly";
-                return refusal(call, RefusalKind::Overloaded, message);
+                None if call.keep(0) => {}
+                None => return overloaded(call),
             }
         }
     }
@@ -330,34 +333,6 @@ impl Gateway {
     }
 }
 
-/// The pieces of a body, joined without copying where there is but one.
-#[derive(Default)]
-struct Pieces {
-    first: Bytes,
-    joined: BytesMut,
-}
-
-impl Pieces {
-    fn len(&self) -> usize {
-        if self.joined.is_empty() { self.first.len() } else { self.joined.len() }
-    }
-
-    fn push(&mut self, piece: Bytes) {
-        if self.len() == 0 {
-            self.first = piece;
-            return;
-        }
-        if self.joined.is_empty() {
-            self.joined.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.joined.extend_from_slice(&piece);
-    }
-
-    fn finish(self) -> Bytes {
-        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
-    }
-}
-
 /// Requests that tools send to see whether anyone is there. They carry no key and get no more than that.
 fn is_probe(head: &RequestHeader) -> bool {
     let reads = matches!(head.method, Method::GET | Method::HEAD);
@@ -375,6 +350,10 @@ fn refusal(call: &Call, kind: RefusalKind, message: impl Into<String>) -> Result
 
 fn too_large(call: &Call, bytes_max: u64) -> Result<Received> {
     refusal(call, RefusalKind::TooLarge, format!("the request body has more than {bytes_max} bytes"))
+}
+
+fn overloaded(call: &Call) -> Result<Received> {
+    refusal(call, RefusalKind::Overloaded, "the gateway holds as much as it may; try again shortly")
 }
 
 fn answered(call: &Call, reply: Reply) -> Received {

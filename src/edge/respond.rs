@@ -7,8 +7,8 @@ use pingora_http::ResponseHeader;
 
 use crate::config::Dialect;
 use crate::domain::RequestId;
+use crate::pipeline::RefusalKind;
 use crate::pipeline::Reply;
-use crate::providers::RefusalKind;
 
 /// Header that names the exchange in every answer, whoever wrote it.
 pub(super) const REQUEST_ID: &str = "x-airiskguard-request-id";

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pingora_core::protocols::ALPN;
 use pingora_core::protocols::tls::CaType;
@@ -14,6 +14,7 @@ use pingora_core::utils::tls::{WrappedX509, parse_x509};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::Instant;
 
 use crate::config::UpstreamUrl;
 use crate::pipeline::Upstream;

@@ -35,7 +35,12 @@ pub(super) fn is_phone_us(text: &[u8]) -> bool {
     let Some(digits) = digits else { return false };
     let service = |code: &[u8]| code[1..3] == [1, 1];
     let fictional = digits[3..6] == [5, 5, 5] && number(&digits[6..]) / 100 == 1;
-    digits[0] >= 2 && digits[3] >= 2 && digits[1] != 9 && !service(&digits[..3]) && !service(&digits[3..6]) && !fictional
+    digits[0] >= 2
+        && digits[3] >= 2
+        && digits[1] != 9
+        && !service(&digits[..3])
+        && !service(&digits[3..6])
+        && !fictional
 }
 
 #[cfg(test)]
@@ -47,7 +52,9 @@ mod tests {
         for good in ["536-22-8145", "001-01-0001", "899 99 9999"] {
             assert!(is_ssn(good.as_bytes()), "{good}");
         }
-        for bad in ["000-12-3456", "666-12-3456", "912-34-5678", "536-00-8145", "536-22-0000", "078-05-1120", "536-22-814", ""] {
+        for bad in
+            ["000-12-3456", "666-12-3456", "912-34-5678", "536-00-8145", "536-22-0000", "078-05-1120", "536-22-814", ""]
+        {
             assert!(!is_ssn(bad.as_bytes()), "{bad}");
         }
     }
@@ -57,7 +64,16 @@ mod tests {
         for good in ["(415) 867-5309", "+1 415 867 5309", "415.867.5309"] {
             assert!(is_phone_us(good.as_bytes()), "{good}");
         }
-        for bad in ["115-867-5309", "415-167-5309", "911-867-5309", "415-911-5309", "212-555-0142", "1700000000", "2 415 867 5309", ""] {
+        for bad in [
+            "115-867-5309",
+            "415-167-5309",
+            "911-867-5309",
+            "415-911-5309",
+            "212-555-0142",
+            "1700000000",
+            "2 415 867 5309",
+            "",
+        ] {
             assert!(!is_phone_us(bad.as_bytes()), "{bad}");
         }
     }

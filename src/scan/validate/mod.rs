@@ -43,7 +43,9 @@ impl Confirm {
             Confirm::Jwt => jwt::is_jwt(secret),
             Confirm::GithubChecksum => github::has_checksum(secret),
             Confirm::NotMasked => !placeholder::is_masked(secret),
-            Confirm::NotPlaceholder => !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole),
+            Confirm::NotPlaceholder => {
+                !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole)
+            }
             Confirm::Mixed => placeholder::is_mixed(secret),
             Confirm::UrlPassword => network::has_url_password(secret),
             Confirm::Email => network::is_email(secret),

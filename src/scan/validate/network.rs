@@ -6,18 +6,64 @@ use super::placeholder;
 
 /// Mailboxes that nobody reads, and roles that documentation uses.
 const ROLES: [&str; 12] = [
-    "noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster", "git", "user", "username",
-    "you", "your.email",
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "donotreply",
+    "do-not-reply",
+    "mailer-daemon",
+    "postmaster",
+    "git",
+    "user",
+    "username",
+    "you",
+    "your.email",
 ];
 /// Domains reserved for documentation (RFC 2606), and those that stand for "some domain" in sample code.
 const SAMPLE_DOMAINS: [&str; 14] = [
-    "example.com", "example.org", "example.net", "example.edu", "domain.com", "yourdomain.com", "mydomain.com", "email.com", "test.com",
-    "company.com", "localhost.localdomain", "users.noreply.github.com", "foo.com", "bar.com",
+    "example.com",
+    "example.org",
+    "example.net",
+    "example.edu",
+    "domain.com",
+    "yourdomain.com",
+    "mydomain.com",
+    "email.com",
+    "test.com",
+    "company.com",
+    "localhost.localdomain",
+    "users.noreply.github.com",
+    "foo.com",
+    "bar.com",
 ];
 /// Last labels of names that are files, or that exist nowhere.
 const NO_TOP_LEVEL: [&str; 26] = [
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "js", "ts", "jsx", "tsx", "css", "json", "yaml", "yml", "toml", "lock", "html",
-    "service", "target", "local", "localhost", "test", "invalid", "example", "internal",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "svg",
+    "webp",
+    "ico",
+    "js",
+    "ts",
+    "jsx",
+    "tsx",
+    "css",
+    "json",
+    "yaml",
+    "yml",
+    "toml",
+    "lock",
+    "html",
+    "service",
+    "target",
+    "local",
+    "localhost",
+    "test",
+    "invalid",
+    "example",
+    "internal",
 ];
 
 /// Whether `text` looks like an address that reaches a person.
@@ -54,7 +100,8 @@ pub(super) fn is_public_ip(text: &[u8]) -> bool {
         || (first == 100 && (64..128).contains(&second))
         || (first == 198 && (18..20).contains(&second));
     // Public resolvers stand in every tutorial, and network addresses in every netmask.
-    let well_known = matches!(address.octets(), [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [9, 9, 9, 9] | [1, 0, 0, 1]);
+    let well_known =
+        matches!(address.octets(), [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [9, 9, 9, 9] | [1, 0, 0, 1]);
     !reserved && !well_known && last != 0
 }
 
@@ -87,8 +134,20 @@ mod tests {
     #[test]
     fn addresses_of_nobody() {
         let none = [
-            "ada@example.com", "ada@mail.example.org", "noreply@firm.de", "git@github.com", "icon@2x.png", "unit@.service", "getty@tty1.service",
-            "a..b@firm.de", ".a@firm.de", "a@firm", "a@-firm.de", "@firm.de", "user@host.local", "a@1.2",
+            "ada@example.com",
+            "ada@mail.example.org",
+            "noreply@firm.de",
+            "git@github.com",
+            "icon@2x.png",
+            "unit@.service",
+            "getty@tty1.service",
+            "a..b@firm.de",
+            ".a@firm.de",
+            "a@firm",
+            "a@-firm.de",
+            "@firm.de",
+            "user@host.local",
+            "a@1.2",
         ];
         for address in none {
             assert!(!is_email(address.as_bytes()), "{address}");
@@ -98,7 +157,19 @@ mod tests {
     #[test]
     fn public_addresses() {
         assert!(is_public_ip(b"81.2.69.142"));
-        for address in ["10.0.0.1", "127.0.0.1", "192.168.1.9", "172.16.4.4", "192.0.2.7", "203.0.113.5", "8.8.8.8", "1.2.3.0", "300.1.1.1", "1.2.3", "100.64.1.1"] {
+        for address in [
+            "10.0.0.1",
+            "127.0.0.1",
+            "192.168.1.9",
+            "172.16.4.4",
+            "192.0.2.7",
+            "203.0.113.5",
+            "8.8.8.8",
+            "1.2.3.0",
+            "300.1.1.1",
+            "1.2.3",
+            "100.64.1.1",
+        ] {
             assert!(!is_public_ip(address.as_bytes()), "{address}");
         }
     }
@@ -107,7 +178,13 @@ mod tests {
     fn passwords_in_urls() {
         assert!(has_url_password(b"postgresql://admin:MyP@ssw0rd@prod.db.company.com/app"));
         assert!(has_url_password(b"redis://:q8Zr2Lm@cache:6379"));
-        for url in ["postgres://user:password@host/db", "postgres://user:${PW}@host/db", "postgres://user@host/db", "postgres://host/db", "mysql://u:<pw>@h"] {
+        for url in [
+            "postgres://user:password@host/db",
+            "postgres://user:${PW}@host/db",
+            "postgres://user@host/db",
+            "postgres://host/db",
+            "mysql://u:<pw>@h",
+        ] {
             assert!(!has_url_password(url.as_bytes()), "{url}");
         }
     }

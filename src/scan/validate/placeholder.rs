@@ -9,26 +9,146 @@ const TEMPLATE_MARKS: [&str; 14] =
 
 /// Parts of the text that fetches a value from elsewhere instead of stating it.
 const LOOKUPS: [&str; 30] = [
-    "os.environ", "getenv", "process.env", "import.meta.env", "env(", "env[", "env::var", "config.", "config[", "settings.",
-    "secrets.", "secretsmanager", "vault:", "vault/", "/run/secrets", "keyring.", "args.", "self.", "this.", "req.",
-    "request.", "props.", "params.", "ctx.", "input(", "getpass", "file://", "op://", "enc[", "arn:",
+    "os.environ",
+    "getenv",
+    "process.env",
+    "import.meta.env",
+    "env(",
+    "env[",
+    "env::var",
+    "config.",
+    "config[",
+    "settings.",
+    "secrets.",
+    "secretsmanager",
+    "vault:",
+    "vault/",
+    "/run/secrets",
+    "keyring.",
+    "args.",
+    "self.",
+    "this.",
+    "req.",
+    "request.",
+    "props.",
+    "params.",
+    "ctx.",
+    "input(",
+    "getpass",
+    "file://",
+    "op://",
+    "enc[",
+    "arn:",
 ];
 
 /// Words of which sample values are made.
 const SAMPLE_WORDS: [&str; 24] = [
-    "example", "changeme", "change-me", "change_me", "changeit", "placeholder", "your-", "your_", "yourpass", "yoursecret",
-    "yourtoken", "yourkey", "yourapi", "insert-", "insert_", "replace-", "replace_", "replaceme", "redacted", "dummy",
-    "foobar", "lorem", "sample", "not-a-real",
+    "example",
+    "changeme",
+    "change-me",
+    "change_me",
+    "changeit",
+    "placeholder",
+    "your-",
+    "your_",
+    "yourpass",
+    "yoursecret",
+    "yourtoken",
+    "yourkey",
+    "yourapi",
+    "insert-",
+    "insert_",
+    "replace-",
+    "replace_",
+    "replaceme",
+    "redacted",
+    "dummy",
+    "foobar",
+    "lorem",
+    "sample",
+    "not-a-real",
 ];
 
 /// Words that name the thing instead of being it. A value made only of these is none.
 const NAMES: [&str; 78] = [
-    "a", "access", "account", "admin", "an", "api", "app", "auth", "authorization", "aws", "basic", "bearer", "client", "code",
-    "config", "credential", "credentials", "customer", "database", "db", "default", "demo", "dev", "disabled", "empty", "enabled",
-    "encrypted", "env", "false", "field", "fixme", "foo", "guest", "hash", "hashed", "hidden", "id", "input", "invalid", "jwt",
-    "key", "keys", "letters", "local", "login", "my", "name", "new", "nil", "no", "none", "null", "number", "of", "old", "optional",
-    "pass", "passphrase", "password", "passwd", "plain", "private", "pwd", "required", "root", "secret", "session", "some",
-    "string", "test", "text", "the", "todo", "token", "true", "undefined", "user", "value",
+    "a",
+    "access",
+    "account",
+    "admin",
+    "an",
+    "api",
+    "app",
+    "auth",
+    "authorization",
+    "aws",
+    "basic",
+    "bearer",
+    "client",
+    "code",
+    "config",
+    "credential",
+    "credentials",
+    "customer",
+    "database",
+    "db",
+    "default",
+    "demo",
+    "dev",
+    "disabled",
+    "empty",
+    "enabled",
+    "encrypted",
+    "env",
+    "false",
+    "field",
+    "fixme",
+    "foo",
+    "guest",
+    "hash",
+    "hashed",
+    "hidden",
+    "id",
+    "input",
+    "invalid",
+    "jwt",
+    "key",
+    "keys",
+    "letters",
+    "local",
+    "login",
+    "my",
+    "name",
+    "new",
+    "nil",
+    "no",
+    "none",
+    "null",
+    "number",
+    "of",
+    "old",
+    "optional",
+    "pass",
+    "passphrase",
+    "password",
+    "passwd",
+    "plain",
+    "private",
+    "pwd",
+    "required",
+    "root",
+    "secret",
+    "session",
+    "some",
+    "string",
+    "test",
+    "text",
+    "the",
+    "todo",
+    "token",
+    "true",
+    "undefined",
+    "user",
+    "value",
 ];
 
 /// Names of types that carry a number.
@@ -41,7 +161,10 @@ const VALUE_BYTES_MAX: usize = 256;
 pub(super) fn is_masked(value: &[u8]) -> bool {
     let text = lower(value);
     let text = text.trim_matches([' ', '"', '\'', '`']);
-    has_run(text) || is_one_character(text) || is_reference(text) || TEMPLATE_MARKS.iter().any(|mark| text.contains(mark))
+    has_run(text)
+        || is_one_character(text)
+        || is_reference(text)
+        || TEMPLATE_MARKS.iter().any(|mark| text.contains(mark))
 }
 
 /// Whether `value` is masked, or looked up, or made of words that stand in for a secret.
@@ -93,11 +216,14 @@ fn is_one_character(text: &str) -> bool {
 
 /// `$NAME`, `%NAME%`, `%s`, `<name>`, `{name}`, `@NAME@`, `:name`, `!Ref Name`, `&name`, `*name`.
 fn is_reference(text: &str) -> bool {
-    let name = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-. ".contains(&it));
+    let name =
+        |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-. ".contains(&it));
     let within = |open: char, close: char| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let pairs = [('<', '>'), ('{', '}'), ('%', '%'), ('@', '@'), ('[', ']')];
     pairs.into_iter().any(|(open, close)| within(open, close).is_some_and(name))
-        || text.strip_prefix(['$', ':', '!', '%']).is_some_and(|rest| name(rest) && !rest.starts_with(|it: char| it.is_ascii_digit()))
+        || text
+            .strip_prefix(['$', ':', '!', '%'])
+            .is_some_and(|rest| name(rest) && !rest.starts_with(|it: char| it.is_ascii_digit()))
 }
 
 /// `my-secret-name`, `test_password_1`, `null`: nothing but words that name a secret, and perhaps one digit.
@@ -125,7 +251,10 @@ fn is_names(part: &str) -> bool {
 
 /// A path, an address without a password, or a dotted name.
 fn is_path(text: &str) -> bool {
-    let dotted = |text: &str| text.contains('.') && text.split('.').all(|part| part.starts_with(|it: char| it.is_ascii_alphabetic()) && is_word(part));
+    let dotted = |text: &str| {
+        text.contains('.')
+            && text.split('.').all(|part| part.starts_with(|it: char| it.is_ascii_alphabetic()) && is_word(part))
+    };
     let starts = ["/", "./", "../", "~/", "http://", "https://", "projects/", "ssh-"];
     starts.iter().any(|start| text.starts_with(start)) || dotted(text)
 }
@@ -143,9 +272,26 @@ mod tests {
     #[test]
     fn masks_and_templates() {
         let masked = [
-            "", "xxxxxxxxxxxx", "sk-ant-XXXXXXXX", "********", "000000000000", "${DB_PASSWORD}", "{{ password }}", "$PASSWORD", "<password>",
-            "%(password)s", "%s", "%DB_PASS%", "$(cat file)", "[REDACTED:JWT_TOKEN]", "sk-...", "eyJ\u{2026}", "<%= secret %>", "!Ref Password",
-            "#{secret}", "@PASSWORD@",
+            "",
+            "xxxxxxxxxxxx",
+            "sk-ant-XXXXXXXX",
+            "********",
+            "000000000000",
+            "${DB_PASSWORD}",
+            "{{ password }}",
+            "$PASSWORD",
+            "<password>",
+            "%(password)s",
+            "%s",
+            "%DB_PASS%",
+            "$(cat file)",
+            "[REDACTED:JWT_TOKEN]",
+            "sk-...",
+            "eyJ\u{2026}",
+            "<%= secret %>",
+            "!Ref Password",
+            "#{secret}",
+            "@PASSWORD@",
         ];
         for value in masked {
             assert!(is_masked(value.as_bytes()), "{value}");
@@ -156,9 +302,27 @@ mod tests {
     #[test]
     fn sample_words_and_lookups() {
         let placeholders = [
-            "changeme", "your-password", "YOUR_API_KEY", "my-secret-name", "example-token-1", "password", "None", "test_password_1",
-            "dbpassword", "os.environ[\"X\"]", "process.env.TOKEN", "config.get(\"x\")", "self.password2", "/run/secrets/db", "user.token2",
-            "https://host/token1", "Uint8Array", "ENC[AES256_GCM,data:a1]", "REPLACE_ME", "insert-your-token-here", "arn:aws:x:1",
+            "changeme",
+            "your-password",
+            "YOUR_API_KEY",
+            "my-secret-name",
+            "example-token-1",
+            "password",
+            "None",
+            "test_password_1",
+            "dbpassword",
+            "os.environ[\"X\"]",
+            "process.env.TOKEN",
+            "config.get(\"x\")",
+            "self.password2",
+            "/run/secrets/db",
+            "user.token2",
+            "https://host/token1",
+            "Uint8Array",
+            "ENC[AES256_GCM,data:a1]",
+            "REPLACE_ME",
+            "insert-your-token-here",
+            "arn:aws:x:1",
         ];
         for value in placeholders {
             assert!(is_placeholder(value.as_bytes()), "{value}");
@@ -167,7 +331,9 @@ mod tests {
 
     #[test]
     fn values_that_are_meant() {
-        for value in ["hunter2", "Tr0ub4dor&3", "S3cr3t!pw", "q8Zr2LmX9vT4", "admin123", "P@ssw0rd", "pa$$w0rd", "a.b.c1d2e3"] {
+        for value in
+            ["hunter2", "Tr0ub4dor&3", "S3cr3t!pw", "q8Zr2LmX9vT4", "admin123", "P@ssw0rd", "pa$$w0rd", "a.b.c1d2e3"]
+        {
             assert!(!is_placeholder(value.as_bytes()), "{value}");
             assert!(!is_masked(value.as_bytes()), "{value}");
         }
