@@ -67,6 +67,12 @@ pub const ALL: &[Family] = &[
     family!("security", "security/injection.yaml"),
     family!("agent", "agent/sql_injection.yaml"),
     family!("agent", "agent/tool_output.yaml"),
+    family!("vuln", "vuln/sql_injection.yaml"),
+    family!("vuln", "vuln/command_injection.yaml"),
+    family!("vuln", "vuln/deserialization.yaml"),
+    family!("vuln", "vuln/cryptography.yaml"),
+    family!("vuln", "vuln/credentials.yaml"),
+    family!("vuln", "vuln/web.yaml"),
 ];
 
 /// Every rule of the catalogue, as the engine wants it.

@@ -36,10 +36,6 @@ impl Matcher {
         Matcher { pattern, body, lead, unless: rule.unless.as_deref().map(compile), rule: rule.clone() }
     }
 
-    pub(super) fn rule(&self) -> &RuleSpec {
-        &self.rule
-    }
-
     /// The bytes that each finding covers, in order.
     pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
         let text = text.as_bytes();

@@ -144,3 +144,38 @@ pub(super) fn survives_anything(make: &dyn Fn() -> Box<dyn Completion>, events: 
         reader.ending(&refusal("m"));
     }
 }
+
+/// Puts a member nobody knows into every object of every event: each must be reported, key and value.
+pub(super) fn reports_novelties(make: &dyn Fn() -> Box<dyn Completion>, events: &[&str]) {
+    for event in events {
+        for at in objects(event) {
+            let (before, after) = event.split_at(at + 1);
+            let comma = if after.starts_with('}') { "" } else { "," };
+            let data = format!("{before}\"novelkey\":\"novelvalue\"{comma}{after}");
+            let mut parts = Vec::new();
+            make().read("", data.as_bytes(), &mut parts);
+            for word in ["novelkey", "novelvalue"] {
+                let told = parts.iter().any(|part| match part {
+                    Part::Delta(_, raw) | Part::Whole(_, raw) => data[raw.clone()] == *word,
+                    _ => false,
+                });
+                assert!(told, "{word} in {data}");
+            }
+        }
+    }
+}
+
+/// Where the objects of a JSON text begin.
+fn objects(event: &str) -> Vec<usize> {
+    let (mut found, mut quoted, mut escaped) = (Vec::new(), false, false);
+    for (at, byte) in event.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'{' if !quoted => found.push(at),
+            _ => {}
+        }
+    }
+    found
+}

@@ -57,6 +57,8 @@ impl LeadRun {
 #[derive(Debug)]
 pub(super) struct Matcher {
     dfa: dense::DFA<Vec<u32>>,
+    /// Start states after each byte, and at the start of the text.
+    starts: Box<[StateID; 257]>,
     /// It accepts more than the pattern: repetitions lost their upper bounds.
     pub(super) wide: bool,
 }
@@ -84,21 +86,30 @@ pub(super) enum Step {
 impl Matcher {
     fn new(hir: &Hir) -> Result<Matcher, Mistake> {
         if let Some(dfa) = dense_automaton(hir, MatchKind::LeftmostFirst)? {
-            return Ok(Matcher { dfa, wide: false });
+            return Ok(Matcher::over(dfa, false));
         }
         for min in [u32::MAX, 1] {
             if let Some(dfa) = dense_automaton(&widened(hir, min), MatchKind::All)? {
-                return Ok(Matcher { dfa, wide: true });
+                return Ok(Matcher::over(dfa, true));
             }
         }
         Err(Mistake::TooLarge)
     }
 
+    fn over(dfa: dense::DFA<Vec<u32>>, wide: bool) -> Matcher {
+        let config = start::Config::new().anchored(Anchored::Yes);
+        let mut starts = Box::new([StateID::ZERO; 257]);
+        for (byte, state) in starts.iter_mut().enumerate() {
+            let config = config.clone().look_behind(u8::try_from(byte).ok());
+            // Anchored starts exist for every look-behind; zero is the dead state.
+            *state = dfa.start_state(&config).unwrap_or(StateID::ZERO);
+        }
+        Matcher { dfa, starts, wide }
+    }
+
     /// The state before the first byte.
     pub(super) fn start(&self, before: Option<u8>) -> StateID {
-        let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
-        // Anchored starts exist for every look-behind byte; a dead state would only lose the candidate.
-        self.dfa.start_state(&config).unwrap_or(StateID::ZERO)
+        self.starts[before.map_or(256, usize::from)]
     }
 
     /// Reads a byte.

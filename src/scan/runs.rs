@@ -15,7 +15,12 @@ use super::stream::Hit;
 
 /// Steps that the rejected candidates of one rule may cost per byte of text, on top of `STEPS_FREE`. Ordinary text stays
 /// far below; text made to cost more is decided coarsely, on the side of finding.
-const STEPS_PER_BYTE: u64 = 20;
+const STEPS_PER_BYTE: u64 = 8;
+/// Rules whose longest match is no longer than this cannot cost much, however dense, and are always decided exactly:
+/// tables of numbers are ordinary text.
+const SHORT_MATCH_BYTES: usize = 64;
+/// A candidate is first read so far without being stored.
+const GLANCE_BYTES: usize = 32;
 /// Steps that a rule may cost at any time, so that short texts are always decided exactly.
 const STEPS_FREE: u64 = 1 << 20;
 /// What a byte costs where a wide automaton's match is checked with the exact pattern.
@@ -156,6 +161,13 @@ impl Runs {
             return;
         }
         let rule = &rules[index as usize];
+        // Nearly all candidates end here.
+        if candidate.start == candidate.start_last
+            && let Some(steps) = rejected_at_a_glance(rule, candidate.start, window)
+        {
+            memory.spent += steps;
+            return;
+        }
         let mut run = Run {
             rule: index,
             candidate,
@@ -163,7 +175,6 @@ impl Runs {
             stage: memory.stage(rule, candidate.start, window),
             waiting: VecDeque::new(),
         };
-        // Nearly all candidates end here, within a few bytes and without being stored.
         if !drive_alone(rule, &mut run, memory, window, false, hits) {
             return;
         }
@@ -209,12 +220,24 @@ impl Memory {
     }
 
     fn stage(&self, rule: &Rule, start: usize, window: Window<'_>) -> Stage {
-        // Twice what the exact check of a wide match may use, so that such a match is believed before all is.
-        if self.spent > 2 * self.allowed(start) {
+        if self.spent > self.allowed(start) && rule.match_bytes_max > SHORT_MATCH_BYTES {
             return Stage::Coarse;
         }
         Stage::Match(rule.matcher.start(window.before(start)), None)
     }
+}
+
+/// The steps it took to see that no match starts here; `None` if that takes more than a glance.
+fn rejected_at_a_glance(rule: &Rule, start: usize, window: Window<'_>) -> Option<u64> {
+    let mut state = rule.matcher.start(window.before(start));
+    for (index, &byte) in window.text[start - window.base..].iter().take(GLANCE_BYTES).enumerate() {
+        match rule.matcher.step(&mut state, byte) {
+            Step::On => {}
+            Step::Match => return None,
+            Step::Dead => return Some(index as u64 + 1),
+        }
+    }
+    None
 }
 
 /// Decides a run and those that wait behind it, as far as the text reaches; true while it is open.
@@ -344,7 +367,8 @@ impl Run {
     }
 
     fn decide(&mut self, rule: &Rule, memory: &mut Memory, end: usize, window: Window<'_>) -> Outcome {
-        let trust = rule.matcher.wide && memory.spent > memory.allowed(self.start());
+        // Half of what a rule may cost at all, so that a wide match is believed before everything is.
+        let trust = rule.matcher.wide && memory.spent > memory.allowed(self.start()) / 2;
         if rule.matcher.wide {
             memory.spent += EXACT_STEPS * (end - self.start()) as u64;
         }

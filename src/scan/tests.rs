@@ -177,7 +177,7 @@ fn prose_is_settled_at_once() {
     }
     stream.push(&engine, b" exe", &mut Vec::new());
     assert_eq!(stream.settled(), stream.length() - 3);
-    stream.push(&engine, b"rcise", &mut Vec::new());
+    stream.push(&engine, b"rcising", &mut Vec::new());
     assert_eq!(stream.settled(), stream.length());
 }
 

@@ -124,7 +124,7 @@ fn report_all(outline: &Outline, parts: &mut Vec<Part>) {
 fn report(path: &[At], entry: &Entry, parts: &mut Vec<Part>) {
     let Some(raw) = entry.text() else { return };
     let kind = match path {
-        [Key("type")] | [.., Key("usage"), _] => return,
+        [Key("type")] | [.., Key("usage"), Key("service_tier" | "inference_geo")] => return,
         [Key("message"), Key("id" | "type" | "role" | "model" | "stop_reason")] => return,
         [Key("content_block" | "delta"), Key("type" | "id" | "tool_use_id" | "signature" | "data" | "stop_reason")] => {
             return;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::completion::MessageEvents;
 use crate::providers::Completion;
-use crate::providers::fixture::{frames, refusal, release, survives_anything, trace};
+use crate::providers::fixture::{frames, refusal, release, reports_novelties, survives_anything, trace};
 
 /// Thinking, prose, a tool call, a search by the provider, a citation.
 const STREAM: [&str; 21] = [
@@ -178,4 +178,9 @@ fn a_half_seen_tool_call_is_not_completed() {
 fn keep_alive_is_a_ping() {
     let frames = frames(MessageEvents::default().keep_alive());
     assert_eq!(frames, [("ping".to_owned(), "{\"type\":\"ping\"}".to_owned())]);
+}
+
+#[test]
+fn nothing_new_goes_unseen() {
+    reports_novelties(&|| Box::new(MessageEvents::default()), &STREAM);
 }

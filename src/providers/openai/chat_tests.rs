@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::chat::ChatEvents;
 use crate::providers::Completion;
-use crate::providers::fixture::{frames, refusal, release, survives_anything, trace};
+use crate::providers::fixture::{frames, refusal, release, reports_novelties, survives_anything, trace};
 
 fn chunk(choices: &str) -> String {
     format!(
@@ -164,4 +164,9 @@ fn legacy_endings_are_text() {
 #[test]
 fn keep_alive_is_a_comment() {
     assert_eq!(ChatEvents::default().keep_alive(), b": keep-alive\n\n");
+}
+
+#[test]
+fn nothing_new_goes_unseen() {
+    reports_novelties(&|| Box::new(ChatEvents::default()), &borrowed(&stream()));
 }

@@ -218,8 +218,11 @@ fn report(path: &[At], item: Option<&str>, entry: &Entry, parts: &mut Vec<Part>)
         [Key("type" | "item_id" | "obfuscation")] | [Key("partial_image_b64")] => None,
         [Key("part" | "annotation"), Key("type" | "file_id" | "container_id")] => None,
         [Key("item"), rest @ ..] | [Key("response"), Key("output"), Index(_), rest @ ..] => item_kind(item, rest),
-        // The client's own request, and what the answer is called.
-        [Key("response"), Key(key), ..] if !matches!(*key, "" | "error" | "incomplete_details" | "output_text") => None,
+        // What the answer is called.
+        [Key("response"), Key(key)] if !matches!(*key, "" | "output_text") => None,
+        // The client's own request once more, which was read on its way out.
+        [Key("response"), Key("instructions" | "tools" | "tool_choice" | "text" | "metadata" | "prompt"), ..] => None,
+        [Key("response"), Key("reasoning"), Key("effort" | "summary")] => None,
         _ => Some(BlockKind::Text),
     };
     if let Some(kind) = kind {

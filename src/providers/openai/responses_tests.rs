@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::responses::ResponseEvents;
 use crate::providers::Completion;
-use crate::providers::fixture::{frames, refusal, release, survives_anything, trace};
+use crate::providers::fixture::{frames, refusal, release, reports_novelties, survives_anything, trace};
 
 /// Reasoning, a message, a function call, a custom call, a shell call.
 const STREAM: [&str; 27] = [
@@ -150,4 +150,10 @@ fn an_ending_without_any_event_names_the_exchange() {
     let ending = frames(&ResponseEvents::default().ending(&refusal("m")));
     assert_eq!(ending.len(), 2);
     assert!(ending.iter().all(|(_, data)| data.contains("\"resp_req-1\"")));
+}
+
+#[test]
+fn nothing_new_goes_unseen() {
+    // The first event repeats the client's own tools and metadata, which are not read again.
+    reports_novelties(&|| Box::new(ResponseEvents::default()), &STREAM[1..]);
 }

@@ -52,6 +52,10 @@ pub fn decode(raw: &[u8], place: Place) -> Result<String, Error> {
 fn enter<'a>(mut outer: Unescape<Characters<'a>>, inner: usize) -> Result<Unescape<Unescape<Characters<'a>>>, Error> {
     let mut decoded = 0;
     while decoded < inner {
+        decoded += outer.skip_plain(inner - decoded);
+        if decoded == inner {
+            break;
+        }
         match outer.next() {
             Some(unit) => decoded += unit?.character.len_utf8(),
             None => return Err(Error { offset: outer.reached(), kind: ErrorKind::SpanOutside }),
@@ -64,18 +68,19 @@ fn collect(units: impl Iterator<Item = Result<Unit, Error>>) -> Result<String, E
     units.map(|unit| unit.map(|unit| unit.character)).collect()
 }
 
-fn locate_units(
-    units: impl Iterator<Item = Result<Unit, Error>>,
-    start: usize,
-    spans: &[Range<usize>],
-) -> Result<Vec<Range<usize>>, Error> {
+fn locate_units(mut units: impl Source, start: usize, spans: &[Range<usize>]) -> Result<Vec<Range<usize>>, Error> {
     let mut found = vec![start..start; spans.len()];
     let mut starts = sorted(spans, |span| span.start);
     let mut ends = sorted(spans, |span| span.end);
     let mut decoded = 0;
     let mut reached = start;
-    let mut units = units;
     while starts.len() > 0 || ends.len() > 0 {
+        let start = starts.as_slice().first().map_or(usize::MAX, |&index| spans[index].start);
+        let end = ends.as_slice().first().map_or(usize::MAX, |&index| spans[index].end);
+        // Up to the byte before the next place that is looked for, for an end belongs to the character before it.
+        let skipped = units.skip_plain(start.min(end).saturating_sub(decoded + 1));
+        decoded += skipped;
+        reached += skipped;
         let Some(unit) = units.next() else { break };
         let Unit { character, raw } = unit?;
         let next = decoded + character.len_utf8();
@@ -86,7 +91,7 @@ fn locate_units(
             found[index].end = if spans[index].end <= decoded { raw.start } else { raw.end };
         }
         decoded = next;
-        reached = raw.end.max(reached);
+        reached = raw.end;
     }
     let is_outside = |span: &Range<usize>| span.start > decoded || span.end > decoded || span.start > span.end;
     if spans.iter().any(is_outside) {

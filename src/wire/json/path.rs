@@ -107,7 +107,7 @@ impl From<Vec<Step>> for Path {
 }
 
 /// A key while its text arrives.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct GrowingKey {
     text: String,
     /// Set by the first character that did not fit: what is kept is a prefix however the text was cut.

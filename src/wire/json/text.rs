@@ -14,7 +14,7 @@ const RUN_BYTES_MAX: usize = 16 * 1024;
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// Decodes the content of strings, one after the other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Text {
     state: State,
     /// Decoded and not handed on yet; empty between two pushes.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::search::plain_run;
 use super::text::{hex_digit, short_escape, surrogate_pair};
 use super::{Error, ErrorKind};
 
@@ -16,6 +17,10 @@ pub(super) struct Unit {
 pub(super) trait Source: Iterator<Item = Result<Unit, Error>> {
     /// Raw offset behind the last character.
     fn reached(&self) -> usize;
+
+    /// Goes past characters that are written as they are at every level, as many as fit into `bytes_max`. How many
+    /// bytes they were: the same number in the raw text and decoded.
+    fn skip_plain(&mut self, bytes_max: usize) -> usize;
 }
 
 /// The characters of raw bytes as they are written.
@@ -35,6 +40,17 @@ impl Source for Characters<'_> {
     fn reached(&self) -> usize {
         self.at
     }
+
+    fn skip_plain(&mut self, bytes_max: usize) -> usize {
+        let rest = self.raw.get(self.at..).unwrap_or_default();
+        let mut length = plain_run(&rest[..rest.len().min(bytes_max)]);
+        // Not into the middle of a character.
+        while length > 0 && rest.get(length).is_some_and(|byte| byte & 0xc0 == 0x80) {
+            length -= 1;
+        }
+        self.at += length;
+        length
+    }
 }
 
 impl Iterator for Characters<'_> {
@@ -44,9 +60,9 @@ impl Iterator for Characters<'_> {
         let start = self.at;
         let first = *self.raw.get(start)?;
         let length = match first {
-            ..0x80 => 1,
-            ..0xe0 => 2,
-            ..0xf0 => 3,
+            0..0x80 => 1,
+            0x80..0xe0 => 2,
+            0xe0..0xf0 => 3,
             _ => 4,
         };
         let bytes = self.raw.get(start..start + length).unwrap_or_default();
@@ -173,6 +189,11 @@ fn ascii(character: char) -> Option<u8> {
 impl<S: Source> Source for Unescape<S> {
     fn reached(&self) -> usize {
         self.source.reached()
+    }
+
+    fn skip_plain(&mut self, bytes_max: usize) -> usize {
+        // What holds no quote and no backslash stands for itself at this level too.
+        if matches!(self.ahead, Ahead::Nothing) { self.source.skip_plain(bytes_max) } else { 0 }
     }
 }
 

@@ -1,13 +1,14 @@
 //! One frame of an event stream: its raw bytes and where in them its event name and data stand.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
 /// One frame: everything from behind the last blank line up to and with the next one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     raw: Bytes,
     /// Where the lines begin: behind a byte order mark.
@@ -17,8 +18,8 @@ pub struct Frame {
 }
 
 /// The data of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Data {
+#[derive(Clone, PartialEq, Eq)]
+enum Data {
     /// The frame has no data line: comments, or only fields that say nothing by themselves.
     None,
     /// One data line: its value stands in these raw bytes of the frame.
@@ -31,31 +32,23 @@ impl Frame {
     pub(super) fn read(raw: Bytes, lines_start: usize) -> Self {
         let mut event = None;
         let mut first = None;
-        let mut joined = Vec::new();
-        let mut data_lines = 0;
+        let mut joined = None;
         for line in Lines::new(&raw, lines_start) {
-            match &raw[line.name.clone()] {
-                b"event" => event = Some(line.value),
-                b"data" => {
-                    data_lines += 1;
-                    match &first {
-                        None => first = Some(line.value),
-                        Some(first) => {
-                            if data_lines == 2 {
-                                joined.extend_from_slice(&raw[Range::clone(first)]);
-                            }
-                            joined.push(b'\n');
-                            joined.extend_from_slice(&raw[line.value]);
-                        }
-                    }
+            match (&raw[line.name], &first) {
+                (b"event", _) => event = Some(line.value),
+                (b"data", None) => first = Some(line.value),
+                (b"data", Some(first)) => {
+                    let joined = joined.get_or_insert_with(|| raw[Range::clone(first)].to_vec());
+                    joined.push(b'\n');
+                    joined.extend_from_slice(&raw[line.value]);
                 }
                 _ => {}
             }
         }
-        let data = match first {
-            None => Data::None,
-            Some(value) if data_lines == 1 => Data::Line(value),
-            Some(_) => Data::Joined(joined.into()),
+        let data = match (joined, first) {
+            (Some(joined), _) => Data::Joined(joined.into()),
+            (None, Some(value)) => Data::Line(value),
+            (None, None) => Data::None,
         };
         Frame { raw, lines_start, event, data }
     }
@@ -116,6 +109,14 @@ impl Frame {
             }
         }
         out.freeze()
+    }
+}
+
+/// How large the frame is, not what it says: that may be secret.
+impl fmt::Debug for Frame {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = out.debug_struct("Frame");
+        out.field("raw_bytes", &self.raw.len()).field("data_bytes", &self.data().len()).finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 mod frame;
 mod parser;
 
-pub use frame::{Data, Frame};
+pub use frame::Frame;
 pub use parser::{FrameTooLarge, Parser};
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Cuts a stream into frames. As an iterator it yields those that are whole so far; `None` means more bytes are needed.
 ///
 /// Take all frames after each push: the parser holds one frame of at most the given size and what was not taken.
-#[derive(Debug)]
 pub struct Parser {
     frame_bytes_max: usize,
     /// The bytes that no frame has taken with it; first the whole frames, then the one that is growing.
@@ -165,6 +164,14 @@ impl Iterator for Parser {
     }
 }
 
+/// How much the parser holds, not what: that may be secret.
+impl fmt::Debug for Parser {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = out.debug_struct("Parser");
+        out.field("held_bytes", &self.buffer.len()).field("whole_frames", &self.whole.len()).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Display for FrameTooLarge {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "an event of the stream has more than {} bytes", self.frame_bytes_max)
@@ -175,6 +182,8 @@ impl std::error::Error for FrameTooLarge {}
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
 
     #[test]

@@ -152,6 +152,14 @@ fn other_data_keeps_the_other_lines() {
     assert_eq!(with("\u{feff}data: a\n\n", "y"), "\u{feff}data: y\n\n");
 }
 
+#[test]
+fn what_a_stream_says_is_not_shown() {
+    let mut parser = Parser::new(FRAME_BYTES_MAX);
+    parser.push(b"data: hidden\n\ndata: hidden").unwrap();
+    assert!(!format!("{parser:?}").contains("hidden"));
+    assert_eq!(format!("{:?}", parser.next().unwrap()), "Frame { raw_bytes: 14, data_bytes: 6, .. }");
+}
+
 fn stream() -> impl Strategy<Value = String> {
     let line = select(vec![
         "data: a",

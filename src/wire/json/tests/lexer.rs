@@ -143,6 +143,13 @@ fn an_error_stays() {
 }
 
 #[test]
+fn what_a_document_says_is_not_shown() {
+    let mut lexer = Lexer::new(Limits::default());
+    lexer.push(br#"{"hidden":["hidden"#, &mut ()).unwrap();
+    assert!(!format!("{lexer:?}").contains("hidden"));
+}
+
+#[test]
 fn the_depth_has_a_limit() {
     let limits = Limits { depth_max: 3 };
     assert_eq!(read(b"[[[]]]", &[], limits).1, Ok(()));

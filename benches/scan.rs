@@ -1,0 +1,222 @@
+//! Throughput of the scan engine: ordinary prompts, many rules, the worst texts, and the cost of a delta.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use airiskguard_gateway::domain::{Checker, Risk, RuleInfo, Score, Sources};
+use airiskguard_gateway::scan::{Engine, Hit, Lead, Pattern, RuleSet, RuleSpec, Stream, Trigger};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+const MIB: usize = 1 << 20;
+
+fn info(id: String) -> RuleInfo {
+    RuleInfo {
+        title: id.clone(),
+        id,
+        checker: Checker::new("secrets"),
+        label: "TEST".to_string(),
+        risk: Risk::High,
+        score: Score::new(0.9).unwrap(),
+        why: String::new(),
+        advice: None,
+        cwe: None,
+        sources: Sources::ALL,
+        directions: Vec::new(),
+        redactable: true,
+        flag_only: false,
+    }
+}
+
+fn rule(id: String, keyword: &str, pattern: String) -> RuleSpec {
+    RuleSpec {
+        info: info(id),
+        trigger: Trigger::Keywords(vec![keyword.to_string()]),
+        lead: None,
+        pattern: Pattern::Regex(pattern),
+        unless: None,
+        confirm: Vec::new(),
+    }
+}
+
+/// Eight shapes of rules, in as many variants as asked for.
+fn rules(count: usize) -> Vec<RuleSpec> {
+    let names = ["acme", "volt", "nimb", "quar", "zeph", "krab", "mosa", "plin", "trax", "ovid"];
+    (0..count)
+        .map(|index| {
+            let variant = index / 8;
+            let name =
+                format!("{}{}", names[variant % 10], if variant < 10 { String::new() } else { variant.to_string() });
+            let id = format!("test.{index}");
+            match index % 8 {
+                0 => rule(id, &format!("{name}_"), format!(r"\b{name}_[A-Za-z0-9]{{36}}\b")),
+                1 => rule(id, &format!("{name}-"), format!(r"\b{name}-[A-Za-z0-9_-]{{20,120}}")),
+                2 => rule(
+                    id,
+                    &format!("{name}_secret"),
+                    format!(r#"(?i){name}_secret["']?\s{{0,4}}[=:]\s{{0,4}}["']?(?P<secret>[^\s"']{{8,80}})"#),
+                ),
+                3 => rule(
+                    id,
+                    &format!("{name}jwt"),
+                    format!(r"{name}jwt[\w-]{{10,800}}\.[\w-]{{10,800}}\.[\w-]{{10,800}}"),
+                ),
+                4 => rule(
+                    id,
+                    &format!("{name}://"),
+                    format!(r"{name}://(?P<secret>[^\s:@]{{1,40}}:[^\s@]{{1,80}})@[\w.-]{{1,80}}"),
+                ),
+                5 => rule(id, &format!("{name}("), format!(r#"\b{name}\([^)\n]{{0,60}}["'][^\n]{{0,40}}\+"#)),
+                6 if variant % 5 == 0 => RuleSpec {
+                    trigger: Trigger::Digits(9 + variant % 7),
+                    ..rule(id, "", r"\b\d(?:[ -]?\d){8,18}\b".to_string())
+                },
+                6 => rule(id, &format!("import {name}"), format!(r"(?m)^import {name}\b")),
+                7 if variant == 0 => RuleSpec {
+                    lead: Some(Lead { class: "[A-Za-z0-9._%+-]".to_string(), length_max: 64 }),
+                    ..rule(id, "@", r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,100}\.[a-z]{2,10}\b".to_string())
+                },
+                _ => RuleSpec {
+                    pattern: Pattern::Region {
+                        begin: format!("-----BEGIN {name}-----"),
+                        end: format!("-----END {name}-----"),
+                        body: "[A-Za-z0-9+/=\\s]".to_string(),
+                        length_max: 16384,
+                    },
+                    ..rule(id, &format!("-----BEGIN {name}"), String::new())
+                },
+            }
+        })
+        .collect()
+}
+
+/// Prose and code as an agent sends them: no secrets, the usual near misses.
+fn prompt(bytes: usize) -> Vec<u8> {
+    let parts = [
+        "You are a coding agent. Read the files, make the smallest change that solves the problem, and run the tests. ",
+        "The function below returns the parsed configuration; please make it reject unknown keys with a clear message.\n",
+        "```rust\npub fn parse(text: &str) -> Result<Config, Error> {\n    let mut config = Config::default();\n",
+        "    for (number, line) in text.lines().enumerate() {\n        let Some((key, value)) = line.split_once('=') else {\n",
+        "            return Err(Error::new(number + 1, \"expected key = value\"));\n        };\n        config.set(key, value)?;\n    }\n",
+        "{\"type\": \"object\", \"properties\": {\"path\": {\"type\": \"string\", \"description\": \"Absolute path\"}}}\n",
+        "2026-03-14T09:26:53Z INFO request 4711 took 12.5 ms, 1024 bytes, status 200, user 42\n",
+        "import os\nimport json\n\ndef load(path):\n    with open(path) as handle:\n        return json.load(handle)\n",
+        "commit 3f2a9c11d04be7a85e6609 by a developer: fix the import order, update dependencies, close the ticket\n",
+    ];
+    let mut text = Vec::with_capacity(bytes + 256);
+    let mut seed = 7usize;
+    while text.len() < bytes {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        text.extend_from_slice(parts[(seed >> 33) % parts.len()].as_bytes());
+    }
+    text.truncate(bytes);
+    text
+}
+
+fn whole(engine: &Engine, set: &RuleSet, stream: &mut Stream, text: &[u8], hits: &mut Vec<Hit>) -> usize {
+    hits.clear();
+    stream.reset(set.clone());
+    stream.push(engine, text, hits);
+    stream.finish(engine, hits);
+    hits.len()
+}
+
+fn ordinary(c: &mut Criterion) {
+    let text = prompt(MIB);
+    let mut group = c.benchmark_group("ordinary");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    for count in [20, 200, 1000] {
+        let engine = Engine::new(rules(count)).unwrap();
+        for (name, digits) in [("all", true), ("keywords", false)] {
+            let set = engine.select(|rule| {
+                digits || rule.id.rsplit('.').next().and_then(|n| n.parse().ok()).is_none_or(|n: usize| n % 8 < 6)
+            });
+            let (mut stream, mut hits) = (Stream::new(set.clone()), Vec::new());
+            group.bench_function(BenchmarkId::new(name, count), |b| {
+                b.iter(|| black_box(whole(&engine, &set, &mut stream, &text, &mut hits)))
+            });
+        }
+    }
+    group.finish();
+}
+
+/// One text per way to make the engine work.
+fn worst_texts() -> Vec<(&'static str, Vec<u8>)> {
+    let repeat = |piece: &str| piece.bytes().cycle().take(MIB).collect::<Vec<u8>>();
+    let keywords = rules(200).into_iter().filter_map(|rule| match rule.trigger {
+        Trigger::Keywords(words) => Some(words.concat() + " "),
+        Trigger::Digits(_) => None,
+    });
+    let all = keywords.collect::<String>();
+    let mut with_sign = repeat("aB3.x");
+    with_sign[MIB / 2] = b'@';
+    vec![
+        ("keyword repeated", repeat("acme_")),
+        ("keyword and near match", repeat("acme_abcdefghijabcdefghijabcdefghijabcd_ ")),
+        ("matches", repeat("acme_abcdefghijabcdefghijabcdefghijabcdef ")),
+        ("long near matches, dense", repeat("acmejwt-")),
+        ("long near matches, two parts", repeat(&("acmejwt-".repeat(99) + "."))),
+        ("wide near matches, dense", repeat("acme('")),
+        ("assignments, dense", repeat("acme_secret=acme")),
+        ("urls, dense", repeat("acme://a:")),
+        ("all keywords", repeat(&all)),
+        ("begin repeated", repeat("-----BEGIN acme")),
+        ("regions repeated", repeat("-----BEGIN acme-----")),
+        (
+            "region forever",
+            repeat("-----BEGIN acme-----\n").into_iter().take(21).chain(repeat("Ab9+")).take(MIB).collect(),
+        ),
+        ("digits forever", repeat("1234567890")),
+        ("single digits", repeat("1 ")),
+        ("groups of digits", repeat("1234-")),
+        ("lead forever", repeat("aB3.x")),
+        ("lead with one sign", with_sign),
+        ("signs and leads", repeat("aB3.x-y@")),
+        ("signs", repeat("@")),
+    ]
+}
+
+fn worst(c: &mut Criterion) {
+    let engine = Engine::new(rules(200)).unwrap();
+    let set = engine.select(|_| true);
+    let (mut stream, mut hits) = (Stream::new(set.clone()), Vec::new());
+    let mut group = c.benchmark_group("worst");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(MIB as u64));
+    for (name, text) in worst_texts() {
+        group.bench_function(name, |b| b.iter(|| black_box(whole(&engine, &set, &mut stream, &text, &mut hits))));
+    }
+    group.finish();
+}
+
+fn deltas(c: &mut Criterion) {
+    let engine = Engine::new(rules(200)).unwrap();
+    let set = engine.select(|_| true);
+    let text = prompt(64 << 10);
+    let mut group = c.benchmark_group("deltas");
+    for size in [8, 64, 1024] {
+        let (mut stream, mut hits) = (Stream::new(set.clone()), Vec::new());
+        group.throughput(Throughput::Elements(text.chunks(size).count() as u64));
+        group.bench_function(BenchmarkId::new("push and settled", size), |b| {
+            b.iter(|| {
+                stream.reset(set.clone());
+                text.chunks(size).fold(0, |sum, delta| {
+                    stream.push(&engine, delta, &mut hits);
+                    sum + black_box(stream.settled())
+                })
+            })
+        });
+    }
+    group.finish();
+}
+
+fn building(c: &mut Criterion) {
+    let mut group = c.benchmark_group("building");
+    group.sample_size(10);
+    group.bench_function("200 rules", |b| b.iter(|| black_box(Engine::new(rules(200)).unwrap().memory())));
+    let engine = Engine::new(rules(200)).unwrap();
+    group.bench_function("select", |b| b.iter(|| black_box(engine.select(|rule| rule.redactable).len())));
+    group.finish();
+}
+
+criterion_group!(benches, ordinary, worst, deltas, building);
+criterion_main!(benches);
