@@ -1,6 +1,7 @@
 //! The order of things: one exchange from open to close, and the compiled [`Snapshot`] it runs on.
 
 mod access;
+mod answer;
 mod block;
 mod body;
 mod completion;
@@ -16,6 +17,8 @@ mod memory;
 mod models;
 mod notice;
 mod opaque;
+mod opening;
+mod prompt;
 mod record;
 mod redact;
 mod reply;
@@ -23,9 +26,12 @@ mod restore;
 mod route;
 mod snapshot;
 
-pub use exchange::{Answering, Exchange, Flow, Forward, Head, Opening, Sending};
+pub use answer::{Answering, Flow};
+pub use exchange::Exchange;
 pub use inspect::Inspection;
 pub use live::Live;
+pub use opening::{Head, Opening};
+pub use prompt::{Forward, Sending};
 pub use reply::Reply;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};
 
