@@ -157,8 +157,10 @@ impl Exchange {
     }
 
     fn decide_answer(&mut self, complete: Complete, now: Stamp) -> Result<Vec<u8>, Refusal> {
-        let Complete { raw, mut gathered, located, .. } = complete;
+        let Complete { raw, mut gathered, mut located, .. } = complete;
         self.record.inbound.coverage = std::mem::take(&mut gathered.coverage);
+        // The model's signed reasoning passes as it is, here as in a stream.
+        located.retain(|it| !it.sealed);
         let leaves = gathered.leaves.unwrap_or_default();
         let broken =
             |_| notice::plain(RefusalKind::UpstreamFailed, "the answer cannot be edited".into(), &self.record.request);
@@ -166,12 +168,16 @@ impl Exchange {
         let mut verdict = self.judge.decide_located(Direction::Inbound, &located);
         let mut findings: Vec<Finding> = located.iter().map(|it| it.finding.clone()).collect();
         if !restored.kept.is_empty() {
-            findings.extend(restored.kept);
+            findings.extend(restored.kept.into_iter().map(|it| it.finding));
             verdict = self.judge.decide(Direction::Inbound, &findings);
         }
         self.record.inbound.verdict = verdict.clone();
         self.record.inbound.findings = findings;
-        if verdict.action == Action::Block || gathered.overflow {
+        if gathered.overflow {
+            let message = format!("this answer has more than {} findings", self.snapshot.limits.findings_max);
+            return Err(self.plain(RefusalKind::PolicyBlocked, message));
+        }
+        if verdict.action == Action::Block {
             return Err(self.stopped(&verdict, now));
         }
         let plain_labels = Labels::new(None);

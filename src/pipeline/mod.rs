@@ -19,12 +19,14 @@ mod notice;
 mod opaque;
 mod opening;
 mod prompt;
+mod queue;
 mod record;
 mod redact;
 mod reply;
 mod restore;
 mod route;
 mod snapshot;
+mod tally;
 
 pub use answer::{Answering, Flow};
 pub use exchange::Exchange;
