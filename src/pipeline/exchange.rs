@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::body::{Reading, Sources};
 use super::completion::CompletionScan;
 use super::document::{Document, DocumentLimits};
+use super::held::Held;
 use super::judge::Judge;
 use super::label::Originals;
 use super::opening::Credentials;
@@ -24,7 +25,7 @@ pub(super) enum Phase {
     /// The provider has it.
     Sent,
     /// The answer is held until it is complete.
-    Holding(Box<Document>),
+    Holding(Held),
     /// The answer flows.
     Streaming(Box<CompletionScan>),
     /// Nothing more is read.
@@ -54,7 +55,8 @@ impl Exchange {
     /// Body bytes held by this exchange, for the sum over all.
     pub fn held_bytes(&self) -> u64 {
         match &self.phase {
-            Phase::Reading(document) | Phase::Holding(document) => document.held_bytes(),
+            Phase::Reading(document) => document.held_bytes(),
+            Phase::Holding(held) => held.held_bytes(),
             Phase::Streaming(scan) => scan.held_bytes(),
             Phase::Sent | Phase::Done => 0,
         }

@@ -7,6 +7,7 @@ mod body;
 mod completion;
 mod document;
 mod exchange;
+mod held;
 mod inbound;
 mod inspect;
 mod judge;
