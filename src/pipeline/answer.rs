@@ -42,7 +42,7 @@ impl Exchange {
     pub fn response_head(&mut self, status: u16, headers: &[(&str, &[u8])], now: Stamp) -> (Answering, Option<Reply>) {
         self.record.upstream_status = Some(status);
         if !(200..300).contains(&status) || status == 204 {
-            self.phase = Phase::Done;
+            self.phase = Phase::Passing;
             return (Answering::Pass, None);
         }
         let header =
@@ -96,8 +96,11 @@ impl Exchange {
             Phase::Streaming(scan) => self.stream(scan, chunk, last, now, out),
             Phase::Holding(held) => self.hold(held, chunk, last, now, out),
             phase => {
+                // Only an answer that is passed on as it comes goes out unread; after an end nothing does.
+                if matches!(phase, Phase::Passing) {
+                    out.extend_from_slice(chunk);
+                }
                 self.phase = phase;
-                out.extend_from_slice(chunk);
                 Flow::Continue
             }
         };
@@ -117,13 +120,11 @@ impl Exchange {
     ) -> Flow {
         let desk = Desk { judge: &self.judge, originals: &self.originals };
         let stop = scan.push(chunk, last, now, &desk, out).err();
-        if stop.is_some() || last {
-            self.record.completed(&mut scan);
-        }
         let Some(stop) = stop else {
             self.phase = Phase::Streaming(scan);
             return Flow::Continue;
         };
+        self.record.completed(&mut scan);
         let refusal = match stop {
             Stop::Blocked(verdict) => self.stopped(&verdict, now),
             Stop::Unreadable(why) => self.plain(RefusalKind::UpstreamFailed, format!("The answer was cut off: {why}")),

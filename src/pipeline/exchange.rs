@@ -28,6 +28,8 @@ pub(super) enum Phase {
     Holding(Held),
     /// The answer flows.
     Streaming(Box<CompletionScan>),
+    /// The answer goes out as it comes.
+    Passing,
     /// Nothing more is read.
     Done,
 }
@@ -58,7 +60,7 @@ impl Exchange {
             Phase::Reading(document) => document.held_bytes(),
             Phase::Holding(held) => held.held_bytes(),
             Phase::Streaming(scan) => scan.held_bytes(),
-            Phase::Sent | Phase::Done => 0,
+            Phase::Sent | Phase::Passing | Phase::Done => 0,
         }
     }
 
