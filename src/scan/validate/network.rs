@@ -74,7 +74,7 @@ pub(super) fn is_email(text: &[u8]) -> bool {
     let Some((_, top_level)) = domain.rsplit_once('.') else { return false };
     let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
     let dotted_well = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..") && !local.is_empty();
-    let sampled = SAMPLE_DOMAINS.iter().any(|it| domain == *it) || domain.split('.').any(|part| part == "example");
+    let sampled = SAMPLE_DOMAINS.contains(&domain) || domain.split('.').any(|part| part == "example");
     let role = ROLES.contains(&local.split('+').next().unwrap_or_default());
     dotted_well
         && domain.split('.').all(label)
