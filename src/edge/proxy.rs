@@ -151,7 +151,8 @@ impl ProxyHttp for Gateway {
         if *error.root_etype() == CUT {
             return failed(0);
         }
-        let by_client = matches!(error.esource(), ErrorSource::Downstream);
+        // Pingora blames the client for whatever ends the wait for it, our deadline included.
+        let by_client = matches!(error.esource(), ErrorSource::Downstream) && *error.root_etype() != DEADLINE;
         call.ends(if by_client { Outcome::Cancelled } else { Outcome::UpstreamFailed });
         let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
         if begun || by_client {
@@ -246,7 +247,9 @@ impl Gateway {
 
     /// Reads the body as far as it is wanted.
     async fn receive(&self, session: &mut ServerSession, call: &Call, opening: Opening) -> Result<Received> {
-        if let Some(it) = framing::objection(session.req_header(), call.limits().header_bytes_max) {
+        let raw = session.as_http1().map(|it| it.get_headers_raw_bytes()).unwrap_or_default();
+        if let Some(it) = framing::objection(session.req_header(), &raw, call.limits().header_bytes_max) {
+            session.set_keepalive(None);
             return refusal(call, it.kind, it.message);
         }
         let bytes_max = match opening {
