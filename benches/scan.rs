@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use airiskguard_gateway::domain::{Checker, Risk, RuleInfo, Score, Sources};
-use airiskguard_gateway::scan::{Engine, Hit, Lead, Pattern, RuleSet, RuleSpec, Stream, Trigger};
+use airiskguard_gateway::scan::{Engine, Hit, Lead, Pattern, RuleSet, RuleSpec, Scanner, Stream, Trigger};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const MIB: usize = 1 << 20;
@@ -136,6 +136,18 @@ fn ordinary(c: &mut Criterion) {
             });
         }
     }
+    let engine = Engine::new(rules(200)).unwrap();
+    let set = engine.select(|_| true);
+    let (mut scanner, mut hits) = (Scanner::new(set.clone(), true), Vec::new());
+    group.bench_function("with views/200", |b| {
+        b.iter(|| {
+            hits.clear();
+            scanner.reset(set.clone());
+            scanner.push(&engine, &text, &mut hits);
+            scanner.finish(&engine, &mut hits);
+            black_box(hits.len())
+        })
+    });
     group.finish();
 }
 

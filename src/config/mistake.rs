@@ -149,7 +149,7 @@ fn render(f: &mut fmt::Formatter<'_>, level: &str, origin: &str, items: &[Mistak
 /// Puts the items in order and gives each its source line, in which everything `hidden` is masked.
 pub(super) fn illustrate(items: &mut [Mistake], text: &str, hidden: &[Span]) {
     items.sort_by_key(|it| it.span.map(|span| span.start).unwrap_or_default());
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<&str> = lines(text).collect();
     for item in items.iter_mut().take(SHOWN_MAX) {
         let Some(span) = item.span else { continue };
         let row = span.start.line;
@@ -160,21 +160,17 @@ pub(super) fn illustrate(items: &mut [Mistake], text: &str, hidden: &[Span]) {
     }
 }
 
-/// What may be a secret in a text that is no YAML: everything after a key that is not known to be harmless.
+/// What may be a secret in a text that is no YAML: everything but the known keys that lines start with.
 pub(super) fn doubtful_lines(text: &str) -> Vec<Span> {
-    let harmless = |key: &str| keys::EVERY.iter().any(|it| it.contains(&key)) && !keys::secret("", key);
     let mut hidden = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in lines(text).enumerate() {
         let lead = line.len() - line.trim_start_matches([' ', '-', '\t']).len();
-        let (key, value) = match line[lead..].split_once(':') {
-            Some((key, _)) => (key.trim_matches(['"', '\'', ' ']), lead + key.len() + 1),
-            None => ("", lead),
+        let known = |key: &&str| keys::EVERY.iter().any(|it| it.contains(key));
+        let value = match line[lead..].split_once(':').map(|(key, _)| key).filter(known) {
+            Some(key) => lead + key.len() + 1,
+            None => lead,
         };
-        let named = ["key", "headers", "notifications", "slack", "webhook", "://", "token", "secret"];
-        let from = match named.iter().any(|it| line.contains(it)) || !harmless(key) {
-            true => value + line[value..].len() - line[value..].trim_start().len(),
-            false => continue,
-        };
+        let from = value + line[value..].len() - line[value..].trim_start().len();
         if from < line.trim_end().len() {
             let mark = |at: usize| Mark { line: index + 1, column: line[..at].chars().count() };
             hidden.push(Span { start: mark(from), end: mark(line.len()) });
@@ -183,14 +179,28 @@ pub(super) fn doubtful_lines(text: &str) -> Vec<Span> {
     hidden
 }
 
+/// Lines as YAML ends them: at CR LF, LF, and CR alone.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive('\n').flat_map(|it| {
+        let it = it.strip_suffix('\n').unwrap_or(it);
+        it.strip_suffix('\r').unwrap_or(it).split('\r')
+    })
+}
+
 /// The line of `span`, masked, cut to a readable length, with the caret's place and width in what is left.
 fn excerpt(line: &str, span: Span, hidden: &[Span]) -> Source {
     let row = span.start.line;
-    let characters: Vec<char> = line.chars().collect();
+    let mut characters: Vec<char> = line.chars().collect();
     let covers = |column: usize| {
         let here = Mark { line: row, column };
         hidden.iter().any(|it| it.start <= here && here < it.end)
     };
+    // A comment says nothing about the mistake, and may hold a secret that was commented out.
+    let starts_comment =
+        |&at: &usize| characters[at] == '#' && at.checked_sub(1).is_none_or(|it| characters[it].is_whitespace());
+    if let Some(comment) = (span.start.column..characters.len()).find(starts_comment) {
+        characters.truncate(comment);
+    }
     let end = if span.end.line == row { span.end.column } else { characters.len() };
     let (mut shown, mut caret, mut caret_end, mut masked) = (String::new(), None, None, false);
     let mut width = 0;

@@ -67,6 +67,8 @@ pub(super) struct Flaw {
     pub(super) span: Option<Span>,
     pub(super) what: String,
     pub(super) expected: Option<String>,
+    /// A value that is not in the tree, and must not be shown.
+    pub(super) dropped: Option<Box<Node>>,
 }
 
 /// The tree of `text`, and flaws that still leave a tree (duplicate keys). `Err` when there is none.
@@ -80,7 +82,7 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<Flaw>), Flaw> {
         let (event, range) = event.map_err(|error| {
             let start = Mark { line: error.marker().line().max(1), column: error.marker().col() };
             let what = format!("this is not valid YAML: {}", error.info());
-            Flaw { span: Some(Span { start, end: start }), what, expected: None }
+            Flaw { span: Some(Span { start, end: start }), what, expected: None, dropped: None }
         })?;
         builder.take(event, range.into())?;
     }
@@ -89,7 +91,7 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<Flaw>), Flaw> {
 }
 
 fn flaw(span: Option<Span>, what: &str, expected: &str) -> Flaw {
-    Flaw { span, what: what.to_owned(), expected: Some(expected.to_owned()) }
+    Flaw { span, what: what.to_owned(), expected: Some(expected.to_owned()), dropped: None }
 }
 
 /// A list or mapping whose end has not come yet.
@@ -200,9 +202,9 @@ impl Builder {
         match open.key.take() {
             Some(key) => match entries.iter().find(|(it, _)| it.name == key.name) {
                 Some((first, _)) => {
-                    let what = format!("`{}` stands here a second time", key.name);
                     let expected = format!("each key once; the first is on line {}", first.span.start.line);
-                    self.flaws.push(flaw(Some(key.span), &what, &expected));
+                    let flaw = flaw(Some(key.span), "this key stands here a second time", &expected);
+                    self.flaws.push(Flaw { dropped: Some(Box::new(node)), ..flaw });
                 }
                 None => entries.push((key, node)),
             },

@@ -49,6 +49,9 @@ impl Reading<'_> {
         let mut reader = Reader::new(self.known_checkers, self.resolve);
         reader.hide_secrets(&root, "");
         for flaw in flaws {
+            if let Some(node) = &flaw.dropped {
+                reader.hide(node);
+            }
             reader.mistakes.push(broken(flaw));
         }
         let file = file(&mut reader, &root);

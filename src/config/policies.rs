@@ -4,7 +4,7 @@ use super::keys;
 use super::mistake::Mistake;
 use super::node::Value;
 use super::parse::checker;
-use super::reader::{Field, Reader, Section, short};
+use super::reader::{Field, Reader, Section};
 use super::units;
 use super::{CheckersAbove, Compare, Condition, Operator, Policy, Team};
 use crate::domain::{Action, Checker, Direction, Risk, Score, Source};
@@ -21,7 +21,7 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>, teams: &[Team]) -
         let Some((name, policy)) = policy(reader, &item, teams) else { continue };
         match policies.iter().any(|it| it.name == policy.name) {
             true => {
-                let what = format!("there is another policy of the name `{}`", short(&policy.name));
+                let what = format!("there is another policy of the name {}", reader.quote(&name));
                 reader.reject(&name, what, "a name of its own for each policy");
             }
             false => policies.push(policy),

@@ -34,6 +34,8 @@ impl<'n> Section<'n> {
 /// An entry of a mapping with free keys.
 pub(super) struct Entry<'n> {
     pub(super) name: &'n str,
+    /// The name as it may be shown.
+    pub(super) shown: &'n str,
     pub(super) name_span: Span,
     pub(super) field: Field<'n>,
 }
@@ -97,9 +99,17 @@ impl<'a> Reader<'a> {
     /// Hides every text in `node` but plain references.
     pub(super) fn hide(&mut self, node: &Node) {
         match &node.value {
-            Value::Null => {}
+            // Nothing, or an anchor without a value.
+            Value::Null => self.hidden.push(node.span),
             Value::Sequence(items) => items.iter().for_each(|it| self.hide(it)),
-            Value::Mapping(entries) => entries.iter().for_each(|(_, it)| self.hide(it)),
+            Value::Mapping(entries) => {
+                for (key, value) in entries {
+                    self.hide(value);
+                    if !nameable(&key.name, value) {
+                        self.hidden.push(key.span);
+                    }
+                }
+            }
             Value::Scalar(text) => {
                 let inside = text.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
                 let reference = inside.is_some_and(|it| !it.contains(['}', ':'])) || text.starts_with("file:/");
@@ -122,13 +132,13 @@ impl<'a> Reader<'a> {
     /// A mapping with the keys of `known` and no others.
     pub(super) fn section<'n>(&mut self, field: &Field<'n>, known: &[&str]) -> Option<Section<'n>> {
         let mut fields = Vec::new();
-        for Entry { name, name_span, field } in self.entries(field, known)? {
+        for Entry { name, shown, name_span, field } in self.entries(field, known)? {
             if known.contains(&name) {
                 fields.push((name, field));
                 continue;
             }
             self.hide(field.node);
-            let mistake = Mistake::new(&field.path, Some(name_span), format!("unknown key `{}`", short(name)));
+            let mistake = Mistake::new(&field.path, Some(name_span), format!("unknown key `{shown}`"));
             self.mistakes.push(mistake.one_of(name, known));
         }
         Some(Section { fields })
@@ -149,14 +159,19 @@ impl<'a> Reader<'a> {
             self.reject(field, format!("{} stands where a mapping belongs", self.quote(field)), &expected);
             return None;
         };
-        let entry = |(key, node): &'n (super::node::Key, Node)| {
-            let path = match field.path.as_str() {
-                "" => key.name.clone(),
-                path => format!("{path}.{}", key.name),
+        let mut read = Vec::with_capacity(entries.len());
+        for (key, node) in entries {
+            let shown = match nameable(&key.name, node) || known.contains(&key.name.as_str()) {
+                true => key.name.as_str(),
+                false => {
+                    self.hidden.push(key.span);
+                    MASK
+                }
             };
-            Entry { name: &key.name, name_span: key.span, field: Field { path, node } }
-        };
-        Some(entries.iter().map(entry).collect())
+            let path = if field.path.is_empty() { shown.to_owned() } else { format!("{}.{shown}", field.path) };
+            read.push(Entry { name: &key.name, shown, name_span: key.span, field: Field { path, node } });
+        }
+        Some(read)
     }
 
     /// A list.
@@ -295,11 +310,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A name from the file, cut to a length that fits a message.
-pub(super) fn short(name: &str) -> String {
-    let mut shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
-    if name.chars().count() > 60 {
-        shown.push('…');
-    }
-    shown
+/// Whether a key can be shown. A secret that slipped out of its place reads as a key without a value, or as an odd one.
+fn nameable(name: &str, node: &Node) -> bool {
+    let plain = |it: char| it.is_alphanumeric() || matches!(it, '_' | '-' | '.' | '/');
+    !matches!(node.value, Value::Null) && name.chars().count() <= 64 && name.chars().all(plain)
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::keys;
 use super::mistake::Mistake;
 use super::parse::checkers;
-use super::reader::{Entry, Field, Reader, Section, short};
+use super::reader::{Entry, Field, Reader, Section};
 use super::{GatewayKey, Team};
 
 const NAME_CHARS_MAX: usize = 64;
@@ -37,13 +37,13 @@ fn team(reader: &mut Reader<'_>, entry: &Entry<'_>, taken: &mut Vec<([u8; 32], S
     let name = entry.name;
     let safe = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.' | b' ');
     if name.trim() != name || name.is_empty() || name.len() > NAME_CHARS_MAX || !name.bytes().all(safe) {
-        let what = format!("`{}` cannot be the name of a team", short(name));
+        let what = format!("`{}` cannot be the name of a team", entry.shown);
         let expected = "at most 64 letters, digits, spaces, `-`, `_` and `.`";
         reader.mistakes.push(Mistake::new(&entry.field.path, Some(entry.name_span), what).expected(expected));
     }
     let section = reader.section(&entry.field, keys::TEAM)?;
     let api_keys = match section.find("api_keys") {
-        Some(field) => api_keys(reader, field, name, taken),
+        Some(field) => api_keys(reader, field, entry.shown, taken),
         None => Vec::new(),
     };
     let listed = section.find("api_keys").and_then(|it| match &it.node.value {
@@ -51,7 +51,7 @@ fn team(reader: &mut Reader<'_>, entry: &Entry<'_>, taken: &mut Vec<([u8; 32], S
         _ => None,
     });
     if listed.unwrap_or(0) == 0 {
-        let what = format!("the team `{}` has no gateway key, so nobody can be in it", short(name));
+        let what = format!("the team `{}` has no gateway key, so nobody can be in it", entry.shown);
         let mistake = Mistake::new(&entry.field.path, Some(entry.name_span), what);
         reader.warnings.push(mistake.help("add a key to `api_keys:`; `airiskguard-gateway keygen` makes one"));
     }
@@ -77,7 +77,7 @@ fn api_keys(
         let digest = key.digest();
         match taken.iter().find(|(it, _)| *it == digest) {
             Some((_, owner)) => {
-                let what = format!("this key already belongs to the team `{}`", short(owner));
+                let what = format!("this key already belongs to the team `{owner}`");
                 reader.reject(&item, what, "each gateway key once");
             }
             None => {

@@ -421,8 +421,11 @@ proptest::proptest! {
         let start = cut_at((at * text.len() as f64) as usize);
         let end = cut_at((start + cut).min(text.len()));
         for text in [format!("{}{put}{}", &text[..start], &text[end..]), garbage] {
-            let _ = read(&text).map(|(file, warnings)| format!("{}{warnings}{}", file.effective(), explain(&file)))
-                .map_err(|mistakes| mistakes.to_string());
+            let said = match read(&text) {
+                Ok((file, warnings)) => format!("{}{warnings}{}", file.effective(), explain(&file)),
+                Err(mistakes) => mistakes.to_string(),
+            };
+            assert!(!said.contains("un-seen"), "{text}\n{said}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::keys;
 use super::mistake::Mistake;
 use super::node::Value;
-use super::reader::{Entry, Field, Reader, Section, short};
+use super::reader::{Entry, Field, Reader, Section};
 use super::{Dialect, Upstream, UpstreamTimeouts, UpstreamUrl, units};
 use crate::domain::Secret;
 
@@ -44,7 +44,7 @@ fn upstream(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Upstream> {
     };
     if let Value::Scalar(_) = entry.field.node.value {
         if implied.is_none() {
-            let what = format!("the name `{}` does not say which API this provider speaks", short(entry.name));
+            let what = format!("the name `{}` does not say which API this provider speaks", entry.shown);
             let expected = "the long form: `url: …` and `dialect:` with one of anthropic, openai, azure";
             reader.mistakes.push(Mistake::new(&entry.field.path, Some(entry.name_span), what).expected(expected));
         }
@@ -55,7 +55,7 @@ fn upstream(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Upstream> {
     match section.find("dialect") {
         Some(field) => upstream.dialect = reader.choice(field, &DIALECTS).unwrap_or(upstream.dialect),
         None if implied.is_none() => {
-            let what = format!("`{}` has no `dialect:`, and its name implies none", short(entry.name));
+            let what = format!("`{}` has no `dialect:`, and its name implies none", entry.shown);
             let mistake = Mistake::new(&entry.field.path, Some(entry.name_span), what);
             reader.mistakes.push(mistake.expected("`dialect:` with one of anthropic, openai, azure"));
         }
@@ -89,7 +89,7 @@ fn name(reader: &mut Reader<'_>, entry: &Entry<'_>) {
     let mistake = |what: String| Mistake::new(&entry.field.path, Some(entry.name_span), what);
     if !starts || name.len() > NAME_CHARS_MAX || !name.bytes().all(safe) {
         let what =
-            format!("`{}` cannot be the name of an upstream, because it is also a path: `/<name>/…`", short(name));
+            format!("`{}` cannot be the name of an upstream, because it is also a path: `/<name>/…`", entry.shown);
         let expected = "at most 64 of a-z, 0-9, `-`, `_` and `.`, a letter or digit first";
         reader.mistakes.push(mistake(what).expected(expected));
     } else if keys::RESERVED_PATHS.contains(&name) {
@@ -102,7 +102,7 @@ fn name(reader: &mut Reader<'_>, entry: &Entry<'_>) {
 fn url(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<UpstreamUrl> {
     // An address may hold a password, and what stands here by mistake may be a key.
     let typed = reader.typed(field);
-    if typed.contains(['@', '?']) || !typed.starts_with("http") {
+    if typed.contains(['@', '?', ' ', '"', '\'', ',']) || !typed.starts_with("http") {
         reader.hide(field.node);
     }
     let text = reader.text(field)?;
@@ -161,15 +161,15 @@ fn timeouts(reader: &mut Reader<'_>, field: &Field<'_>) -> UpstreamTimeouts {
 
 fn headers(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<(String, Secret)> {
     let mut headers: Vec<(String, Secret)> = Vec::new();
-    for Entry { name, name_span, field } in reader.named(field).unwrap_or_default() {
+    for Entry { name, shown, name_span, field } in reader.named(field).unwrap_or_default() {
         let token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
         let lower = name.to_ascii_lowercase();
         let refused = if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.bytes().all(token) {
-            Some((format!("`{}` is no header name", short(name)), "letters, digits and `-`"))
+            Some((format!("`{}` is no header name", shown), "letters, digits and `-`"))
         } else if keys::RESERVED_HEADERS.contains(&lower.as_str()) {
-            Some((format!("the header `{name}` is the gateway's own business"), "another header"))
+            Some((format!("the header `{shown}` is the gateway's own business"), "another header"))
         } else if headers.iter().any(|(it, _)| *it == lower) {
-            Some((format!("the header `{name}` stands here a second time"), "each header once, in any case"))
+            Some((format!("the header `{shown}` stands here a second time"), "each header once, in any case"))
         } else {
             None
         };

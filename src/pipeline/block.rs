@@ -63,7 +63,7 @@ impl GrowingBlock {
         if self.closed {
             return self.text.len();
         }
-        let scanned = self.scanner.as_mut().map_or(0, Scanner::settled);
+        let scanned = self.scanner.as_mut().map_or(0, |it| it.settled());
         if restores { scanned.min(self.restored_to) } else { scanned }
     }
 

@@ -11,7 +11,7 @@ use super::opaque::OpaqueCheck;
 use super::snapshot::DirectionRules;
 use crate::domain::{Coverage, Source};
 use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
-use crate::scan::{Engine, Hit, Scanner, Seam};
+use crate::scan::{self, Engine, Hit, Scanner, Seam};
 use crate::wire::json::{Container, DeepVisitor, Error, LeafAt, NodeAt, Path, Place, Role, Step};
 
 /// Longest value that is kept to be understood: roles, types, models, session ids.
@@ -64,7 +64,6 @@ pub(super) struct SeamHit {
     pub(super) rule: usize,
     pub(super) pieces: Vec<(Place, Range<usize>)>,
     pub(super) source: Source,
-    pub(super) path: String,
     pub(super) message: Option<u32>,
 }
 
@@ -105,8 +104,10 @@ pub(super) struct BodyScan {
     scopes: Vec<Scope>,
     levels: [LeafScan; 2],
     seam: Seam,
-    seam_places: Vec<Place>,
+    /// By number of segment: where the block stands and in which message.
+    seam_places: Vec<(Place, Option<u32>)>,
     seam_source: Source,
+    seam_hits: Vec<scan::SeamHit>,
     inner_valid: bool,
     conversation: Conversation,
     pub(super) gathered: Gathered,
@@ -143,6 +144,7 @@ impl BodyScan {
             seam: Seam::new(reading.rules.seam.clone(), SEAM_BYTES),
             seam_places: Vec::new(),
             seam_source: Source::Metadata,
+            seam_hits: Vec::new(),
             scopes: Vec::new(),
             inner_valid: false,
             conversation: Conversation::new(hasher),
@@ -153,6 +155,7 @@ impl BodyScan {
 
     /// What was found, once the document is complete.
     pub(super) fn finish(mut self) -> Gathered {
+        self.end_seam_run();
         self.gathered.last_message = self.conversation.hash();
         self.gathered
     }
@@ -186,26 +189,26 @@ impl BodyScan {
 
     fn begin_seam(&mut self, leaf: &LeafAt<'_>, source: Source) {
         if source != self.seam_source {
-            self.seam.reset();
-            self.seam_places.clear();
+            self.end_seam_run();
             self.seam_source = source;
         }
         self.seam.begin_segment(self.seam_places.len());
-        self.seam_places.push(leaf.place);
+        self.seam_places.push((leaf.place, message_index(leaf.path)));
     }
 
-    fn end_seam(&mut self, leaf: &LeafAt<'_>) {
-        let mut hits = Vec::new();
-        self.seam.end_segment(&self.reading.engine, &mut hits);
-        for hit in hits {
-            let pieces = hit.pieces.into_iter().map(|(at, range)| (self.seam_places[at], range)).collect();
-            self.gathered.seam_hits.push(SeamHit {
-                rule: hit.rule,
-                pieces,
-                source: self.seam_source,
-                path: path_text(leaf),
-                message: message_index(leaf.path),
-            });
+    /// What follows is written by somebody else: no secret continues there.
+    fn end_seam_run(&mut self) {
+        self.seam.finish(&self.reading.engine, &mut self.seam_hits);
+        self.take_seam_hits();
+        self.seam.reset(self.reading.rules.seam.clone());
+    }
+
+    fn take_seam_hits(&mut self) {
+        for hit in self.seam_hits.drain(..) {
+            let message = hit.pieces.first().and_then(|piece| self.seam_places[piece.segment].1);
+            let pieces = hit.pieces.into_iter().map(|it| (self.seam_places[it.segment].0, it.range)).collect();
+            let rule = hit.rule;
+            self.gathered.seam_hits.push(SeamHit { rule, pieces, source: self.seam_source, message });
         }
     }
 
@@ -308,9 +311,10 @@ impl DeepVisitor for BodyScan {
             _ => None,
         };
         level.leaves_before = self.gathered.leaves.as_ref().map_or(0, Vec::len);
-        level.scanner.reset(self.reading.rules.of(source));
+        level.scanner.reset(self.reading.rules.of(source).clone());
         if let (true, Some(key)) = (is_value, last_key.filter(|key| gives_context(key))) {
-            level.scanner.context(&self.reading.engine, key, "\": \"");
+            level.scanner.context(&self.reading.engine, key.as_bytes());
+            level.scanner.context(&self.reading.engine, b"\": \"");
         }
     }
 
@@ -332,7 +336,7 @@ impl DeepVisitor for BodyScan {
         }
         if level == 0 {
             if leaf.in_seam {
-                self.seam.push(decoded.as_bytes());
+                self.seam.push(&self.reading.engine, decoded.as_bytes(), &mut self.seam_hits);
             }
             self.conversation.push(decoded.as_bytes());
         }
@@ -349,7 +353,8 @@ impl DeepVisitor for BodyScan {
         open.scanner.finish(&self.reading.engine, &mut open.hits);
         let capture = open.capture.take();
         if self.levels[level].in_seam {
-            self.end_seam(&leaf);
+            self.seam.end_segment(&self.reading.engine, &mut self.seam_hits);
+            self.take_seam_hits();
         }
         if !self.levels[level].hits.is_empty() {
             self.take_hits(&leaf);

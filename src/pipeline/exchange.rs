@@ -287,6 +287,14 @@ impl Exchange {
             return (Answering::Refuse, Some(self.dress(refusal)));
         };
         let Some(destination) = &self.destination else { return (Answering::Pass, None) };
+        // A policy may stop an answer for its team or model alone, whatever it says.
+        let verdict = self.judge.decide(Direction::Inbound, &[]);
+        if verdict.action == Action::Block {
+            let refusal = notice::blocked(Direction::Inbound, &verdict, &[], &self.record.request);
+            self.record.inbound.verdict = verdict;
+            self.record.stopped(refusal.kind);
+            return (Answering::Refuse, Some(self.dress(refusal)));
+        }
         let reading = self.reading(destination, Direction::Inbound);
         let bytes_max = self.snapshot.limits.response_bytes_max;
         if header("content-type").is_some_and(|it| it.trim_start().starts_with("text/event-stream")) {

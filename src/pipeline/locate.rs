@@ -114,7 +114,7 @@ fn locate_seam(raw: &[u8], reading: &Reading, hit: SeamHit) -> Result<Located, j
         joined.push_str(text.get(range.clone()).unwrap_or_default());
         pieces.extend(json::locate(raw, *place, std::slice::from_ref(range))?);
     }
-    let place = Place { message: hit.message, path: hit.path, line };
+    let place = Place { message: hit.message, path: "adjacent text blocks".into(), line };
     let rule = reading.engine.rules()[hit.rule].clone();
     let span = hit.pieces.first().map_or(0..0, |(_, range)| range.clone());
     let finding = Finding { rule, source: hit.source, place, span };

@@ -16,7 +16,11 @@ pub(super) fn blocked(direction: Direction, verdict: &Verdict, findings: &[Findi
         Direction::Outbound => ("This prompt was blocked before it left your network", outbound_advice()),
         Direction::Inbound => ("This answer was stopped before it reached your editor", inbound_advice(findings)),
     };
-    let message = format!("{subject}: {}{more}. {advice} (request {request})", named.join("; "));
+    let reasons = match named.is_empty() {
+        true => format!("policy {}", verdict.policies.join(", ")),
+        false => named.join("; "),
+    };
+    let message = format!("{subject}: {reasons}{more}. {advice} (request {request})");
     let mut flags: Vec<String> = findings
         .iter()
         .flat_map(|it| [it.rule.label.clone(), it.rule.id.clone()])

@@ -1,7 +1,7 @@
 //! Everything a request needs, compiled and immutable.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::access::Access;
 use super::label::Labels;
@@ -11,7 +11,7 @@ use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts
 use crate::domain::{Checker, Direction, Secret, Source, Team};
 use crate::policy::{Allowlist, Overlay, Policies};
 use crate::providers::{self, Provider};
-use crate::scan::{Engine, RuleSet};
+use crate::scan::{Engine, RuleError, RuleSet};
 
 /// One provider as the data plane sees it.
 pub struct Upstream {
@@ -112,9 +112,7 @@ impl Snapshot {
     /// # Errors
     /// A rule of the catalogue that the engine refuses.
     pub fn compile(file: &File, seed: [u8; 32]) -> Result<Self, SnapshotError> {
-        let specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
-        let engine = Engine::new(specs)
-            .map_err(|errors| SnapshotError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+        let engine = built_in_engine()?;
         let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &engine))).collect();
         let key = file.redaction.restore.then(|| placeholder_key(file, seed));
         Ok(Snapshot {
@@ -122,7 +120,7 @@ impl Snapshot {
             upstreams: file.upstreams.iter().map(|it| Arc::new(upstream(it))).collect(),
             access: (!file.teams.is_empty()).then(|| Access::new(&file.teams)),
             teams,
-            engine: Arc::new(engine),
+            engine,
             policies: Policies::compile(file),
             block_on_secrets: file.block_on_secrets,
             on_unscannable: file.on_unscannable,
@@ -145,6 +143,17 @@ impl Snapshot {
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
+}
+
+/// The engine over the built-in catalogue: the same in every snapshot of the process, so compiled once.
+fn built_in_engine() -> Result<Arc<Engine>, SnapshotError> {
+    static ENGINE: OnceLock<Result<Arc<Engine>, SnapshotError>> = OnceLock::new();
+    let build = || {
+        let specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
+        let all = |errors: Vec<RuleError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        Engine::new(specs).map(Arc::new).map_err(|errors| SnapshotError(all(errors)))
+    };
+    ENGINE.get_or_init(build).clone()
 }
 
 fn placeholder_key(file: &File, seed: [u8; 32]) -> [u8; 32] {

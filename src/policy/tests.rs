@@ -54,11 +54,9 @@ struct Case {
 /// Policies as they stand in the file: `{condition…} action[, redact: …]`, one a line.
 fn under(policies: &str) -> Case {
     let mut text = "upstream: {anthropic: 'https://127.0.0.1'}\nteams: {red: {api_keys: [gw-red-team-key]}, blue: {api_keys: [gw-blue-team-key], model_allowlist: ['claude-*']}}\npolicies:\n".to_owned();
-    let mut count = 0;
-    for line in policies.lines().map(str::trim).filter(|it| !it.is_empty()) {
+    for (count, line) in policies.lines().map(str::trim).filter(|it| !it.is_empty()).enumerate() {
         let (condition, action) = line.split_at(line.rfind('}').unwrap() + 1);
         text.push_str(&format!("  - {{name: p{count}, condition: {condition}, action: {}}}\n", action.trim()));
-        count += 1;
     }
     let file = File::parse(&text, "test", &|_| Err("none".to_owned())).unwrap_or_else(|it| panic!("{it}"));
     Case {

@@ -21,6 +21,8 @@ pub(super) const MATCH_BYTES_MAX: usize = 4096;
 const LEAD_BYTES_MAX: usize = 512;
 /// Memory of one rule's automaton, bytes.
 const AUTOMATON_BYTES_MAX: usize = 1 << 20;
+/// Memory to build it in, bytes; also what bounds the time spent on a pattern that explodes.
+const DETERMINIZE_BYTES_MAX: usize = 128 << 10;
 
 /// A compiled rule.
 #[derive(Debug)]
@@ -340,7 +342,7 @@ fn dense_automaton(hir: &Hir, kind: MatchKind) -> Result<Option<dense::DFA<Vec<u
         .match_kind(kind)
         .accelerate(false)
         .dfa_size_limit(Some(AUTOMATON_BYTES_MAX))
-        .determinize_size_limit(Some(2 * AUTOMATON_BYTES_MAX));
+        .determinize_size_limit(Some(DETERMINIZE_BYTES_MAX));
     match dense::Builder::new().configure(config).build_from_nfa(&nfa) {
         Ok(dfa) => Ok(Some(dfa)),
         Err(error) if error.is_size_limit_exceeded() => Ok(None),

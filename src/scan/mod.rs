@@ -7,14 +7,20 @@ mod error;
 mod keywords;
 mod region;
 mod runs;
+mod scanner;
+mod seam;
 mod spec;
 mod stream;
 mod validate;
+mod views;
 
 pub use engine::{Engine, RuleSet};
 pub use error::{Mistake, RuleError};
+pub use scanner::Scanner;
+pub use seam::{Piece, Seam, SeamHit};
 pub use spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};
 pub use stream::{Hit, Stream};
+pub use views::Views;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,6 +58,12 @@ pub fn snapshot(gateway: &str) -> Arc<Snapshot> {
     snapshot
 }
 
+/// A client that has not been seen before: blocks are remembered per client.
+fn somebody_else() -> IpAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
 /// Pieces of `cut` bytes; one piece for 0.
 pub fn pieces(bytes: &[u8], cut: usize) -> Vec<&[u8]> {
     if cut == 0 || bytes.is_empty() { vec![bytes] } else { bytes.chunks(cut).collect() }
@@ -83,7 +90,7 @@ pub fn run_on<'a>(
         path,
         query,
         headers: script.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        client: somebody_else(),
     };
     let (mut exchange, opening) = Exchange::open(snapshot, RequestId::new("req-test"), &head, at(0));
     let mut refused = None;

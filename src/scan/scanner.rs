@@ -1,0 +1,59 @@
+//! A text as it stands and, where asked for, as it reads once decoded.
+
+use super::engine::{Engine, RuleSet};
+use super::stream::{Hit, Stream};
+use super::views::Views;
+
+/// A [`Stream`] with [`Views`] beside it. Hits of both count offsets in the original text.
+#[derive(Debug)]
+pub struct Scanner {
+    stream: Stream,
+    views: Option<Views>,
+}
+
+impl Scanner {
+    /// A scanner for one text; with `views`, decoded forms are read, too.
+    pub fn new(rules: RuleSet, views: bool) -> Scanner {
+        Scanner { views: views.then(|| Views::new(rules.clone())), stream: Stream::new(rules) }
+    }
+
+    /// Ready for another text, with its buffers kept.
+    pub fn reset(&mut self, rules: RuleSet) {
+        if let Some(views) = &mut self.views {
+            views.reset(rules.clone());
+        }
+        self.stream.reset(rules);
+    }
+
+    /// Text that stands before, as for [`Stream::context`]; the views do without.
+    pub fn context(&mut self, engine: &Engine, text: &[u8]) {
+        self.stream.context(engine, text);
+    }
+
+    /// Reads on; appends the hits that became certain.
+    pub fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
+        self.stream.push(engine, text, hits);
+        if let Some(views) = &mut self.views {
+            views.push(engine, text, hits);
+        }
+    }
+
+    /// The text is complete; appends the remaining hits.
+    pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
+        self.stream.finish(engine, hits);
+        if let Some(views) = &mut self.views {
+            views.finish(engine, hits);
+        }
+    }
+
+    /// Every byte below this offset is decided by the text as it stands. With views a later hit may still cover it:
+    /// they are for texts that are held until they are complete.
+    pub fn settled(&self) -> usize {
+        self.stream.settled()
+    }
+
+    /// Bytes pushed so far.
+    pub fn length(&self) -> usize {
+        self.stream.length()
+    }
+}

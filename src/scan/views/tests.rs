@@ -1,0 +1,133 @@
+//! Evasions that must not pass, cut everywhere.
+#![allow(clippy::unwrap_used)]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use proptest::prelude::*;
+
+use crate::scan::tests::{rule, shapes};
+use crate::scan::{Engine, Hit, RuleSet, Scanner, Views};
+
+const KEY: &str = "ak_abcDE9";
+
+fn scan(engine: &Engine, rules: &RuleSet, pieces: &[&[u8]]) -> Vec<Hit> {
+    let (mut views, mut hits) = (Views::new(rules.clone()), Vec::new());
+    for piece in pieces {
+        views.push(engine, piece, &mut hits);
+    }
+    views.finish(engine, &mut hits);
+    hits.sort_by_key(|hit| (hit.whole.start, hit.rule, hit.whole.end));
+    hits
+}
+
+fn check(text: &str, expected: &[&str]) {
+    let engine = Engine::new(shapes()).unwrap();
+    let rules = engine.select(|rule| rule.id == "token");
+    let whole = scan(&engine, &rules, &[text.as_bytes()]);
+    let seen: Vec<_> = whole.iter().map(|hit| String::from_utf8_lossy(&text.as_bytes()[hit.secret.clone()])).collect();
+    assert_eq!(seen, expected, "{text:?}");
+    for cut in 0..text.len() {
+        let (left, right) = text.as_bytes().split_at(cut);
+        assert_eq!(scan(&engine, &rules, &[left, right]), whole, "cut at {cut} of {text:?}");
+    }
+    for size in [1, 2, 3, 7, 64] {
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+        assert_eq!(scan(&engine, &rules, &pieces), whole, "pieces of {size} of {text:?}");
+    }
+}
+
+#[test]
+fn what_stands_there_as_it_is_belongs_to_the_plain_stream() {
+    check(&format!("plain {KEY} 100% café “{KEY}” \u{200b} {KEY}"), &[]);
+}
+
+#[test]
+fn invisible_characters_do_not_hide() {
+    for hidden in
+        ["\u{200b}", "\u{ad}", "\u{180e}", "\u{2060}", "\u{feff}", "\u{fe0f}", "\u{200b}\u{200d}", "\u{e0001}"]
+    {
+        let split = format!("ak_ab{hidden}cDE9");
+        check(&format!("x {split} y"), &[&split]);
+        check(&split, &[&split]);
+        check(&format!("{hidden}{KEY}{hidden}"), &[]);
+    }
+}
+
+#[test]
+fn other_forms_of_ascii_do_not_hide() {
+    let wide: String = KEY.chars().map(|c| char::from_u32(c as u32 + 0xFEE0).unwrap()).collect();
+    check(&format!("a {wide} b"), &[&wide]);
+    let tags: String = KEY.chars().map(|c| char::from_u32(c as u32 + 0xE0000).unwrap()).collect();
+    check(&format!("a {tags} b"), &[&tags]);
+    check("a%20%61k%5FabcDE%39 b", &["%61k%5FabcDE%39"]);
+    check("%61k_abcDE9", &["%61k_abcDE9"]);
+}
+
+#[test]
+fn encoded_text_is_read() {
+    let text = format!("the key is {KEY} and so on");
+    let standard = STANDARD.encode(&text);
+    check(&format!("see {standard} there"), &[standard.trim_end_matches('=')]);
+    let url_safe = URL_SAFE_NO_PAD.encode(format!("{text}?~~>>"));
+    check(&url_safe, &[&url_safe]);
+    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    check(&format!("0x {hex}."), &[&hex]);
+    check(&format!("ab/{}", STANDARD.encode(&text)), &[&format!("ab/{}", standard.trim_end_matches('='))]);
+    check(&format!("src/scan/views/encoded and {}", STANDARD.encode([0x9Fu8; 40])), &[]);
+}
+
+#[test]
+fn broken_lines_are_one_run() {
+    let text = format!("{}{KEY}{}", "words and words ".repeat(3), " more of the same".repeat(4));
+    let encoded = STANDARD.encode(&text);
+    let lines: Vec<&str> = encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let joined = lines.join("\r\n");
+    check(&format!("{joined}\n"), &[joined.trim_end_matches('=')]);
+}
+
+#[test]
+fn long_runs_are_read_in_pieces() {
+    let engine = Engine::new(shapes()).unwrap();
+    let rules = engine.select(|rule| rule.id == "token");
+    let filler = "all sorts of words, ".repeat(2457);
+    let text = STANDARD.encode(format!("{filler}{KEY} {filler}{filler}"));
+    let hits = scan(&engine, &rules, &[text.as_bytes()]);
+    assert_eq!(hits.len(), 1);
+    assert_eq!(hits[0].secret.start, 0);
+    assert!(hits[0].secret.end >= (filler.len() + KEY.len()) * 4 / 3);
+}
+
+#[test]
+fn a_scanner_reads_both() {
+    let engine = Engine::new(vec![rule("token", &["ak_"], r"\bak_[A-Za-z0-9]{6}\b")]).unwrap();
+    let text = format!("{KEY} ak_ab\u{200b}cDE9");
+    for (views, count) in [(false, 1), (true, 2)] {
+        let (mut scanner, mut hits) = (Scanner::new(engine.select(|_| true), views), Vec::new());
+        scanner.push(&engine, text.as_bytes(), &mut hits);
+        scanner.finish(&engine, &mut hits);
+        assert_eq!(hits.len(), count);
+    }
+}
+
+proptest! {
+    #[test]
+    fn cuts_change_nothing(words in prop::collection::vec(prop::sample::select(vec![
+        "ak_", "abcDE9", " ", "\u{200b}", "%61k", "%5F", "%", "5", "\u{ff41}", "é", "“", "\u{fe0f}",
+        "dGhlIGtleSBpcyBha19hYmNERTkgYW5kIG1vcmU=", "YQ", "\n", "61", "74686520", "pl-ain_words/and",
+    ]), 0..60), cuts in prop::collection::vec(0usize..600, 0..8)) {
+        let engine = Engine::new(vec![rule("token", &["ak_"], r"\bak_[A-Za-z0-9]{6}\b")]).unwrap();
+        let rules = engine.select(|_| true);
+        let text = words.concat();
+        let whole = scan(&engine, &rules, &[text.as_bytes()]);
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+        cuts.sort_unstable();
+        let (mut pieces, mut from) = (Vec::new(), 0);
+        for cut in cuts {
+            pieces.push(&text.as_bytes()[from..cut]);
+            from = cut;
+        }
+        pieces.push(&text.as_bytes()[from..]);
+        prop_assert_eq!(scan(&engine, &rules, &pieces), whole.clone());
+        prop_assert_eq!(scan(&engine, &rules, &text.as_bytes().chunks(1).collect::<Vec<_>>()), whole);
+    }
+}
