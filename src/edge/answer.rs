@@ -2,7 +2,7 @@
 //! No socket here: tasks in, tasks out.
 
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::header;
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -91,7 +91,7 @@ impl Answer {
             head.headers.iter().map(|(name, it)| (name.as_str(), it.as_bytes())).collect();
         let (answering, reply) = call.response_head(head.status.as_u16(), &headers);
         head.insert_header(respond::REQUEST_ID, call.request().as_str())?;
-        let empty = self.without_body || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let empty = self.without_body || respond::never_has_body(&head);
         match answering {
             Answering::Refuse => {
                 let message = "the provider's answer cannot be passed on";

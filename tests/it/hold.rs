@@ -39,7 +39,7 @@ fn without_findings_both_ways_are_byte_identical() {
     assert!(answer.header("x-airiskguard-request-id").is_some());
     let request = provider.request();
     assert_eq!(String::from_utf8(request.body.clone()).unwrap(), PROMPT);
-    assert_eq!(request.target, "/v1/messages?beta=true");
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/v1/messages?beta=true"));
     assert_eq!(request.header("host"), Some(provider.address.to_string().as_str()));
     assert_eq!(request.header("anthropic-beta"), Some("a,b"));
     assert_eq!(request.header("accept-encoding"), Some("identity"));
