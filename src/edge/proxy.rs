@@ -311,7 +311,12 @@ impl Gateway {
         if !read {
             session.set_keepalive(None);
         }
-        call.wrote(respond::send(session, reply, &call.request()).await?);
+        if session.req_header().method != Method::HEAD {
+            call.wrote(reply.body.len() as u64);
+        }
+        // Before the answer goes out: whoever reads it may count on what this exchange held being free again.
+        call.close();
+        respond::send(session, reply, &call.request()).await?;
         if !read && !waits {
             // A client that breaks off now has its answer; nothing is left to report.
             drop(tokio::time::timeout(DRAIN_TIMEOUT, drain(session)).await);
