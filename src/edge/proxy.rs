@@ -265,8 +265,10 @@ impl Gateway {
             session.write_continue_response().await?;
         }
         match tokio::time::timeout(call.limits().body_timeout, self.read_body(session, call, bytes_max)).await {
-            Ok(received) => received,
-            Err(_) => {
+            // One read and the whole body have the same time, so either clock may run out first.
+            Ok(Err(error)) if *error.root_etype() != ErrorType::ReadTimedout => Err(error),
+            Ok(Ok(received)) => Ok(received),
+            Ok(Err(_)) | Err(_) => {
                 session.set_keepalive(None);
                 refusal(call, RefusalKind::Timeout, "the request body did not arrive in time")
             }
