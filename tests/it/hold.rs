@@ -150,7 +150,7 @@ fn all_exchanges_together_hold_only_so_much() {
     let (prompt, mut hoarder) = (large_prompt(700_000), gateway.connect());
     hoarder.write(format!("POST /v1/messages HTTP/1.1\r\nhost: g\r\ncontent-length: {}\r\n\r\n", prompt.len()));
     hoarder.write(&prompt[..600_000]);
-    gateway.wait_held(500_000);
+    gateway.wait_held(600_000);
     let anthropic = gateway.connect().post("/v1/messages", &[], &prompt);
     assert_eq!((anthropic.status, anthropic.header("retry-after")), (529, Some("2")));
     let openai = gateway.connect().post("/v1/chat/completions", &[], &prompt);
