@@ -1,1 +1,241 @@
 //! The only room that knows Pingora: listeners, phases to pipeline verbs, refusals to HTTP.
+
+mod admin;
+mod answer;
+mod call;
+mod certificate;
+mod clock;
+mod connection;
+mod framing;
+mod held;
+mod keep_alive;
+mod listen;
+mod proxy;
+mod replay;
+mod respond;
+mod stop;
+mod upstream;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use pingora_core::apps::{HttpServerOptions, ServerApp};
+use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::HttpProxy;
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, watch};
+
+use self::certificate::Certificate;
+use self::clock::WallClock;
+use self::keep_alive::KeepAlive;
+use self::listen::{Door, Listener};
+use self::proxy::Gateway;
+use self::upstream::Peers;
+use crate::config::{Limits, Tls};
+use crate::pipeline::Live;
+use crate::sinks::{Metrics, Queue, Sink};
+
+pub use self::stop::{listeners, serve};
+
+/// Directives for the log filter: what the libraries log names hosts, paths and queries, and our events say it better.
+pub const LIBRARY_LOGS_OFF: &str =
+    "pingora=off,pingora_core=off,pingora_proxy=off,pingora_pool=off,pingora_cache=off,rustls=off,h2=off";
+
+/// Connections to providers that are kept while idle.
+const POOL_SIZE: usize = 512;
+/// Window of one upload over HTTP/2; several of the default size would make long prompts slow over long distances.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// Window of all uploads on one connection.
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How long the runtime waits for its tasks after the drain.
+const RUNTIME_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a gateway is started with.
+pub struct Options {
+    /// The snapshot in force. Limits of connections and times at the end are read from it at the start.
+    pub live: Arc<Live>,
+    /// Bound sockets to accept clients on.
+    pub listeners: Vec<TcpListener>,
+    /// Certificate and key; plain HTTP without.
+    pub tls: Option<Tls>,
+    /// Bound socket for operators.
+    pub admin: Option<TcpListener>,
+    /// Who is told of every exchange, beyond the metrics.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// Worker threads; one per core if `None`.
+    pub threads: Option<usize>,
+}
+
+/// Why a gateway could not be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// Sockets or threads.
+    Io(io::Error),
+    /// Certificate or key.
+    Tls(String),
+    /// The metrics could not be registered.
+    Metrics(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Io(error) => write!(f, "cannot listen: {error}"),
+            StartError::Tls(error) => write!(f, "cannot use the certificate: {error}"),
+            StartError::Metrics(error) => write!(f, "cannot register metrics: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// What all exchanges of one gateway share.
+struct Shared {
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    queue: Queue,
+    clock: WallClock,
+    peers: Peers,
+    draining: Arc<AtomicBool>,
+}
+
+/// A running gateway.
+pub struct Handle {
+    /// Where clients connect, in the order of `Options::listeners`.
+    pub addresses: Vec<SocketAddr>,
+    /// Where operators connect.
+    pub admin: Option<SocketAddr>,
+    /// Its metrics.
+    pub metrics: Arc<Metrics>,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Asks it to drain: no new connections, idle ones are closed, exchanges in flight may finish. Returns at once.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until it has drained and every event is with its sinks.
+    pub fn join(mut self) {
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed; there is nothing to add.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop();
+        self.wait();
+    }
+}
+
+/// Starts a gateway on its own threads.
+pub fn start(options: Options) -> Result<Handle, StartError> {
+    // Pingora's connector to providers takes the process's default; the first gateway sets it.
+    pingora_core::tls::install_default_crypto_provider();
+    let threads = match options.threads {
+        Some(threads) => threads.max(1),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.map_err(StartError::Io)?;
+    let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
+    let limits = options.live.load().limits;
+    let shared = Arc::new(Shared {
+        live: options.live,
+        metrics: metrics.clone(),
+        queue: Queue::start(metrics.clone(), options.sinks),
+        clock: WallClock::new(),
+        peers: Peers::default(),
+        draining: Arc::new(AtomicBool::new(false)),
+    });
+    let certificate = options.tls.map(Certificate::load).transpose().map_err(StartError::Tls)?;
+    let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose().map_err(StartError::Tls)?.map(Arc::new);
+
+    let (stop, draining) = watch::channel(false);
+    let _entered = runtime.enter();
+    let door = Door {
+        app: app(&shared, threads, limits),
+        shared: shared.clone(),
+        permits: Arc::new(Semaphore::new(limits.connections_max as usize)),
+        draining,
+    };
+    let mut addresses = Vec::new();
+    let mut sockets = Vec::new();
+    for listener in options.listeners {
+        addresses.push(listener.local_addr().map_err(StartError::Io)?);
+        sockets.push(Listener { socket: from_std(listener)?, tls: acceptor.clone(), door: door.clone() });
+    }
+    let admin = options.admin.map(from_std).transpose()?;
+    let admin_address = admin.as_ref().map(tokio::net::TcpListener::local_addr).transpose().map_err(StartError::Io)?;
+    if let Some(socket) = admin {
+        runtime.spawn(admin::serve(socket, shared.clone()));
+    }
+    if let Some(certificate) = certificate {
+        runtime.spawn(certificate.watch(metrics.clone()));
+    }
+    let thread = std::thread::Builder::new().name("gateway".into()).spawn(move || run(runtime, sockets, door, limits));
+    let thread = Some(thread.map_err(StartError::Io)?);
+    Ok(Handle { addresses, admin: admin_address, metrics, stop, thread })
+}
+
+/// Accepts until told to stop, drains, hands the last events over.
+fn run(runtime: Runtime, sockets: Vec<Listener>, door: Door, limits: Limits) {
+    let shared = door.shared.clone();
+    runtime.block_on(async move {
+        let mut stopped = door.draining.clone();
+        let accepting: Vec<_> = sockets.into_iter().map(|socket| tokio::spawn(socket.run())).collect();
+        // An error means that the handle is gone, which is a stop as well.
+        drop(stopped.wait_for(|it| *it).await);
+        door.shared.draining.store(true, Ordering::Release);
+        for listener in accepting {
+            drop(listener.await);
+        }
+        // Wakes connections that wait for their next request.
+        ServerApp::cleanup(&*door.app).await;
+        let drained = door.permits.acquire_many(limits.connections_max);
+        if tokio::time::timeout(limits.drain_timeout, drained).await.is_err() {
+            tracing::warn!("exchanges were cut off: they did not finish within the drain time");
+        }
+    });
+    runtime.shutdown_timeout(RUNTIME_TIMEOUT);
+    shared.queue.finish();
+}
+
+fn app(shared: &Arc<Shared>, threads: usize, limits: Limits) -> Arc<KeepAlive<Gateway>> {
+    let settings = ServerConf { threads, upstream_keepalive_pool_size: POOL_SIZE, ..ServerConf::default() };
+    let mut proxy = HttpProxy::new(Gateway { shared: shared.clone() }, Arc::new(settings));
+    proxy.handle_init_modules();
+    let mut options = HttpServerOptions::default();
+    options.h2c = true;
+    options.h2_idle_timeout = Some(limits.idle_timeout);
+    proxy.server_options = Some(options);
+    proxy.h2_options = Some(h2_options());
+    Arc::new(KeepAlive(Arc::new(proxy)))
+}
+
+/// Pingora's bounds, with larger windows.
+fn h2_options() -> H2Options {
+    let mut options = default_h2_options();
+    options.initial_window_size(STREAM_WINDOW_BYTES).initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    options
+}
+
+fn from_std(listener: TcpListener) -> Result<tokio::net::TcpListener, StartError> {
+    listener.set_nonblocking(true).map_err(StartError::Io)?;
+    tokio::net::TcpListener::from_std(listener).map_err(StartError::Io)
+}

@@ -28,3 +28,5 @@ pub use inspect::Inspection;
 pub use live::Live;
 pub use reply::Reply;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};
+
+pub use crate::providers::RefusalKind;

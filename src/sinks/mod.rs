@@ -1,1 +1,23 @@
-//! Where events go, one file each; the metrics.
+//! Where events go, one file each; the metrics. Everything here runs behind the request, never in its way.
+
+mod log;
+mod prometheus;
+mod queue;
+
+use crate::domain::Event;
+
+pub use self::log::Log;
+pub use self::prometheus::{Gauge, Metrics};
+pub use self::queue::Queue;
+
+/// One place that is told of every exchange. Called from one background thread, in the order exchanges ended.
+pub trait Sink: Send + Sync {
+    /// A short name for metrics and logs.
+    fn name(&self) -> &'static str;
+
+    /// Takes note of one exchange. May take its time; may not panic.
+    fn accept(&self, event: &Event);
+}
+
+/// The closed list of sinks that need nothing but the process itself.
+pub const ALL: &[&dyn Sink] = &[&Log];

@@ -1,0 +1,193 @@
+//! One exchange as the edge keeps it: the pipeline's state, what it holds, how it ends.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use super::Shared;
+use super::held::Lease;
+use crate::config::Limits;
+use crate::domain::{Clock, Outcome, RequestId};
+use crate::pipeline::RefusalKind;
+use crate::pipeline::{Answering, Exchange, Flow, Head, Opening, Reply, Sending};
+use crate::sinks::Gauge;
+
+/// A call shared by the two sides of one task: the phases of the proxy and the replaying session.
+/// They never run at once, so the lock is never waited for.
+pub(super) struct Call(Mutex<State>);
+
+struct State {
+    shared: Arc<Shared>,
+    /// `None` once the call is closed.
+    exchange: Option<Exchange>,
+    request: RequestId,
+    limits: Limits,
+    deadline: Instant,
+    lease: Lease,
+    /// The provider's head has arrived.
+    begun: bool,
+    outcome: Outcome,
+    response_bytes: u64,
+    _active: Level,
+    stream: Option<Level>,
+}
+
+/// One more on a gauge for as long as it lives.
+pub(super) struct Level(Gauge);
+
+impl Level {
+    pub(super) fn up(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Level(gauge.clone())
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Call {
+    /// Opens an exchange on the snapshot in force.
+    pub(super) fn open(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Opening) {
+        let snapshot = shared.live.load();
+        let limits = snapshot.limits;
+        let (exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
+        let state = State {
+            shared: shared.clone(),
+            exchange: Some(exchange),
+            request,
+            limits,
+            deadline: Instant::now() + limits.total_timeout,
+            lease: Lease::new(shared.metrics.clone()),
+            begun: false,
+            // What it is if nothing else happens before the end.
+            outcome: Outcome::Cancelled,
+            response_bytes: 0,
+            _active: Level::up(&shared.metrics.active_requests),
+            stream: None,
+        };
+        (Call(Mutex::new(state)), opening)
+    }
+
+    /// Id of the exchange.
+    pub(super) fn request(&self) -> RequestId {
+        self.state().request.clone()
+    }
+
+    /// The limits it started with.
+    pub(super) fn limits(&self) -> Limits {
+        self.state().limits
+    }
+
+    /// When it must be over.
+    pub(super) fn deadline(&self) -> Instant {
+        self.state().deadline
+    }
+
+    /// Feeds a piece of the request's body.
+    pub(super) fn request_body(&self, chunk: &[u8], last: bool) -> Option<Sending> {
+        let mut state = self.state();
+        let now = state.shared.clock.now();
+        state.exchange()?.request_body(chunk, last, now)
+    }
+
+    /// The provider is about to be contacted.
+    pub(super) fn forwarded(&self) {
+        let mut state = self.state();
+        let now = state.shared.clock.now();
+        if let Some(exchange) = state.exchange() {
+            exchange.forwarded(now);
+        }
+    }
+
+    /// Tells of the provider's head.
+    pub(super) fn response_head(&self, status: u16, headers: &[(&str, &[u8])]) -> (Answering, Option<Reply>) {
+        let mut state = self.state();
+        let now = state.shared.clock.now();
+        state.begun = true;
+        let Some(exchange) = state.exchange() else { return (Answering::Refuse, None) };
+        let (answering, reply) = exchange.response_head(status, headers, now);
+        if answering == Answering::Stream {
+            state.stream = Some(Level::up(&state.shared.metrics.active_streams));
+        }
+        (answering, reply)
+    }
+
+    /// Whether the provider has begun to answer; from then on no retry is allowed.
+    pub(super) fn has_begun(&self) -> bool {
+        self.state().begun
+    }
+
+    /// Feeds a piece of the answer's body; bytes for the client are appended to `out`.
+    pub(super) fn response_chunk(&self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Flow {
+        let mut state = self.state();
+        let now = state.shared.clock.now();
+        match state.exchange() {
+            Some(exchange) => exchange.response_chunk(chunk, last, now, out),
+            None => Flow::Stop,
+        }
+    }
+
+    /// Books what the edge keeps for this call, the pipeline's share included.
+    /// `false`: all exchanges together hold too much, and this one has to let go.
+    pub(super) fn keep(&self, bytes: u64) -> bool {
+        let mut state = self.state();
+        let held = state.exchange().map_or(0, |it| it.held_bytes());
+        let bytes_max = state.limits.held_bytes_max;
+        state.lease.hold(bytes.saturating_add(held), bytes_max)
+    }
+
+    /// The refusal, dressed for this client. `None` only after the call was closed.
+    pub(super) fn refuse(&self, kind: RefusalKind, message: impl Into<String>) -> Option<Reply> {
+        let mut state = self.state();
+        state.outcome = match kind {
+            RefusalKind::UpstreamFailed => Outcome::UpstreamFailed,
+            _ => Outcome::Refused,
+        };
+        Some(state.exchange()?.refuse(kind, message.into()))
+    }
+
+    /// What the edge knows of how it ends.
+    pub(super) fn ends(&self, outcome: Outcome) {
+        self.state().outcome = outcome;
+    }
+
+    /// Counts body bytes that go to the client.
+    pub(super) fn wrote(&self, bytes: u64) {
+        self.state().response_bytes += bytes;
+    }
+
+    /// Ends the exchange and emits its event. Later calls do nothing.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.stream = None;
+        state.lease.hold(0, u64::MAX);
+        let now = state.shared.clock.now();
+        if let Some(exchange) = state.exchange.take() {
+            let event = exchange.close(state.outcome, state.response_bytes, now);
+            state.shared.queue.emit(event);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn exchange(&mut self) -> Option<&mut Exchange> {
+        self.exchange.as_mut()
+    }
+}
+
+impl Drop for Call {
+    /// A call that was cut off (a connection lost between two phases, a runtime that stops) leaves its event, too.
+    /// Not while unwinding: the pipeline may be what panicked.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.close();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The world's time and new ids: the only place of the data plane that asks for either.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::domain::{Clock, RequestId, Stamp};
+
+/// The machine's clocks.
+pub(super) struct WallClock {
+    start: Instant,
+}
+
+impl WallClock {
+    /// Monotonic time counts from here.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else is handed")]
+    pub(super) fn new() -> Self {
+        WallClock { start: Instant::now() }
+    }
+}
+
+impl Default for WallClock {
+    fn default() -> Self {
+        WallClock::new()
+    }
+}
+
+impl Clock for WallClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else is handed")]
+    fn now(&self) -> Stamp {
+        // A clock set before 1970 reads as 1970; nothing is decided by wall time.
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Stamp { monotonic: self.start.elapsed(), unix }
+    }
+}
+
+/// A new id: UUIDv7, so that ids sort by time.
+pub(super) fn request_id() -> RequestId {
+    let mut buffer = uuid::Uuid::encode_buffer();
+    RequestId::new(uuid::Uuid::now_v7().hyphenated().encode_lower(&mut buffer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_on_and_ids_differ() {
+        let clock = WallClock::new();
+        let (first, second) = (clock.now(), clock.now());
+        assert!(second.monotonic >= first.monotonic && first.unix.as_secs() > 1_000_000_000);
+        let (one, other) = (request_id(), request_id());
+        assert_ne!(one, other);
+        assert_eq!(one.as_str().len(), 36);
+    }
+}

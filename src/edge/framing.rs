@@ -1,0 +1,135 @@
+//! What the edge refuses by the shape of a request's head alone: smuggling shapes, oversize, upgrades.
+
+use http::{HeaderMap, Version, header};
+use pingora_http::RequestHeader;
+
+use crate::pipeline::RefusalKind;
+
+/// Why a head is refused, before anything is read of its body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Objection {
+    pub(super) kind: RefusalKind,
+    pub(super) message: String,
+}
+
+/// The first objection to this head, if there is any. `header_bytes_max` bounds target and fields together.
+pub(super) fn objection(head: &RequestHeader, header_bytes_max: u64) -> Option<Objection> {
+    let bytes = head_bytes(head);
+    if bytes > header_bytes_max {
+        let message = format!("the request head has {bytes} bytes; at most {header_bytes_max} are allowed");
+        return Some(Objection { kind: RefusalKind::TooLarge, message });
+    }
+    if let Some(message) = bad_framing(head) {
+        return Some(Objection { kind: RefusalKind::BadRequest, message: message.to_owned() });
+    }
+    if wants_upgrade(&head.headers) {
+        let message = "protocol upgrades are not inspected and therefore not passed on; use plain HTTP requests";
+        return Some(Objection { kind: RefusalKind::UpgradeRefused, message: message.to_owned() });
+    }
+    None
+}
+
+/// Length of the body as declared; `None` if undeclared. Only for heads without objection.
+pub(super) fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether the client waits for a go-ahead before it sends the body.
+pub(super) fn expects_continue(head: &RequestHeader) -> bool {
+    head.version == Version::HTTP_11
+        && head.headers.get(header::EXPECT).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Bytes as they stood on the wire of HTTP/1.1, separators included.
+fn head_bytes(head: &RequestHeader) -> u64 {
+    let fields: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    (head.raw_path().len() + fields) as u64
+}
+
+/// Two readers must never disagree where a request ends or whom it is for; every shape where they could is refused.
+fn bad_framing(head: &RequestHeader) -> Option<&'static str> {
+    let headers = &head.headers;
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let (encoding, more_encodings) = (encodings.next(), encodings.next().is_some());
+    if lengths > 1 {
+        return Some("more than one Content-Length");
+    }
+    if lengths == 1 && declared_bytes(headers).is_none() {
+        return Some("a Content-Length that is no number");
+    }
+    match encoding {
+        Some(_) if head.version != Version::HTTP_11 => return Some("Transfer-Encoding outside HTTP/1.1"),
+        Some(_) if lengths > 0 => return Some("both Content-Length and Transfer-Encoding"),
+        Some(_) if more_encodings => return Some("more than one Transfer-Encoding"),
+        Some(it) if !it.as_bytes().eq_ignore_ascii_case(b"chunked") => return Some("an unknown Transfer-Encoding"),
+        _ => {}
+    }
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return Some("more than one Host");
+    }
+    if head.version == Version::HTTP_11 && !headers.contains_key(header::HOST) {
+        return Some("no Host");
+    }
+    None
+}
+
+/// An upgrade to HTTP/2 may be ignored (RFC 9113, 3.1) and some clients always offer it; all others are asked for.
+fn wants_upgrade(headers: &HeaderMap) -> bool {
+    let mut wanted = headers.get_all(header::UPGRADE).iter();
+    wanted.any(|it| !it.as_bytes().eq_ignore_ascii_case(b"h2c"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn head(fields: &[(&'static str, &'static str)]) -> RequestHeader {
+        let mut head = RequestHeader::build("POST", b"/v1/messages", None).unwrap();
+        for (name, value) in fields {
+            head.append_header(*name, *value).unwrap();
+        }
+        head
+    }
+
+    fn kind(fields: &[(&'static str, &'static str)]) -> Option<RefusalKind> {
+        objection(&head(fields), 1000).map(|it| it.kind)
+    }
+
+    #[test]
+    fn ordinary_heads_pass() {
+        assert_eq!(kind(&[("host", "a"), ("content-length", "3")]), None);
+        assert_eq!(kind(&[("host", "a"), ("transfer-encoding", "chunked")]), None);
+        assert_eq!(kind(&[("host", "a"), ("upgrade", "h2c")]), None);
+    }
+
+    #[test]
+    fn smuggling_shapes_are_refused() {
+        for fields in [
+            &[("host", "a"), ("content-length", "3"), ("transfer-encoding", "chunked")][..],
+            &[("host", "a"), ("content-length", "3"), ("content-length", "3")],
+            &[("host", "a"), ("content-length", "3, 3")],
+            &[("host", "a"), ("content-length", "-1")],
+            &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
+            &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+            &[("host", "a"), ("host", "b")],
+            &[("content-length", "3")],
+        ] {
+            assert_eq!(kind(fields), Some(RefusalKind::BadRequest), "{fields:?}");
+        }
+        let mut two = head(&[("host", "a"), ("transfer-encoding", "chunked")]);
+        two.set_version(Version::HTTP_2);
+        assert_eq!(objection(&two, 1000).unwrap().kind, RefusalKind::BadRequest);
+    }
+
+    #[test]
+    fn upgrades_and_giants_are_refused() {
+        assert_eq!(kind(&[("host", "a"), ("upgrade", "websocket")]), Some(RefusalKind::UpgradeRefused));
+        assert_eq!(
+            objection(&head(&[("host", "a"), ("x-much", "0123456789")]), 20).unwrap().kind,
+            RefusalKind::TooLarge
+        );
+    }
+}

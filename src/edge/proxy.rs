@@ -1,0 +1,409 @@
+//! Pingora's phases to pipeline verbs: the way of one request through the edge, read top to bottom.
+
+use std::any::Any;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Uri, header};
+use pingora_core::modules::http::HttpModules;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::RequestHeader;
+use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+
+use super::Shared;
+use super::call::Call;
+use super::clock::request_id;
+use super::connection::HEAD_TIMER;
+use super::replay::{CUT, DEADLINE, Replay, SLOT, Slot};
+use super::{framing, respond, upstream};
+use crate::domain::Outcome;
+use crate::pipeline::RefusalKind;
+use crate::pipeline::{Forward, Head, Opening, Reply, Sending};
+
+/// Tries to reach a provider, the first included.
+const TRIES_MAX: usize = 3;
+/// Bytes still accepted from a client that was answered before its request was read.
+const DRAIN_BYTES_MAX: usize = 64 << 20;
+/// Time still given to such a client.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Error type of a provider that cannot be contacted; the explanation is for the client.
+const UNREACHABLE: ErrorType = ErrorType::Custom("Unreachable");
+
+/// The proxy.
+pub(super) struct Gateway {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What the phases of one request keep.
+pub(super) struct Phase {
+    slot: Option<Arc<Slot>>,
+    call: Option<Arc<Call>>,
+    forward: Option<Forward>,
+    body_bytes: usize,
+    tries: usize,
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Phase;
+
+    fn new_ctx(&self) -> Phase {
+        let slot = SLOT.try_with(Arc::clone).ok();
+        Phase { slot, call: None, forward: None, body_bytes: 0, tries: 0 }
+    }
+
+    /// None: Pingora's compression would only cost.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, phase: &mut Phase) -> Result<bool> {
+        if let Ok(timer) = HEAD_TIMER.try_with(Arc::clone) {
+            timer.head_complete();
+        }
+        let session = session.as_downstream_mut();
+        self.set_times(session);
+        if is_probe(session.req_header()) {
+            respond::send_probe(session).await?;
+            return Ok(true);
+        }
+        let (call, opening) = self.open(session);
+        let call = phase.call.insert(Arc::new(call)).clone();
+        match self.receive(session, &call, opening).await? {
+            Received::Answer(reply) => {
+                self.answer(session, &call, &reply).await?;
+                Ok(true)
+            }
+            Received::Forward(forward, body) => {
+                phase.body_bytes = body.len();
+                phase.forward = Some(forward);
+                Replay::install(session, body, call, self.shared.draining.clone());
+                Ok(false)
+            }
+        }
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, phase: &mut Phase) -> Result<Box<HttpPeer>> {
+        let (Some(forward), Some(call)) = (&phase.forward, &phase.call) else {
+            return Error::e_explain(UNREACHABLE, "nowhere to forward to");
+        };
+        if phase.tries == 0 {
+            call.forwarded();
+        }
+        let peer = self.shared.peers.peer(&forward.upstream, phase.tries).await;
+        phase.tries += 1;
+        match peer {
+            Ok(peer) => Ok(Box::new(peer)),
+            Err(error) => Error::e_explain(UNREACHABLE, error.to_string()),
+        }
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut RequestHeader,
+        phase: &mut Phase,
+    ) -> Result<()> {
+        match &phase.forward {
+            Some(forward) => dress(head, forward, phase.body_bytes),
+            None => Error::e_explain(UNREACHABLE, "nowhere to forward to"),
+        }
+    }
+
+    /// Nothing was sent yet, so the next address may be tried.
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        phase: &mut Phase,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        error.set_retry(phase.tries < TRIES_MAX);
+        error
+    }
+
+    /// A pooled connection may have been closed by the provider while it lay idle; that is found out only by using it.
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        _session: &mut Session,
+        mut error: Box<Error>,
+        phase: &mut Phase,
+        reused: bool,
+    ) -> Box<Error> {
+        let begun = phase.call.as_ref().is_none_or(|call| call.has_begun());
+        if begun || phase.tries >= TRIES_MAX {
+            error.set_retry(false);
+        } else if reused && is_dead_connection(&error) {
+            error.set_retry(true);
+        } else {
+            error.retry.decide_reuse(reused);
+        }
+        error
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, phase: &mut Phase) -> FailToProxy {
+        let Some(call) = phase.call.clone() else { return failed(0) };
+        if *error.root_etype() == CUT {
+            return failed(0);
+        }
+        let by_client = matches!(error.esource(), ErrorSource::Downstream);
+        call.ends(if by_client { Outcome::Cancelled } else { Outcome::UpstreamFailed });
+        let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
+        if begun || by_client {
+            return failed(0);
+        }
+        let Some(reply) = self.explain(error, &call) else { return failed(0) };
+        let code = respond::status(reply.kind, reply.dialect);
+        match respond::send(session.as_downstream_mut(), &reply, &call.request()).await {
+            Ok(bytes) => {
+                call.wrote(bytes);
+                // The request was read to its end before it was forwarded, so the connection is clean.
+                if let Some(slot) = &phase.slot {
+                    slot.reuse.store(true, Ordering::Release);
+                }
+            }
+            Err(_) => call.ends(Outcome::Cancelled),
+        }
+        failed(code)
+    }
+
+    /// Only asked where the connection may be used again.
+    fn persist_connection_context(
+        &self,
+        _session: &Session,
+        phase: &Phase,
+    ) -> Option<Box<dyn Any + Send + Sync + 'static>> {
+        if let Some(slot) = &phase.slot {
+            slot.reuse.store(true, Ordering::Release);
+        }
+        None
+    }
+
+    async fn logging(&self, _session: &mut Session, _error: Option<&Error>, phase: &mut Phase) {
+        if let Some(call) = &phase.call {
+            call.close();
+        }
+    }
+
+    /// The event says how an exchange ended; Pingora's line would name path and query.
+    fn suppress_error_log(&self, _session: &Session, _phase: &Phase, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _phase: &Phase,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    /// Without the query, which may carry keys.
+    fn request_summary(&self, session: &Session, phase: &Phase) -> String {
+        let request = phase.call.as_ref().map(|call| call.request());
+        let head = session.req_header();
+        format!("{} {}, {}", head.method, head.uri.path(), request.as_ref().map_or("-", |it| it.as_str()))
+    }
+}
+
+/// What became of a request once it was read as far as needed.
+enum Received {
+    Answer(Reply),
+    Forward(Forward, Bytes),
+}
+
+impl Gateway {
+    fn set_times(&self, session: &mut ServerSession) {
+        let limits = self.shared.live.load().limits;
+        let draining = self.shared.draining.load(Ordering::Acquire);
+        // Pingora takes "no timeout" for zero.
+        let idle_seconds = limits.idle_timeout.as_secs().max(1);
+        session.set_keepalive((!draining).then_some(idle_seconds));
+        session.set_read_timeout(Some(limits.body_timeout));
+        session.set_write_timeout(Some(limits.idle_timeout));
+        session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
+    }
+
+    fn open(&self, session: &ServerSession) -> (Call, Opening) {
+        let head = session.req_header();
+        let client = session.client_addr().and_then(|it| it.as_inet()).map(|it| it.ip());
+        let head = Head {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+            client: client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        };
+        Call::open(&self.shared, request_id(), &head)
+    }
+
+    /// Reads the body as far as it is wanted.
+    async fn receive(&self, session: &mut ServerSession, call: &Call, opening: Opening) -> Result<Received> {
+        if let Some(it) = framing::objection(session.req_header(), call.limits().header_bytes_max) {
+            return refusal(call, it.kind, it.message);
+        }
+        let bytes_max = match opening {
+            Opening::Answer(reply) => return Ok(answered(call, reply)),
+            Opening::ReadBody { bytes_max } => bytes_max,
+        };
+        if framing::declared_bytes(&session.req_header().headers).is_some_and(|bytes| bytes > bytes_max) {
+            return too_large(call, bytes_max);
+        }
+        if framing::expects_continue(session.req_header()) {
+            // Otherwise the go-ahead would itself count as an early answer and close the connection.
+            session.set_close_on_response_before_downstream_finish(false);
+            session.write_continue_response().await?;
+        }
+        match tokio::time::timeout(call.limits().body_timeout, self.read_body(session, call, bytes_max)).await {
+            Ok(received) => received,
+            Err(_) => {
+                session.set_keepalive(None);
+                refusal(call, RefusalKind::Timeout, "the request body did not arrive in time")
+            }
+        }
+    }
+
+    /// The pipeline keeps the bytes; the edge only counts them.
+    async fn read_body(&self, session: &mut ServerSession, call: &Call, bytes_max: u64) -> Result<Received> {
+        let mut received_bytes = 0;
+        let mut last = session.is_body_done();
+        loop {
+            let chunk =
+                if last { None } else { session.read_request_body().await.map_err(|error| error.into_down())? };
+            last = chunk.is_none() || session.is_body_done();
+            let chunk = chunk.unwrap_or_default();
+            received_bytes += chunk.len() as u64;
+            if received_bytes > bytes_max {
+                return too_large(call, bytes_max);
+            }
+            match call.request_body(&chunk, last) {
+                Some(Sending::Answer(reply)) => return Ok(answered(call, reply)),
+                Some(Sending::Forward(mut forward)) => {
+                    let body = Bytes::from(std::mem::take(&mut forward.body));
+                    return if call.keep(body.len() as u64) {
+                        Ok(Received::Forward(forward, body))
+                    } else {
+                        overloaded(call)
+                    };
+                }
+                None if last => return refusal(call, RefusalKind::BadRequest, "the request is incomplete"),
+                None if call.keep(0) => {}
+                None => return overloaded(call),
+            }
+        }
+    }
+
+    /// Answers a client without contacting anyone. What it still sends is taken in for a while, so that it gets to
+    /// reading the answer.
+    async fn answer(&self, session: &mut ServerSession, call: &Call, reply: &Reply) -> Result<()> {
+        let read = session.is_body_done();
+        let waits = framing::expects_continue(session.req_header()) && session.body_bytes_read() == 0;
+        if !read {
+            session.set_keepalive(None);
+        }
+        call.wrote(respond::send(session, reply, &call.request()).await?);
+        if !read && !waits {
+            // A client that breaks off now has its answer; nothing is left to report.
+            drop(tokio::time::timeout(DRAIN_TIMEOUT, drain(session)).await);
+        }
+        Ok(())
+    }
+
+    /// A failure in the client's own dialect. `None` only after the call was closed.
+    fn explain(&self, error: &Error, call: &Call) -> Option<Reply> {
+        match error.root_etype() {
+            etype if *etype == DEADLINE => call.refuse(RefusalKind::UpstreamFailed, "the exchange took too long"),
+            etype if *etype == UNREACHABLE => {
+                let reason = error.context.as_ref().map_or("it is not reachable", |it| it.as_str());
+                call.refuse(RefusalKind::UpstreamFailed, format!("the provider cannot be contacted: {reason}"))
+            }
+            ErrorType::ReadTimedout => call.refuse(RefusalKind::UpstreamFailed, "the provider did not answer in time"),
+            etype => {
+                let message = format!("the provider could not be reached or broke off ({})", etype.as_str());
+                call.refuse(RefusalKind::UpstreamFailed, message)
+            }
+        }
+    }
+}
+
+/// Requests that tools send to see whether anyone is there. They carry no key and get no more than that.
+fn is_probe(head: &RequestHeader) -> bool {
+    let reads = matches!(head.method, Method::GET | Method::HEAD);
+    match head.uri.path() {
+        "/health" | "/healthz" | "/api/hello" => reads,
+        "/" => head.method == Method::HEAD,
+        _ => false,
+    }
+}
+
+fn refusal(call: &Call, kind: RefusalKind, message: impl Into<String>) -> Result<Received> {
+    let reply = call.refuse(kind, message);
+    reply.map(Received::Answer).ok_or_else(|| Error::explain(ErrorType::InternalError, "the call is closed"))
+}
+
+fn too_large(call: &Call, bytes_max: u64) -> Result<Received> {
+    refusal(call, RefusalKind::TooLarge, format!("the request body has more than {bytes_max} bytes"))
+}
+
+fn overloaded(call: &Call) -> Result<Received> {
+    refusal(call, RefusalKind::Overloaded, "the gateway holds as much as it may; try again shortly")
+}
+
+fn answered(call: &Call, reply: Reply) -> Received {
+    call.ends(Outcome::Refused);
+    Received::Answer(reply)
+}
+
+async fn drain(session: &mut ServerSession) {
+    let mut left = DRAIN_BYTES_MAX;
+    while let Ok(Some(chunk)) = session.read_request_body().await {
+        match left.checked_sub(chunk.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+/// Whether this is how a connection fails that the other side had closed before.
+fn is_dead_connection(error: &Error) -> bool {
+    let closed = [ErrorType::ConnectionClosed, ErrorType::ReadError, ErrorType::WriteError];
+    matches!(error.esource(), ErrorSource::Upstream) && closed.contains(error.root_etype())
+}
+
+fn failed(error_code: u16) -> FailToProxy {
+    FailToProxy { error_code, can_reuse_downstream: false }
+}
+
+/// Turns the client's head into the provider's. Sessions of our own are not reconciled by Pingora, so everything that
+/// frames or addresses the request is set here.
+fn dress(head: &mut RequestHeader, forward: &Forward, body_bytes: usize) -> Result<()> {
+    for name in &forward.remove_headers {
+        head.remove_header(name.as_str());
+    }
+    for name in [header::EXPECT, header::TRANSFER_ENCODING, header::TE, header::PROXY_AUTHORIZATION] {
+        head.remove_header(&name);
+    }
+    head.insert_header(header::ACCEPT_ENCODING, "identity")?;
+    let had_length = head.remove_header(&header::CONTENT_LENGTH).is_some();
+    if body_bytes > 0 || had_length || matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+        head.insert_header(header::CONTENT_LENGTH, body_bytes.to_string())?;
+    }
+    head.insert_header(header::HOST, upstream::authority(&forward.upstream.url))?;
+    for (name, value) in &forward.set_headers {
+        let mut value = HeaderValue::from_str(value.expose())
+            .map_err(|_| Error::explain(UNREACHABLE, format!("the configured header {name} has an invalid value")))?;
+        value.set_sensitive(true);
+        head.insert_header(name.clone(), value)?;
+    }
+    let target = Uri::try_from(forward.path_and_query.as_str())
+        .map_err(|_| Error::explain(UNREACHABLE, "the path cannot be forwarded"))?;
+    head.set_uri(target);
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Refusals to HTTP: the only place that names a status code for them.
+
+use bytes::Bytes;
+use pingora_core::Result;
+use pingora_core::protocols::http::{HttpTask, ServerSession};
+use pingora_http::ResponseHeader;
+
+use crate::config::Dialect;
+use crate::domain::RequestId;
+use crate::pipeline::RefusalKind;
+use crate::pipeline::Reply;
+
+/// Header that names the exchange in every answer, whoever wrote it.
+pub(super) const REQUEST_ID: &str = "x-airiskguard-request-id";
+
+/// Seconds after which an overloaded gateway may be asked again.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// The status of a refusal, chosen by what each vendor's clients show instead of retrying.
+pub(super) fn status(kind: RefusalKind, dialect: Dialect) -> u16 {
+    match kind {
+        RefusalKind::PolicyBlocked
+        | RefusalKind::ModelNotAllowed
+        | RefusalKind::NoProviderKey
+        | RefusalKind::BadRequest
+        | RefusalKind::TooLarge => 400,
+        RefusalKind::Unauthorized => 401,
+        RefusalKind::UnknownPath | RefusalKind::NoUpstream => 404,
+        RefusalKind::Timeout => 408,
+        RefusalKind::UpgradeRefused => 426,
+        RefusalKind::UpstreamFailed => 502,
+        RefusalKind::Overloaded => match dialect {
+            Dialect::Anthropic => 529,
+            Dialect::OpenAi | Dialect::Azure => 503,
+        },
+    }
+}
+
+/// Whether the same request may succeed a little later.
+fn may_retry(kind: RefusalKind) -> bool {
+    matches!(kind, RefusalKind::Overloaded | RefusalKind::UpstreamFailed)
+}
+
+/// A reply as head and body.
+pub(super) fn message(reply: &Reply, request: &RequestId) -> Result<(ResponseHeader, Bytes)> {
+    let body = Bytes::copy_from_slice(&reply.body);
+    let mut head = ResponseHeader::build(status(reply.kind, reply.dialect), Some(reply.headers.len() + 8))?;
+    head.insert_header("content-type", "application/json")?;
+    head.insert_header("content-length", body.len().to_string())?;
+    head.insert_header("cache-control", "no-store")?;
+    head.insert_header(REQUEST_ID, request.as_str())?;
+    head.insert_header(vendor_request_id(reply.dialect), request.as_str())?;
+    if !may_retry(reply.kind) {
+        head.insert_header("x-should-retry", "false")?;
+    }
+    if reply.kind == RefusalKind::Overloaded {
+        head.insert_header("retry-after", RETRY_AFTER_SECONDS)?;
+    }
+    for (name, value) in &reply.headers {
+        head.insert_header(*name, value)?;
+    }
+    Ok((head, body))
+}
+
+/// A reply in place of a provider's answer.
+pub(super) fn tasks(reply: &Reply, request: &RequestId, without_body: bool) -> Result<[HttpTask; 2]> {
+    let (head, body) = message(reply, request)?;
+    let body = (!without_body).then_some(body);
+    Ok([HttpTask::Header(Box::new(head), false), HttpTask::Body(body, true)])
+}
+
+/// Writes a reply to a client whose answer has not begun. Returns the body bytes written.
+pub(super) async fn send(session: &mut ServerSession, reply: &Reply, request: &RequestId) -> Result<u64> {
+    let without_body = session.req_header().method == http::Method::HEAD;
+    let (head, body) = message(reply, request)?;
+    session.write_response_header(Box::new(head)).await?;
+    let body = if without_body { Bytes::new() } else { body };
+    let bytes = body.len() as u64;
+    session.write_response_body(body, true).await?;
+    Ok(bytes)
+}
+
+/// Answers a probe that needs no key.
+pub(super) async fn send_probe(session: &mut ServerSession) -> Result<()> {
+    let body = Bytes::from_static(b"{\"status\":\"ok\"}");
+    let without_body = session.req_header().method == http::Method::HEAD;
+    let mut head = ResponseHeader::build(200, Some(3))?;
+    head.insert_header("content-type", "application/json")?;
+    head.insert_header("content-length", body.len().to_string())?;
+    head.insert_header("cache-control", "no-store")?;
+    session.write_response_header(Box::new(head)).await?;
+    session.write_response_body(if without_body { Bytes::new() } else { body }, true).await
+}
+
+/// Where each vendor's clients look for the id of an exchange.
+fn vendor_request_id(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Anthropic => "request-id",
+        Dialect::OpenAi | Dialect::Azure => "x-request-id",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn reply(kind: RefusalKind, dialect: Dialect) -> ResponseHeader {
+        let headers = vec![("x-airiskguard-blocked", "true".to_owned())];
+        let reply = Reply { kind, dialect, headers, body: b"{}".to_vec() };
+        message(&reply, &RequestId::new("id-1")).unwrap().0
+    }
+
+    #[test]
+    fn a_block_is_shown_and_not_retried() {
+        let head = reply(RefusalKind::PolicyBlocked, Dialect::Anthropic);
+        assert_eq!(head.status, 400);
+        assert_eq!(head.headers["x-should-retry"], "false");
+        assert_eq!(head.headers["x-airiskguard-blocked"], "true");
+        assert_eq!(head.headers["request-id"], "id-1");
+        assert_eq!(head.headers["content-length"], "2");
+    }
+
+    #[test]
+    fn overload_asks_for_patience_in_each_dialect() {
+        for (dialect, status) in [(Dialect::Anthropic, 529), (Dialect::OpenAi, 503), (Dialect::Azure, 503)] {
+            let head = reply(RefusalKind::Overloaded, dialect);
+            assert_eq!(head.status, status);
+            assert!(head.headers.contains_key("retry-after") && !head.headers.contains_key("x-should-retry"));
+        }
+        assert_eq!(reply(RefusalKind::UpstreamFailed, Dialect::OpenAi).headers["x-request-id"], "id-1");
+    }
+}

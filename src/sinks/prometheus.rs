@@ -1,0 +1,225 @@
+//! All metrics, in one place. Label values come from the configuration and from closed lists, never from a client.
+
+use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Verdict};
+
+/// Edges of the overhead histogram, in seconds: 50 µs to 1 s.
+const OVERHEAD_SECONDS: &[f64] =
+    &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
+
+/// Edges of the time to the first byte, in seconds: what providers take.
+const FIRST_BYTE_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+
+/// A level the edge moves up and down.
+pub type Gauge = IntGauge;
+
+/// Every metric of one gateway, in a registry of its own.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    refusals: IntCounterVec,
+    decisions: IntCounterVec,
+    findings: IntCounterVec,
+    gateway_seconds: Histogram,
+    first_byte_seconds: Histogram,
+    scanned_bytes: IntCounterVec,
+    skipped_bytes: IntCounterVec,
+    restored: IntCounter,
+    upstream_errors: IntCounterVec,
+    events_dropped: IntCounter,
+    connections_refused: IntCounter,
+    certificate_errors: IntCounter,
+    /// Body bytes held by all exchanges together.
+    pub held_bytes: Gauge,
+    /// Exchanges in flight.
+    pub active_requests: Gauge,
+    /// Streamed answers in flight.
+    pub active_streams: Gauge,
+    /// Open client connections.
+    pub connections: Gauge,
+}
+
+impl Metrics {
+    /// All at zero. Fails only if two metrics share a name.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let to = &registry;
+        Ok(Metrics {
+            requests: counters(to, "requests_total", "Exchanges that ended.", &["team", "endpoint", "outcome"])?,
+            refusals: counters(to, "refusals_total", "Refusals by reason.", &["kind"])?,
+            decisions: counters(to, "decisions_total", "Decisions of the policies.", &["direction", "action"])?,
+            findings: counters(to, "findings_total", "Findings by rule.", &["rule", "direction"])?,
+            gateway_seconds: histogram(
+                to,
+                "gateway_seconds",
+                "Time the gateway itself took between the last byte of a request and its forwarding.",
+                OVERHEAD_SECONDS,
+            )?,
+            first_byte_seconds: histogram(
+                to,
+                "first_byte_seconds",
+                "Time from the end of a request to the first byte of its answer.",
+                FIRST_BYTE_SECONDS,
+            )?,
+            scanned_bytes: counters(to, "scanned_bytes_total", "Decoded bytes of scanned text.", &["direction"])?,
+            skipped_bytes: counters(to, "skipped_bytes_total", "Bytes that could not be scanned.", &["reason"])?,
+            restored: counter(to, "restored_total", "Placeholders put back into completions.")?,
+            upstream_errors: counters(to, "upstream_errors_total", "Failures of a provider.", &["upstream"])?,
+            events_dropped: counter(to, "events_dropped_total", "Events lost because the queue was full.")?,
+            connections_refused: counter(to, "connections_refused_total", "Connections that failed to start.")?,
+            certificate_errors: counter(to, "certificate_errors_total", "Certificate files that did not load.")?,
+            held_bytes: gauge(to, "held_bytes", "Body bytes held by all exchanges together.")?,
+            active_requests: gauge(to, "active_requests", "Exchanges in flight.")?,
+            active_streams: gauge(to, "active_streams", "Streamed answers in flight.")?,
+            connections: gauge(to, "connections", "Open client connections.")?,
+            registry,
+        })
+    }
+
+    /// Counts one exchange.
+    pub fn observe(&self, event: &Event) {
+        self.requests.with_label_values(&[event.team.as_str(), event.endpoint, event.outcome.name()]).inc();
+        if let Some(kind) = event.refusal {
+            self.refusals.with_label_values(&[kind]).inc();
+        }
+        if event.outcome == Outcome::UpstreamFailed {
+            self.upstream_errors.with_label_values(&[event.upstream.as_deref().unwrap_or("none")]).inc();
+        }
+        self.flow(Direction::Outbound, &event.outbound, &event.outbound_findings, &event.outbound_coverage);
+        self.flow(Direction::Inbound, &event.inbound, &event.inbound_findings, &event.inbound_coverage);
+        self.restored.inc_by(u64::from(event.restored));
+        if event.upstream_status.is_some() {
+            self.gateway_seconds.observe(event.gateway_time.as_secs_f64());
+        }
+        if let Some(time) = event.first_byte_time {
+            self.first_byte_seconds.observe(time.as_secs_f64());
+        }
+    }
+
+    /// An event was lost.
+    pub fn event_dropped(&self) {
+        self.events_dropped.inc();
+    }
+
+    /// A connection ended before its first request: TLS failed or its time ran out.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
+    }
+
+    /// New certificate files could not be used.
+    pub fn certificate_error(&self) {
+        self.certificate_errors.inc();
+    }
+
+    /// The text exposition format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics could not be rendered");
+        }
+        text
+    }
+
+    fn flow(&self, direction: Direction, verdict: &Verdict, findings: &[Finding], coverage: &Coverage) {
+        let direction = direction.name();
+        if coverage.scanned_bytes > 0 || !findings.is_empty() {
+            self.decisions.with_label_values(&[direction, verdict.action.name()]).inc();
+        }
+        for finding in findings {
+            self.findings.with_label_values(&[finding.rule.id.as_str(), direction]).inc();
+        }
+        self.scanned_bytes.with_label_values(&[direction]).inc_by(coverage.scanned_bytes);
+        for (reason, bytes) in &coverage.skipped_bytes {
+            self.skipped_bytes.with_label_values(&[reason.name()]).inc_by(*bytes);
+        }
+    }
+}
+
+fn named(name: &str, help: &str) -> Opts {
+    Opts::new(format!("airiskguard_{name}"), help)
+}
+
+fn counters(to: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    let metric = IntCounterVec::new(named(name, help), labels)?;
+    to.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counter(to: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+    let metric = IntCounter::with_opts(named(name, help))?;
+    to.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauge(to: &Registry, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+    let metric = IntGauge::with_opts(named(name, help))?;
+    to.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn histogram(to: &Registry, name: &str, help: &str, edges: &[f64]) -> Result<Histogram, prometheus::Error> {
+    let options = HistogramOpts { common_opts: named(name, help), buckets: edges.to_vec() };
+    let metric = Histogram::with_opts(options)?;
+    to.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{Model, RequestId, Skipped, Stamp, Team};
+
+    fn event(outcome: Outcome) -> Event {
+        Event {
+            request: RequestId::new("r"),
+            start: Stamp::default(),
+            end: Stamp::default(),
+            team: Team::new("backend"),
+            key: None,
+            session: None,
+            upstream: Some("anthropic".into()),
+            endpoint: "messages",
+            model: Some(Model::new("m")),
+            streamed: false,
+            outcome,
+            refusal: None,
+            outbound: Verdict::default(),
+            inbound: Verdict::default(),
+            outbound_findings: vec![],
+            inbound_findings: vec![],
+            outbound_coverage: Coverage { scanned_bytes: 7, skipped_bytes: vec![(Skipped::Media, 3)] },
+            inbound_coverage: Coverage::default(),
+            restored: 2,
+            request_bytes: 10,
+            response_bytes: 20,
+            upstream_status: Some(200),
+            gateway_time: Duration::from_micros(80),
+            first_byte_time: Some(Duration::from_millis(40)),
+        }
+    }
+
+    #[test]
+    fn an_event_is_counted_under_its_labels() {
+        let metrics = Metrics::new().unwrap();
+        metrics.observe(&event(Outcome::Forwarded));
+        metrics.observe(&event(Outcome::UpstreamFailed));
+        let text = String::from_utf8(metrics.render()).unwrap();
+        for line in [
+            r#"airiskguard_requests_total{endpoint="messages",outcome="forwarded",team="backend"} 1"#,
+            r#"airiskguard_upstream_errors_total{upstream="anthropic"} 1"#,
+            r#"airiskguard_decisions_total{action="allow",direction="outbound"} 2"#,
+            r#"airiskguard_scanned_bytes_total{direction="outbound"} 14"#,
+            r#"airiskguard_skipped_bytes_total{reason="media"} 6"#,
+            r#"airiskguard_restored_total 4"#,
+            r#"airiskguard_gateway_seconds_bucket{le="0.0001"} 2"#,
+            r#"airiskguard_first_byte_seconds_bucket{le="0.05"} 2"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+}

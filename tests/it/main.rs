@@ -1,0 +1,11 @@
+//! The gateway over real sockets, between a scripted provider and scripted clients, all on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, dead_code)]
+
+mod client;
+mod connections;
+mod gateway;
+mod hold;
+mod operations;
+mod provider;
+mod stream;
+mod tls;
