@@ -46,6 +46,42 @@ fn pii_is_compliance_under_another_name() {
     assert_eq!(ids("pii."), ids("compliance."));
 }
 
+/// Types that redaction labels have always named; configurations and dashboards rely on them.
+const LABELS: &[&str] = &[
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "GOOGLE_AI_KEY",
+    "COHERE_API_KEY",
+    "HUGGINGFACE_TOKEN",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "GCP_SERVICE_ACCOUNT",
+    "AZURE_CONNECTION_STRING",
+    "GITHUB_TOKEN",
+    "GITLAB_TOKEN",
+    "BITBUCKET_TOKEN",
+    "PRIVATE_KEY_PEM",
+    "PRIVATE_KEY_P12",
+    "DB_CONNECTION_STRING",
+    "JWT_TOKEN",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_RESTRICTED_KEY",
+    "HARDCODED_PASSWORD",
+    "HARDCODED_BEARER",
+    "SSN",
+    "EMAIL",
+    "CREDIT_CARD",
+    "PHONE_US",
+    "IP_ADDRESS",
+];
+
+#[test]
+fn every_promised_label_has_a_rule() {
+    let labels: HashSet<String> = catalogue().into_iter().map(|entry| entry.rule.info.label).collect();
+    let without: Vec<_> = LABELS.iter().filter(|label| !labels.contains(**label)).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
 #[test]
 fn rules_are_told_to_people() {
     for entry in catalogue() {

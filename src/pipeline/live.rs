@@ -11,8 +11,8 @@ pub struct Live(ArcSwap<Snapshot>);
 
 impl Live {
     /// Starts with this snapshot.
-    pub fn new(snapshot: Snapshot) -> Self {
-        Live(ArcSwap::from_pointee(snapshot))
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+        Live(ArcSwap::new(snapshot))
     }
 
     /// The snapshot in force.
@@ -21,7 +21,7 @@ impl Live {
     }
 
     /// Puts another in force.
-    pub fn store(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+    pub fn store(&self, snapshot: Arc<Snapshot>) {
+        self.0.store(snapshot);
     }
 }

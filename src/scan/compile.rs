@@ -156,6 +156,9 @@ impl Rule {
         let match_bytes_max = check_lengths(&hir)?;
         let group = secret_group(&hir)?;
         let matcher = Matcher::new(&hir)?;
+        if matcher.wide && region.is_some() {
+            return Err(Mistake::TooLarge);
+        }
         let exact = (group != 0 || matcher.wide).then(|| Exact { hir: hir.clone(), group, regex: OnceLock::new() });
         let boundary = spec.lead.is_none() && demands_boundary(&hir);
         let rule = Rule {

@@ -79,6 +79,9 @@ impl Digits {
 
     /// A count is reported for a group as soon as the run has that many digits from the group on.
     fn report(&mut self, counts: &[usize], out: &mut Vec<Group>) {
+        if self.groups.is_empty() {
+            return;
+        }
         for (count, &needed) in counts.iter().enumerate() {
             while let Some(&(start, before)) = self.groups.get(self.reported[count] - self.dropped) {
                 if self.digits - before < needed {

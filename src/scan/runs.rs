@@ -15,14 +15,14 @@ use super::stream::Hit;
 
 /// Steps that the rejected candidates of one rule may cost per byte of text, on top of `STEPS_FREE`. Ordinary text stays
 /// far below; text made to cost more is decided coarsely, on the side of finding.
-const STEPS_PER_BYTE: u64 = 8;
+const STEPS_PER_BYTE: u64 = 5;
 /// Rules whose longest match is no longer than this cannot cost much, however dense, and are always decided exactly:
 /// tables of numbers are ordinary text.
 const SHORT_MATCH_BYTES: usize = 64;
 /// A candidate is first read so far without being stored.
 const GLANCE_BYTES: usize = 32;
 /// Steps that a rule may cost at any time, so that short texts are always decided exactly.
-const STEPS_FREE: u64 = 1 << 20;
+const STEPS_FREE: u64 = 1 << 19;
 /// What a byte costs where a wide automaton's match is checked with the exact pattern.
 const EXACT_STEPS: u64 = 16;
 /// No run is open.
@@ -156,6 +156,9 @@ impl Runs {
         hits: &mut Vec<Hit>,
     ) {
         let memory = &mut self.memories[index as usize];
+        if candidate.start < memory.hidden {
+            return;
+        }
         if memory.seen == 0 {
             self.touched.push(index);
         } else if memory.seen == candidate.start + 1 && candidate.start == candidate.start_last {

@@ -216,6 +216,34 @@ fn only_chosen_rules_are_found() {
     assert!(engine.select(|_| false).is_empty());
 }
 
+/// Text made to cost much is decided on the side of finding, and the same for every cut.
+#[test]
+fn dense_near_matches_are_decided_coarsely() {
+    let engine = Engine::new(vec![rule("long", &["key"], "key[a-z]{400}!")]).unwrap();
+    let rules = engine.select(|_| true);
+    let text = "key".repeat(20_000);
+    let whole = scan(&engine, &rules, &[text.as_bytes()]);
+    assert!(!whole.is_empty());
+    assert!(whole.windows(2).all(|pair| pair[0].whole.end <= pair[1].whole.start));
+    for size in [5, 64, 1000, 30_000] {
+        assert_eq!(scan(&engine, &rules, &text.as_bytes().chunks(size).collect::<Vec<_>>()), whole);
+    }
+    assert_eq!(scan(&engine, &rules, &[&text.as_bytes()[..3000]]), []);
+}
+
+/// Blocks and lanes are invisible: a token is found wherever it stands in a large piece.
+#[test]
+fn large_pieces_hide_nothing() {
+    let engine = Engine::new(shapes()).unwrap();
+    let rules = engine.select(|_| true);
+    for at in (0..40_000).step_by(61).chain(4080..4110).chain(16_370..16_390) {
+        let mut text = vec![b' '; 40_960];
+        text[at..at + 9].copy_from_slice(b"ak_abcDE9");
+        let hits = scan(&engine, &rules, &[&text]);
+        assert_eq!(hits, [Hit { rule: 0, secret: at..at + 9, whole: at..at + 9 }]);
+    }
+}
+
 #[test]
 fn every_mistake_is_named() {
     let refused = |spec: RuleSpec| Engine::new(vec![spec]).unwrap_err().remove(0).what;

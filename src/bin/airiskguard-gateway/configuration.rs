@@ -47,7 +47,10 @@ fn text(path: Option<&Path>) -> Result<(String, String), String> {
 fn resolve(reference: &Reference) -> Result<String, String> {
     match reference {
         Reference::Environment(name) => {
-            #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment for the configuration")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that reads the environment for the configuration"
+            )]
             let value = std::env::var(name);
             value.map_err(|_| format!("the environment variable {name} is not set"))
         }

@@ -45,9 +45,11 @@ pub(crate) fn lines(client: Client, url: &str, key: Option<&str>) -> String {
              export AZURE_OPENAI_ENDPOINT={url}\n\
              export AZURE_OPENAI_API_KEY='{key}'\n"
         ),
-        Client::Gemini => "# Gemini CLI speaks Google's own API, which this gateway does not pass on: it would be refused\n\
+        Client::Gemini => {
+            "# Gemini CLI speaks Google's own API, which this gateway does not pass on: it would be refused\n\
              # as an unknown path. Use a client that speaks the Anthropic or the OpenAI API.\n"
-            .into(),
+                .into()
+        }
     }
 }
 

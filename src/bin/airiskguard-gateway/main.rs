@@ -1,2 +1,69 @@
-//! placeholder
-fn main() {}
+//! The gateway: serves by default; `check`, `scan`, `keygen` and `connect` beside it.
+
+mod arguments;
+mod configuration;
+mod connect;
+mod keygen;
+mod scan;
+mod serve;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use airiskguard_gateway::config::{Overrides, explain};
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command, Config};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What was asked for could not be done. Wrong usage is 2, as clap has it.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut out = io::stdout().lock();
+    let done = match arguments.command {
+        None => {
+            drop(out);
+            serve::run(&arguments.serve).map(|()| 0)
+        }
+        Some(Command::Check { config }) => check(&config).and_then(|text| print(&mut out, &text)),
+        Some(Command::Scan(scan)) => scan::run(&scan, &mut io::BufWriter::new(out)),
+        Some(Command::Keygen { team }) => keygen::lines(&team).and_then(|text| print(&mut out, &text)),
+        Some(Command::Connect { client, url, key }) => print(&mut out, &connect::lines(client, &url, key.as_deref())),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(message) => {
+            // Nothing is left to do about a closed standard error.
+            let _ = writeln!(io::stderr(), "{}", message.trim_end());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn print(out: &mut dyn Write, text: &str) -> Result<u8, String> {
+    match writeln!(out, "{}", text.trim_end()) {
+        // Who reads only the first lines, as `head` does, has what they want.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(0),
+    }
+}
+
+/// What the configuration does, with what is doubtful in it in front.
+fn check(config: &Config) -> Result<String, String> {
+    let (file, warnings) = configuration::load(config, &overrides(config))?;
+    configuration::compile(&file)?;
+    Ok(format!("{warnings}{}", explain(&file)))
+}
+
+/// The checkers of these arguments in place of the file's.
+fn overrides(config: &Config) -> Overrides {
+    Overrides {
+        outbound_checks: config.outbound_checks.clone(),
+        inbound_checks: config.inbound_checks.clone(),
+        ..Overrides::default()
+    }
+}

@@ -53,7 +53,8 @@ fn lines(scan: &Scan, snapshot: &Arc<Snapshot>, direction: Direction, out: &mut 
         let reader: Box<dyn BufRead> = match path.as_os_str() == "-" {
             true => Box::new(std::io::stdin().lock()),
             false => {
-                let file = std::fs::File::open(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+                let file =
+                    std::fs::File::open(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
                 Box::new(std::io::BufReader::new(file))
             }
         };

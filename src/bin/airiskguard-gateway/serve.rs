@@ -1,0 +1,74 @@
+//! Serving: configuration to snapshot, sockets, logs, until a signal.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+
+use airiskguard_gateway::config::{File, LogLevel, Overrides};
+use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options};
+use airiskguard_gateway::pipeline::Live;
+use airiskguard_gateway::sinks::{Log, Sink};
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::Serve;
+use crate::{configuration, overrides};
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(serve: &Serve) -> Result<(), String> {
+    let overrides = Overrides {
+        host: serve.host.clone(),
+        port: serve.port,
+        log_level: serve.log_level.clone(),
+        no_tls: serve.no_tls,
+        ..overrides(&serve.config)
+    };
+    let (file, warnings) = configuration::load(&serve.config, &overrides)?;
+    log(file.log_level)?;
+    for warning in &warnings.items {
+        tracing::warn!("{}", warning.what);
+    }
+    let snapshot = configuration::compile(&file)?;
+    tracing::info!(configuration = file.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
+    let options = Options {
+        live: std::sync::Arc::new(Live::new(snapshot)),
+        listeners: edge::listeners(&file.host, file.port)
+            .map_err(|error| format!("cannot listen on {}:{}: {error}", file.host, file.port))?,
+        tls: file.tls.clone(),
+        admin: admin(&file)?,
+        sinks: if file.audit_enabled { vec![Box::new(Log) as Box<dyn Sink>] } else { Vec::new() },
+        threads: None,
+    };
+    let port_file = serve.port_file.clone();
+    edge::serve(options, |gateway| started(gateway, port_file.as_deref())).map_err(|error| error.to_string())
+}
+
+fn started(gateway: &Handle, port_file: Option<&Path>) {
+    let addresses: Vec<String> = gateway.addresses.iter().map(ToString::to_string).collect();
+    tracing::info!(addresses = addresses.join(","), admin = gateway.admin.map(|it| it.to_string()), "listening");
+    let mut lines = addresses;
+    lines.extend(gateway.admin.map(|it| it.to_string()));
+    if let Some(path) = port_file
+        && let Err(error) = std::fs::File::create(path).and_then(|mut file| writeln!(file, "{}", lines.join("\n")))
+    {
+        tracing::error!(%error, "the port file could not be written");
+    }
+}
+
+fn admin(file: &File) -> Result<Option<TcpListener>, String> {
+    let Some(address) = &file.admin.listen else { return Ok(None) };
+    TcpListener::bind(address).map(Some).map_err(|error| format!("cannot listen on {address} (admin.listen): {error}"))
+}
+
+/// JSON lines on standard error; the records of exchanges whatever the level, the libraries' own logs never.
+fn log(level: LogLevel) -> Result<(), String> {
+    let level = match level {
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warning => "warn",
+        LogLevel::Error => "error",
+    };
+    let filter =
+        EnvFilter::try_new(format!("{level},exchange=info,{LIBRARY_LOGS_OFF}")).map_err(|it| it.to_string())?;
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
