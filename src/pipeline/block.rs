@@ -76,6 +76,7 @@ impl GrowingBlock {
         self.text.push_str(text);
         if let Some(scanner) = &mut self.scanner {
             scanner.push(engine, text.as_bytes(), hits);
+            scanner.settle(engine);
         }
         if self.restores {
             self.hasher.write(text.as_bytes());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::compile::Rule;
 use super::digits::is_word;
 use super::error::{Mistake, RuleError};
+use super::hold::Beginnings;
 use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
 use super::spec::{RuleSpec, Trigger};
 use crate::domain::RuleInfo;
@@ -31,6 +32,8 @@ pub struct Engine {
     pub(super) owners: Vec<Vec<u32>>,
     /// Per keyword: its bytes.
     pub(super) words: Vec<Vec<u8>>,
+    /// Per state of the keyword automaton: the rules that may yet be triggered.
+    pub(super) beginnings: Beginnings,
     /// Per rule: its digit count, for those triggered by digits.
     digits: Vec<Option<usize>>,
     /// Bytes of text a stream must keep.
@@ -97,8 +100,18 @@ impl Engine {
             Trigger::Digits(count) => Some(count),
             Trigger::Keywords(_) => None,
         });
+        let keywords = Keywords::new(&words);
+        let mut pairs = Vec::new();
+        for (word, owners) in words.iter().zip(&owners) {
+            let mut state = keywords.start();
+            for &byte in &word[..word.len() - 1] {
+                state = keywords.step(state, byte);
+                pairs.extend(owners.iter().map(|&rule| (keywords.number(state), rule)));
+            }
+        }
         Engine {
-            keywords: Keywords::new(&words),
+            beginnings: Beginnings::new(keywords.states(), pairs),
+            keywords,
             owners,
             words,
             digits: digits.collect(),

@@ -4,6 +4,7 @@ mod compile;
 mod digits;
 mod engine;
 mod error;
+mod hold;
 mod keywords;
 mod region;
 mod runs;

@@ -146,6 +146,26 @@ impl Runs {
         (1..=length).rev().find(is_open).unwrap_or(0)
     }
 
+    /// Where a match may begin whose keyword begins at the end of `before`, in its lead or with it.
+    pub(super) fn open_start(
+        &self,
+        rules: &[Rule],
+        index: u32,
+        before: Window<'_>,
+        window: Window<'_>,
+    ) -> Option<usize> {
+        let start = before.end();
+        match self.open_lead(rules, index, before, window) {
+            0 => {
+                let memory = self.memories.get(index as usize).unwrap_or(&BLANK);
+                let is_open = memory.spent > memory.allowed(start) / 2
+                    || rejected_before_end(&rules[index as usize], start, window).is_none();
+                is_open.then_some(start)
+            }
+            length => Some(start - length),
+        }
+    }
+
     /// Looks at a place, as far as the text reaches.
     pub(super) fn candidate(
         &mut self,

@@ -52,6 +52,11 @@ impl Scanner {
         self.stream.settled()
     }
 
+    /// The same, as exactly as the rules allow.
+    pub fn settle(&mut self, engine: &Engine) -> usize {
+        self.stream.settle(engine)
+    }
+
     /// Bytes pushed so far.
     pub fn length(&self) -> usize {
         self.stream.length()

@@ -27,16 +27,16 @@ pub struct Hit {
 /// Hits come in the order in which they become certain; cutting the text otherwise gives the same hits. Of the matches
 /// of one rule that overlap, that whose trigger ends first is reported, and further ones from the end of its secret on.
 pub struct Stream {
-    rules: RuleSet,
-    buffer: Vec<u8>,
+    pub(super) rules: RuleSet,
+    pub(super) buffer: Vec<u8>,
     /// Offset of the first byte of `buffer`, context included.
-    base: usize,
+    pub(super) base: usize,
     /// Bytes of context.
     origin: usize,
-    state: u32,
-    digits: Digits,
-    runs: Runs,
-    settled: usize,
+    pub(super) state: u32,
+    pub(super) digits: Digits,
+    pub(super) runs: Runs,
+    pub(super) settled: usize,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
 }

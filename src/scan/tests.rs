@@ -75,7 +75,7 @@ pub(super) fn scan(engine: &Engine, rules: &RuleSet, pieces: &[&[u8]]) -> Vec<Hi
     let mut stream = Stream::new(rules.clone());
     let (mut hits, mut length) = (Vec::new(), 0);
     for piece in pieces {
-        let settled = stream.settled();
+        let settled = stream.settle(engine);
         let from = hits.len();
         stream.push(engine, piece, &mut hits);
         length += piece.len();
@@ -83,7 +83,7 @@ pub(super) fn scan(engine: &Engine, rules: &RuleSet, pieces: &[&[u8]]) -> Vec<Hi
         assert!(stream.settled() >= settled && stream.settled() <= length);
         assert_eq!(stream.length(), length);
     }
-    let (from, settled) = (hits.len(), stream.settled());
+    let (from, settled) = (hits.len(), stream.settle(engine));
     stream.finish(engine, &mut hits);
     assert!(hits[from..].iter().all(|hit| hit.whole.start >= settled), "a settled byte was covered");
     assert_eq!(stream.settled(), length);

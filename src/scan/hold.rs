@@ -1,0 +1,80 @@
+//! What of a text must wait for more of it: the exact answer, for texts that are passed on while they grow.
+
+use std::ops::Range;
+
+use super::digits::is_word;
+use super::engine::Engine;
+use super::runs::Window;
+use super::stream::Stream;
+
+/// Per state of the keyword automaton, the rules one of whose keywords may go on from there.
+pub(super) struct Beginnings {
+    /// Per state, where its rules end in `rules`; they begin where those of the state before end.
+    ends: Vec<u32>,
+    rules: Vec<u32>,
+}
+
+impl Beginnings {
+    /// From pairs of a state's number and a rule.
+    pub(super) fn new(states: usize, mut pairs: Vec<(usize, u32)>) -> Self {
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut ends = vec![0; states];
+        for (state, _) in &pairs {
+            ends[*state] += 1;
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        Beginnings { ends, rules: pairs.into_iter().map(|(_, rule)| rule).collect() }
+    }
+
+    fn of(&self, state: usize) -> &[u32] {
+        let from = state.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let range: Range<usize> = from as usize..self.ends[state] as usize;
+        &self.rules[range]
+    }
+}
+
+impl Stream {
+    /// Decides as many bytes as the rules' automata allow and gives the offset below which every byte is decided. Dearer
+    /// than what every push does by itself, which only looks whether a keyword may have begun.
+    pub fn settle(&mut self, engine: &Engine) -> usize {
+        if self.settled < self.base + self.buffer.len() {
+            self.settled = self.settled.max(self.first_open(engine));
+        }
+        self.settled()
+    }
+
+    /// Offset of the first byte from which a match may still begin.
+    fn first_open(&self, engine: &Engine) -> usize {
+        let window = Window { base: self.base, text: &self.buffer };
+        let end = window.end();
+        let mut first = end.min(self.runs.pending().unwrap_or(end));
+        if !self.rules.0.digit_counts.is_empty() {
+            first = first.min(self.digits.pending().unwrap_or(end));
+        }
+        for &rule in &self.rules.0.leads {
+            first = first.min(end - self.runs.open_lead(&engine.rules, rule, window, window));
+        }
+        let mut state = self.state;
+        while state != engine.keywords.start() {
+            let start = end - engine.keywords.depth(state);
+            let before = Window { base: self.base, text: &window.text[..start - window.base] };
+            let in_word = is_word(window.text[start - window.base]) && window.before(start).is_some_and(is_word);
+            for &index in engine.beginnings.of(engine.keywords.number(state)) {
+                let rule = &engine.rules[index as usize];
+                if !self.rules.0.has(index as usize) || rule.boundary && in_word {
+                    continue;
+                }
+                if let Some(open) = self.runs.open_start(&engine.rules, index, before, window) {
+                    first = first.min(open);
+                }
+            }
+            state = engine.keywords.suffix(state);
+        }
+        first
+    }
+}
