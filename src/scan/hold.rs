@@ -7,6 +7,10 @@ use super::engine::Engine;
 use super::runs::Window;
 use super::stream::Stream;
 
+/// So few bytes within a word that could begin a keyword say nothing, nor does a single space or bracket: waiting for
+/// what follows would hold back nearly every word of prose. Only for rules whose findings are stopped: what is to be redacted waits from its first byte on.
+const GLIMPSE_BYTES: usize = 3;
+
 /// Per state of the keyword automaton, the rules one of whose keywords may go on from there.
 pub(super) struct Beginnings {
     /// Per state, where its rules end in `rules`; they begin where those of the state before end.
@@ -57,7 +61,10 @@ impl Stream {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
         for &rule in &self.rules.0.leads {
-            first = first.min(end - self.runs.open_lead(&engine.rules, rule, window, window));
+            let length = self.runs.open_lead(&engine.rules, rule, window, window);
+            if !is_glimpse(engine, rule, end - length, window) {
+                first = first.min(end - length);
+            }
         }
         let mut state = self.state;
         while state != engine.keywords.start() {
@@ -69,7 +76,8 @@ impl Stream {
                 if !self.rules.0.has(index as usize) || rule.boundary && in_word {
                     continue;
                 }
-                if let Some(open) = self.runs.open_start(&engine.rules, index, before, window) {
+                let open = self.runs.open_start(&engine.rules, index, before, window);
+                if let Some(open) = open.filter(|open| !is_glimpse(engine, index, *open, window)) {
                     first = first.min(open);
                 }
             }
@@ -77,4 +85,15 @@ impl Stream {
         }
         first
     }
+}
+
+/// Whether what would have to wait from `start` on is not worth it.
+fn is_glimpse(engine: &Engine, rule: u32, start: usize, window: Window<'_>) -> bool {
+    let Some(&first) = window.text.get(start - window.base) else { return true };
+    let length_max = match is_word(first) {
+        true if window.before(start).is_some_and(is_word) => GLIMPSE_BYTES - 1,
+        true => 0,
+        false => 1,
+    };
+    window.end() - start <= length_max && !engine.rules[rule as usize].info.redactable
 }

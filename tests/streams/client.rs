@@ -20,6 +20,12 @@ policies:
 redact_secrets: false
 ";
 
+/// What is checked if nothing is said about it.
+pub(crate) const USUAL: &str = "
+upstream: {anthropic: https://api.anthropic.com, openai: https://api.openai.com}
+checks: {outbound: [secrets], inbound: [vuln, agent]}
+";
+
 /// The same, but secrets are hidden and not blocked.
 pub(crate) const HIDES: &str = "
 upstream: {anthropic: https://api.anthropic.com, openai: https://api.openai.com}
