@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::{CREDENTIAL_HEADERS, OWN_KEY_HEADER, key_in};
+use super::access::CREDENTIAL_HEADERS;
 use super::body::{Reading, Sources};
 use super::completion::{CompletionScan, Stop};
+use super::credentials::{Access, Credentials, authenticate};
 use super::document::{Complete, Document, DocumentLimits, Unreadable};
 use super::inbound::Desk;
 use super::judge::Judge;
 use super::label::Originals;
+use super::locate::{Located, scan_line};
 use super::notice;
 use super::record::Record;
 use super::redact;
@@ -37,7 +39,7 @@ pub struct Head<'a> {
 }
 
 impl Head<'_> {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         let value = self.headers.iter().find(|(it, _)| *it == name)?.1;
         std::str::from_utf8(value).ok()
     }
@@ -130,14 +132,6 @@ pub struct Exchange {
     record: Record,
 }
 
-/// What happens to the credentials of the client.
-#[derive(Default)]
-struct Credentials {
-    remove: Vec<String>,
-    /// Nothing of the client's may stand in for the provider's key.
-    need_provider_key: bool,
-}
-
 impl Exchange {
     /// Reads the head: gateway key to team, path to provider.
     pub fn open(snapshot: Arc<Snapshot>, request: RequestId, head: &Head<'_>, now: Stamp) -> (Self, Opening) {
@@ -190,6 +184,7 @@ impl Exchange {
             );
             return Err(self.plain(RefusalKind::NoProviderKey, message));
         }
+        self.check_line(head, &destination)?;
         let codings = content_codings(head).map_err(|message| self.plain(RefusalKind::BadRequest, message))?;
         let reading = self.reading(&destination, Direction::Outbound);
         let limits = self.document_limits(self.snapshot.limits.body_bytes_max);
@@ -198,6 +193,26 @@ impl Exchange {
         self.destination = Some(destination);
         self.phase = Phase::Reading(Box::new(document));
         Ok(())
+    }
+
+    /// Path and query go on as they came: what would be stopped in a prompt stops them.
+    fn check_line(&mut self, head: &Head<'_>, destination: &Destination) -> Result<(), Refusal> {
+        let reading = self.reading(destination, Direction::Outbound);
+        let parts = [(Some(head.path), "path"), (head.query, "query")];
+        let located: Vec<Located> =
+            parts.iter().filter_map(|(text, name)| Some(scan_line(&reading, (*text)?, name))).flatten().collect();
+        if located.is_empty() {
+            return Ok(());
+        }
+        let verdict = self.judge.decide_located(Direction::Outbound, &located);
+        if verdict.action != Action::Block {
+            return Ok(());
+        }
+        let findings: Vec<Finding> = located.into_iter().map(|it| it.finding).collect();
+        let refusal = notice::blocked(Direction::Outbound, &verdict, &findings, &self.record.request);
+        self.record.outbound.findings = findings;
+        self.record.outbound.verdict = verdict;
+        Err(refusal)
     }
 
     /// A piece of the body, and whether it was the last; decides with the last.
@@ -237,6 +252,7 @@ impl Exchange {
         self.record.outbound.coverage = std::mem::take(&mut gathered.coverage);
         self.record.session = self.record.session.take().or_else(|| gathered.session.as_deref().map(SessionId::new));
         self.check_models(&gathered.models)?;
+        self.record.forget(&complete.located);
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);
         self.conversation =
             self.snapshot.memory.key(self.judge.team.name.as_str(), &session, complete.gathered.last_message);
@@ -587,38 +603,6 @@ impl Exchange {
         self.record.refused(refusal.kind);
         Reply::new(self.dialect, providers::for_dialect(self.dialect), &refusal)
     }
-}
-
-/// A caller who may go on.
-struct Access {
-    team: Arc<TeamRules>,
-    key: Option<crate::domain::KeyId>,
-    credentials: Credentials,
-}
-
-/// Which team the caller's key belongs to. Without any team configured, everyone is the default team.
-fn authenticate(snapshot: &Snapshot, head: &Head<'_>) -> Result<Access, String> {
-    let Some(access) = &snapshot.access else {
-        return Ok(Access { team: snapshot.teams[0].clone(), key: None, credentials: Credentials::default() });
-    };
-    let known = |name: &str| head.header(name).and_then(|value| access.team(key_in(value)));
-    let own = known(OWN_KEY_HEADER);
-    let found = own.clone().or_else(|| CREDENTIAL_HEADERS.iter().find_map(|name| known(name)));
-    let Some((team, key)) = found else {
-        return Err("no valid gateway key: send the key of your team as x-api-key or as a bearer token".into());
-    };
-    // With the gateway's own header, the usual ones carry the developer's provider credential, which goes on
-    // unless the upstream has a key; a gateway key in them never does.
-    let foreign = |name: &&&str| head.header(name).is_some_and(|value| access.team(key_in(value)).is_none());
-    let kept: Vec<&str> = match own {
-        Some(_) => CREDENTIAL_HEADERS.iter().filter(foreign).copied().collect(),
-        None => Vec::new(),
-    };
-    let mut remove: Vec<String> =
-        CREDENTIAL_HEADERS.iter().filter(|name| !kept.contains(name)).map(ToString::to_string).collect();
-    remove.push(OWN_KEY_HEADER.into());
-    let credentials = Credentials { remove, need_provider_key: kept.is_empty() };
-    Ok(Access { team: snapshot.teams[team].clone(), key: Some(key), credentials })
 }
 
 /// Rules for a caller that is about to be turned away.

@@ -4,6 +4,7 @@ mod access;
 mod block;
 mod body;
 mod completion;
+mod credentials;
 mod document;
 mod exchange;
 mod inbound;
