@@ -88,6 +88,20 @@ fn a_key_split_over_blocks_and_whole_beside_them() {
 }
 
 #[test]
+fn a_split_key_between_blocks_without_a_space() {
+    let key = key();
+    let (left, right) = key.split_at(9);
+    for (before, behind) in [(vec![], vec!["Next"]), (vec!["see"], vec![]), (vec!["see", "it"], vec!["now", "then"])] {
+        let with = |left: &str, right: &str| {
+            blocks(&[before.clone(), vec![left, right], behind.clone()].concat())
+        };
+        let run = send(&post(REDACTING, MESSAGES, with(left, right)));
+        assert_eq!(forwarded(&run).map(String::from_utf8_lossy).as_deref(), Some(with(LABEL, "").as_str()));
+        assert_eq!(run.event.outbound_findings.len(), 1);
+    }
+}
+
+#[test]
 fn encoded_in_base64_hex_and_percent() {
     let key = key();
     let long = format!("aws_access_key_id = {key}\nregion = eu-west-1\n");

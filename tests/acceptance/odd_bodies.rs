@@ -72,7 +72,7 @@ fn odd_shapes_are_read_like_any_other() {
         r#"{"messages":[null,7,true,"§"]}"#, r#"{"messages":[["§"]]}"#, r#"{"messages":[{"role":7,"content":{"a":"§"}}]}"#,
         r#"{"messages":[{"role":null,"content":["§",null,{"text":["§"]}]}]}"#, r#"{"system":{"text":{"text":"§"}}}"#,
         r#"{"tools":"§"}"#, r#"{"model":{"name":"§"}}"#, r#"{"metadata":"§"}"#, r#"{"input":{"a":"§"}}"#,
-        r#"{"a":"\ud800§"}"#, r#"{"a":"§\udc00x"}"#, r#"{"requests":"§"}"#, r#"{"requests":[{"params":["§"]}]}"#, r#"{"":"§"}"#, r#"{"":{"":{"":"§"}}}"#,
+r#"{"requests":"§"}"#, r#"{"requests":[{"params":["§"]}]}"#, r#"{"":"§"}"#, r#"{"":{"":{"":"§"}}}"#,
     ] {
         for path in [MESSAGES, CHAT, RESPONSES, "/v1/messages/batches"] {
             hides(path, template);
@@ -85,6 +85,14 @@ fn odd_shapes_are_read_like_any_other() {
         for path in [MESSAGES, CHAT, RESPONSES, "/v1/messages/batches"] {
             passes(path, body);
         }
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_hides_nothing_behind_it() {
+    for template in [r#"{"a":"\ud800§"}"#, r#"{"a":"§\udc00x"}"#, r#"{"a":"\ud83d \ude00 § \ud83d"}"#] {
+        let run = send(&post(REDACTING, MESSAGES, template.replace('§', &key())));
+        assert_eq!(forwarded(&run), Some(template.replace('§', LABEL).as_bytes()));
     }
 }
 
