@@ -198,7 +198,10 @@ impl Exchange {
     fn stopped(&self, verdict: &Verdict, now: Stamp) -> Refusal {
         let findings = &self.record.inbound.findings;
         let refusal = notice::blocked(Direction::Inbound, verdict, findings, &self.record.request);
-        self.snapshot.memory.remember(self.conversation, refusal.clone(), now);
+        // A client that loses a stream asks again without streaming. One that was refused in the open does not.
+        if self.record.streamed {
+            self.snapshot.memory.remember(self.conversation, refusal.clone(), now);
+        }
         refusal
     }
 
