@@ -70,6 +70,7 @@ impl Exchange {
         self.record.outbound.coverage = std::mem::take(&mut gathered.coverage);
         self.record.session = self.record.session.take().or_else(|| gathered.session.as_deref().map(SessionId::new));
         self.check_models(&gathered.models)?;
+        self.record.forget(&complete.located);
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);
         self.conversation =
             self.snapshot.memory.key(self.judge.team.name.as_str(), &session, complete.gathered.last_message);

@@ -12,10 +12,31 @@ use crate::support::run;
 #[test]
 fn what_is_no_json_is_refused() {
     for body in [
-        "hello", "{", "{\"a\":}", "{\"a\":1", "{\"a\":1}}", "{\"a\":1} {\"b\":2}", "{\"a\":1}\n{\"b\":2}", "{'a':1}",
-        "{\"a\":1,}", "[1,]", "{\"a\":\"\\x41\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"tab\there\"}",
-        "{\"a\":NaN}", "{\"a\":01}", "{\"a\" 1}", "\u{feff}{\"a\":", "\"open", "{\"a\":1}\0", "--b\r\ncontent: x", " ",
-        "{\"a\":.5}", "{a:1}", "{\"a\":1/**/}", "nul",
+        "hello",
+        "{",
+        "{\"a\":}",
+        "{\"a\":1",
+        "{\"a\":1}}",
+        "{\"a\":1} {\"b\":2}",
+        "{\"a\":1}\n{\"b\":2}",
+        "{'a':1}",
+        "{\"a\":1,}",
+        "[1,]",
+        "{\"a\":\"\\x41\"}",
+        "{\"a\":\"\\u12\"}",
+        "{\"a\":\"tab\there\"}",
+        "{\"a\":NaN}",
+        "{\"a\":01}",
+        "{\"a\" 1}",
+        "\u{feff}{\"a\":",
+        "\"open",
+        "{\"a\":1}\0",
+        "--b\r\ncontent: x",
+        " ",
+        "{\"a\":.5}",
+        "{a:1}",
+        "{\"a\":1/**/}",
+        "nul",
     ] {
         let run = send(&post(REDACTING, MESSAGES, body));
         assert_eq!(refusal(&run), Some(RefusalKind::BadRequest), "{body:?}");
@@ -68,23 +89,53 @@ teams: {core: {api_keys: [gw-core], model_allowlist: ['claude-*']}}
 #[test]
 fn odd_shapes_are_read_like_any_other() {
     for template in [
-        r#"["§"]"#, r#""§""#, r#"[[[["id §"]]]]"#, r#"{"messages":"§"}"#, r#"{"messages":{"content":"§"}}"#,
-        r#"{"messages":[null,7,true,"§"]}"#, r#"{"messages":[["§"]]}"#, r#"{"messages":[{"role":7,"content":{"a":"§"}}]}"#,
-        r#"{"messages":[{"role":null,"content":["§",null,{"text":["§"]}]}]}"#, r#"{"system":{"text":{"text":"§"}}}"#,
-        r#"{"tools":"§"}"#, r#"{"model":{"name":"§"}}"#, r#"{"metadata":"§"}"#, r#"{"input":{"a":"§"}}"#,
-        r#"{"requests":"§"}"#, r#"{"requests":[{"params":["§"]}]}"#, r#"{"":"§"}"#, r#"{"":{"":{"":"§"}}}"#,
+        r#"["§"]"#,
+        r#""§""#,
+        r#"[[[["id §"]]]]"#,
+        r#"{"messages":"§"}"#,
+        r#"{"messages":{"content":"§"}}"#,
+        r#"{"messages":[null,7,true,"§"]}"#,
+        r#"{"messages":[["§"]]}"#,
+        r#"{"messages":[{"role":7,"content":{"a":"§"}}]}"#,
+        r#"{"messages":[{"role":null,"content":["§",null,{"text":["§"]}]}]}"#,
+        r#"{"system":{"text":{"text":"§"}}}"#,
+        r#"{"tools":"§"}"#,
+        r#"{"model":{"name":"§"}}"#,
+        r#"{"metadata":"§"}"#,
+        r#"{"input":{"a":"§"}}"#,
+        r#"{"requests":"§"}"#,
+        r#"{"requests":[{"params":["§"]}]}"#,
+        r#"{"":"§"}"#,
+        r#"{"":{"":{"":"§"}}}"#,
     ] {
         for path in [MESSAGES, CHAT, RESPONSES, "/v1/messages/batches"] {
             hides(path, template);
         }
     }
     for body in [
-        "null", "7", "{}", "[]", "\"\"", "\u{feff}{}", r#"{"messages":null}"#, r#"{"messages":[{"role":"user","content":null}]}"#,
-        r#"{"messages":[{"role":"user","content":3.5e-7}]}"#, r#"{"stream":"yes","model":7,"messages":{}}"#, " {} \r\n\t",
+        "null",
+        "7",
+        "{}",
+        "[]",
+        "\"\"",
+        "\u{feff}{}",
+        r#"{"messages":null}"#,
+        r#"{"messages":[{"role":"user","content":null}]}"#,
+        r#"{"messages":[{"role":"user","content":3.5e-7}]}"#,
+        r#"{"stream":"yes","model":7,"messages":{}}"#,
+        " {} \r\n\t",
     ] {
         for path in [MESSAGES, CHAT, RESPONSES, "/v1/messages/batches"] {
             passes(path, body);
         }
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_hides_nothing_behind_it() {
+    for template in [r#"{"a":"\ud800§"}"#, r#"{"a":"§\udc00x"}"#, r#"{"a":"\ud83d \ude00 § \ud83d"}"#] {
+        let run = send(&post(REDACTING, MESSAGES, template.replace('§', &key())));
+        assert_eq!(forwarded(&run), Some(template.replace('§', LABEL).as_bytes()));
     }
 }
 
@@ -122,9 +173,47 @@ fn no_prompt_takes_long() {
     let size = 1 << 20;
     let fill = |unit: &str| unit.repeat(size / unit.len());
     for unit in [
-        "a", " ", "\n", "\"", "%", "%4", "\u{a0}", "\u{200b}", "\u{ff21}", "AKIA", "-----BEGIN ", "sk-", "eyJ", "password=",
-        "select ", "' or '", "\\", "\\u", "{", "[", "{\"a\":", "@", "a@", "://", "postgres://a:", "1", "1 ", "1-", "é", "€", "+",
-        "\"+\"", "\" + \"", "==", "=", "A1b2/", "ignore ", "ignore all previous ", "Bearer ", "xoxb-", "\u{e0041}",
+        "a",
+        " ",
+        "\n",
+        "\"",
+        "%",
+        "%4",
+        "\u{a0}",
+        "\u{200b}",
+        "\u{ff21}",
+        "AKIA",
+        "-----BEGIN ",
+        "sk-",
+        "eyJ",
+        "password=",
+        "select ",
+        "' or '",
+        "\\",
+        "\\u",
+        "{",
+        "[",
+        "{\"a\":",
+        "@",
+        "a@",
+        "://",
+        "postgres://a:",
+        "1",
+        "1 ",
+        "1-",
+        "é",
+        "€",
+        "+",
+        "\"+\"",
+        "\" + \"",
+        "==",
+        "=",
+        "A1b2/",
+        "ignore ",
+        "ignore all previous ",
+        "Bearer ",
+        "xoxb-",
+        "\u{e0041}",
         "-----BEGIN PRIVATE KEY-----\n",
     ] {
         for body in [prompt(&fill(unit)), blocks_of(unit, 2000)] {
