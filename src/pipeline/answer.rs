@@ -1,8 +1,9 @@
 //! The provider's answer: passed on, streamed through the scan, or held, scanned and edited as a whole.
 
 use super::completion::{CompletionScan, Stop};
-use super::document::{Complete, Document, DocumentLimits, Unreadable};
+use super::document::{Complete, DocumentLimits, Unreadable};
 use super::exchange::{Exchange, Phase};
+use super::held::Held;
 use super::inbound::Desk;
 use super::label::{Labels, Originals};
 use super::{Reply, models, notice, redact};
@@ -41,7 +42,7 @@ impl Exchange {
     pub fn response_head(&mut self, status: u16, headers: &[(&str, &[u8])], now: Stamp) -> (Answering, Option<Reply>) {
         self.record.upstream_status = Some(status);
         if !(200..300).contains(&status) || status == 204 {
-            self.phase = Phase::Done;
+            self.phase = Phase::Passing;
             return (Answering::Pass, None);
         }
         let header =
@@ -75,8 +76,9 @@ impl Exchange {
         }
         let limits = self.document_limits(bytes_max);
         let leaves = !self.originals.is_empty();
-        match Document::new(&codings, limits, reading, self.snapshot.memory.hasher(), leaves) {
-            Ok(document) => self.phase = Phase::Holding(Box::new(document)),
+        let hasher = self.snapshot.memory.hasher();
+        match Held::new(header("content-type"), &codings, limits, reading, hasher, leaves) {
+            Ok(held) => self.phase = Phase::Holding(held),
             Err(error) => return self.refuse_answer(&error),
         }
         (Answering::Hold { bytes_max }, None)
@@ -92,10 +94,13 @@ impl Exchange {
         let before = out.len();
         let flow = match std::mem::replace(&mut self.phase, Phase::Done) {
             Phase::Streaming(scan) => self.stream(scan, chunk, last, now, out),
-            Phase::Holding(document) => self.hold(document, chunk, last, now, out),
+            Phase::Holding(held) => self.hold(held, chunk, last, now, out),
             phase => {
+                // Only an answer that is passed on as it comes goes out unread; after an end nothing does.
+                if matches!(phase, Phase::Passing) {
+                    out.extend_from_slice(chunk);
+                }
                 self.phase = phase;
-                out.extend_from_slice(chunk);
                 Flow::Continue
             }
         };
@@ -115,13 +120,11 @@ impl Exchange {
     ) -> Flow {
         let desk = Desk { judge: &self.judge, originals: &self.originals };
         let stop = scan.push(chunk, last, now, &desk, out).err();
-        if stop.is_some() || last {
-            self.record.completed(&mut scan);
-        }
         let Some(stop) = stop else {
             self.phase = Phase::Streaming(scan);
             return Flow::Continue;
         };
+        self.record.completed(&mut scan);
         let refusal = match stop {
             Stop::Blocked(verdict) => self.stopped(&verdict, now),
             Stop::Unreadable(why) => self.plain(RefusalKind::UpstreamFailed, format!("The answer was cut off: {why}")),
@@ -131,15 +134,15 @@ impl Exchange {
         Flow::Stop
     }
 
-    fn hold(&mut self, mut document: Box<Document>, chunk: &[u8], last: bool, now: Stamp, out: &mut Vec<u8>) -> Flow {
-        if let Err(error) = document.push(chunk) {
+    fn hold(&mut self, mut held: Held, chunk: &[u8], last: bool, now: Stamp, out: &mut Vec<u8>) -> Flow {
+        if let Err(error) = held.push(chunk) {
             return self.unreadable_answer(&error);
         }
         if !last {
-            self.phase = Phase::Holding(document);
+            self.phase = Phase::Holding(held);
             return Flow::Continue;
         }
-        let complete = match document.finish() {
+        let complete = match held.finish() {
             Err(error) => return self.unreadable_answer(&error),
             Ok(None) => return Flow::Continue,
             Ok(Some(complete)) => complete,

@@ -144,7 +144,7 @@ impl CompletionScan {
             true => self.reader.read(&frame.event().unwrap_or_default(), frame.data(), &mut parts),
             false => Note::Idle,
         };
-        if note == Note::Idle && parts.is_empty() {
+        if note == Note::Idle && parts.is_empty() && self.waits_for_tool() {
             // It means nothing to the client but that the answer goes on: it need not wait for what is held.
             out.extend_from_slice(frame.raw());
             self.parts = parts;
@@ -154,6 +154,12 @@ impl CompletionScan {
         let read = parts.drain(..).try_for_each(|part| self.part(part, event, desk));
         self.parts = parts;
         read
+    }
+
+    /// Whether a tool call is held that may take long to become complete.
+    fn waits_for_tool(&self) -> bool {
+        let carried = self.queue.front().into_iter().flatten();
+        carried.filter_map(|it| self.blocks.get(&it.block)).any(|block| block.is_held_whole() && !block.closed)
     }
 
     fn part(&mut self, part: Part, event: u64, desk: &Desk<'_>) -> Result<(), Stop> {
@@ -215,11 +221,13 @@ impl CompletionScan {
         let Some(number) = self.growing.remove(&id) else { return Ok(()) };
         let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
         block.close(&self.reading.engine, &mut self.hits);
-        if !desk.originals.is_empty() {
-            self.tally.heard(block.hash());
-        }
         match block.is_held_whole() {
-            false => self.judge_hits(number, desk)?,
+            false => {
+                if !desk.originals.is_empty() {
+                    self.tally.heard(block.hash());
+                }
+                self.judge_hits(number, desk)?;
+            }
             true => self.close_tool(number, desk)?,
         }
         self.forget_if_done(number);
@@ -229,7 +237,9 @@ impl CompletionScan {
     fn close_tool(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         let Some(block) = self.blocks.get(&number) else { return Ok(()) };
         let input = read_tool(&self.reading, block.kind, block.whole(), desk);
-        self.tally.restored += input.restored.len() as u32;
+        if !input.restored.is_empty() {
+            self.tally.restored_in(block.hash(), input.restored.len());
+        }
         let changes = self.decide(input, desk)?;
         if let Some(block) = self.blocks.get_mut(&number) {
             changes.into_iter().for_each(|change| block.change(change));
@@ -355,11 +365,39 @@ impl CompletionScan {
         if let Some(frame) = self.parser.finish() {
             self.read(frame, desk, out)?;
         }
+        let added = self.read_tail(desk, out)?;
         let mut open: Vec<u64> = self.growing.keys().copied().collect();
         open.sort_unstable();
         open.into_iter().try_for_each(|id| self.close(id, desk))?;
-        self.release(out)
+        self.release(out)?;
+        out.truncate(out.len() - added);
+        Ok(())
     }
+
+    /// An event that no blank line ends: some clients read it all the same. One that was cut off within its JSON is
+    /// discarded, as clients do. How many bytes were added to it, to be taken from the end of what is put out.
+    fn read_tail(&mut self, desk: &Desk<'_>, out: &mut Vec<u8>) -> Result<usize, Stop> {
+        let end: &[u8] = match self.parser.tail() {
+            [] => return Ok(0),
+            [.., b'\n'] => b"\n",
+            _ => b"\n\n",
+        };
+        if self.parser.push(end).is_err() {
+            return Ok(0);
+        }
+        let Some(frame) = self.parser.next() else { return Ok(0) };
+        let data = frame.data();
+        if data.trim_ascii_start().starts_with(b"{") && !is_json(data) {
+            return Ok(0);
+        }
+        self.read(frame, desk, out)?;
+        Ok(end.len())
+    }
+}
+
+fn is_json(data: &[u8]) -> bool {
+    let mut lexer = json::Lexer::new(json::Limits::default());
+    lexer.push(data, &mut ()).and_then(|()| lexer.finish(&mut ())).is_ok()
 }
 
 /// A range inside the quotes of a JSON string, not all of an event that is no JSON.

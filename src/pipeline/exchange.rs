@@ -8,6 +8,7 @@ use super::body::{Reading, Sources};
 use super::completion::CompletionScan;
 use super::credentials::Credentials;
 use super::document::{Document, DocumentLimits};
+use super::held::Held;
 use super::judge::Judge;
 use super::label::Originals;
 use super::record::Record;
@@ -24,9 +25,11 @@ pub(super) enum Phase {
     /// The provider has it.
     Sent,
     /// The answer is held until it is complete.
-    Holding(Box<Document>),
+    Holding(Held),
     /// The answer flows.
     Streaming(Box<CompletionScan>),
+    /// The answer goes out as it comes.
+    Passing,
     /// Nothing more is read.
     Done,
 }
@@ -54,9 +57,10 @@ impl Exchange {
     /// Body bytes held by this exchange, for the sum over all.
     pub fn held_bytes(&self) -> u64 {
         match &self.phase {
-            Phase::Reading(document) | Phase::Holding(document) => document.held_bytes(),
+            Phase::Reading(document) => document.held_bytes(),
+            Phase::Holding(held) => held.held_bytes(),
             Phase::Streaming(scan) => scan.held_bytes(),
-            Phase::Sent | Phase::Done => 0,
+            Phase::Sent | Phase::Passing | Phase::Done => 0,
         }
     }
 

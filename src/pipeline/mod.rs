@@ -8,6 +8,7 @@ mod completion;
 mod credentials;
 mod document;
 mod exchange;
+mod held;
 mod inbound;
 mod inspect;
 mod judge;

@@ -85,6 +85,11 @@ impl EventQueue {
         Some(queued)
     }
 
+    /// What the first event carries.
+    pub(super) fn front(&self) -> Option<&[Carried]> {
+        self.events.front().map(|queued| queued.carries.as_slice())
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty()

@@ -132,6 +132,20 @@ impl Runs {
         self.open.iter().map(starts).min()
     }
 
+    /// Length of the run at the end of `before` from which a match of the rule may still begin, if its keyword follows:
+    /// what the automaton refuses already can be released.
+    pub(super) fn open_lead(&self, rules: &[Rule], index: u32, before: Window<'_>, window: Window<'_>) -> usize {
+        let rule = &rules[index as usize];
+        let length = rule.lead.as_ref().map_or(0, |lead| lead.length(before.text));
+        let memory = self.memories.get(index as usize).unwrap_or(&BLANK);
+        // A rule that has used up much may soon find coarsely, from the very beginning of its lead.
+        if memory.spent > memory.allowed(before.end()) / 2 {
+            return length;
+        }
+        let is_open = |length: &usize| rejected_before_end(rule, before.end() - length, window).is_none();
+        (1..=length).rev().find(is_open).unwrap_or(0)
+    }
+
     /// Looks at a place, as far as the text reaches.
     pub(super) fn candidate(
         &mut self,
@@ -228,6 +242,19 @@ impl Memory {
         }
         Stage::Match(rule.matcher.start(window.before(start)), None)
     }
+}
+
+/// Whether the text that is there shows that no match starts here.
+fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<()> {
+    let mut state = rule.matcher.start(window.before(start));
+    for &byte in &window.text[start - window.base..] {
+        match rule.matcher.step(&mut state, byte) {
+            Step::On => {}
+            Step::Match => return None,
+            Step::Dead => return Some(()),
+        }
+    }
+    None
 }
 
 /// The steps it took to see that no match starts here; `None` if that takes more than a glance.

@@ -151,8 +151,8 @@ impl Stream {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
         let lead_before = |offset: usize| {
-            let before = &window.text[..offset - window.base];
-            let lead = |&rule: &u32| engine.rules[rule as usize].lead.as_ref().map_or(0, |lead| lead.length(before));
+            let before = Window { base: window.base, text: &window.text[..offset - window.base] };
+            let lead = |&rule: &u32| self.runs.open_lead(&engine.rules, rule, before, window);
             self.rules.0.leads.iter().map(lead).max().unwrap_or(0)
         };
         first = first.min(end - lead_before(end));

@@ -96,7 +96,8 @@ fn member(key: &str, kind: Option<&str>, source: Source) -> Member {
 /// Leaves that hold no text, if their bytes prove it, and those that are signed.
 fn opaque(under: Option<&Step>, key: &str, kind: Option<&str>, source: Source) -> Option<Leaf> {
     match (kind, key) {
-        (Some("thinking"), "thinking") if source == Source::Assistant => Some(Leaf::Sealed(Source::Assistant)),
+        // With its type behind it, too: no other block has such a member.
+        (Some("thinking") | None, "thinking") if source == Source::Assistant => Some(Leaf::Sealed(Source::Assistant)),
         (Some("thinking"), "signature") if source == Source::Assistant => Some(Leaf::Opaque(Skipped::Signature)),
         (Some("redacted_thinking"), "data") if source == Source::Assistant => Some(Leaf::Opaque(Skipped::Encrypted)),
         (_, "encrypted_content" | "encrypted_index" | "encrypted_stdout") => Some(Leaf::Opaque(Skipped::Encrypted)),

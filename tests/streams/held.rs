@@ -1,0 +1,75 @@
+//! Answers that are no stream: documents, lines of documents, text, nothing at all.
+
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client, HIDES, RESTORES, STOPS};
+use crate::{access_key, private_key};
+
+const RESULTS: &str = "/v1/messages/batches/msgbatch_1/results";
+
+fn line(id: &str, text: &str) -> String {
+    let message = json!({"id": "msg_1", "type": "message", "role": "assistant",
+        "content": [{"type": "text", "text": text}]});
+    json!({"custom_id": id, "result": {"type": "succeeded", "message": message}}).to_string()
+}
+
+#[test]
+fn each_line_of_results_is_a_document() {
+    let key = access_key();
+    let lines = |it: &str| {
+        format!("{}\n\n{}\r\n{}\n", line("a", "fine"), line("b", &format!("\"it\"\nis {it}.")), line("c", "ü"))
+    };
+    for kind in ["application/x-jsonl", "application/binary", "application/octet-stream"] {
+        let seen = Client::of(HIDES).ask(RESULTS, b"", |_| Answer::body(kind, lines(&key).as_bytes()));
+        assert_eq!(seen.text(), lines("[REDACTED:AWS_ACCESS_KEY]"), "{kind}");
+        let seen = Client::of(HIDES).ask(RESULTS, b"", |_| Answer::body(kind, lines("fine").as_bytes()));
+        assert_eq!(seen.text(), lines("fine"));
+        let seen = Client::of(STOPS).ask(RESULTS, b"", |_| Answer::body(kind, lines(&key).as_bytes()));
+        assert!(seen.refused.is_some() && seen.bytes.is_empty());
+        assert_eq!(seen.event.inbound_findings.len(), 1);
+    }
+    let broken = format!("{}\n{{\"custom_id\":\n", line("a", "fine"));
+    let seen = Client::of(STOPS).ask(RESULTS, b"", |_| Answer::body("application/x-jsonl", broken.as_bytes()));
+    assert_eq!(seen.event.refusal, Some("upstream_failed"));
+    assert!(seen.refused.is_some() && seen.bytes.is_empty());
+}
+
+#[test]
+fn nothing_is_nothing_and_text_is_text() {
+    for kind in ["application/json", "text/plain", "application/x-jsonl", "application/octet-stream", ""] {
+        let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), |_| Answer::body(kind, b""));
+        assert!(seen.refused.is_none() && seen.bytes.is_empty(), "{kind}");
+    }
+    let text = format!("the key is {} and no other", access_key());
+    for kind in ["text/plain; charset=utf-8", "text/html", "application/octet-stream"] {
+        let seen = Client::of(HIDES).ask("/v1/messages", &request("hello"), |_| Answer::body(kind, text.as_bytes()));
+        assert_eq!(seen.text(), text.replace(&access_key(), "[REDACTED:AWS_ACCESS_KEY]"), "{kind}");
+        let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), |_| Answer::body(kind, text.as_bytes()));
+        assert!(seen.refused.is_some(), "{kind}");
+        let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), |_| Answer::body(kind, b"fine \xff"));
+        assert_eq!(seen.bytes, b"fine \xff", "{kind}");
+    }
+    let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), |_| Answer::body("application/json", b"no"));
+    assert_eq!(seen.event.refusal, Some("upstream_failed"));
+    assert!(seen.refused.is_some() && seen.bytes.is_empty());
+}
+
+fn request(prompt: &str) -> Vec<u8> {
+    crate::dialect::Dialect::Anthropic.request(prompt, false)
+}
+
+#[test]
+fn lines_are_restored_each_by_itself() {
+    let secret = private_key();
+    let mut hidden = String::new();
+    let seen = Client::of(RESTORES).ask("/v1/messages", &request(&secret), |forwarded| {
+        let sent: Value = serde_json::from_slice(forwarded).unwrap();
+        hidden = sent["messages"][0]["content"].as_str().unwrap().to_owned();
+        let lines = format!("{}\n{}\n", line("a", &hidden), line("b", &format!("http://x.test/{hidden}")));
+        Answer::body("application/x-jsonl", lines.as_bytes())
+    });
+    let expected = format!("{}\n{}\n", line("a", &secret), line("b", &format!("http://x.test/{hidden}")));
+    assert_eq!(seen.text(), expected);
+    assert_eq!(seen.event.restored, 1);
+    assert_eq!(seen.rules(), ["agent.exfiltration.placeholder"]);
+}

@@ -1,0 +1,147 @@
+//! Tool calls: held until they are complete, also side by side, while the client is kept waiting politely.
+
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client, STOPS};
+use crate::dialect::{ALL, Dialect, Kind};
+
+const QUERY: &str = r#"cursor.execute(f"SELECT * FROM users WHERE id = {user_id}")"#;
+
+#[test]
+fn nothing_of_a_call_passes_before_it_is_complete() {
+    let input = json!({"file_path": "a.py", "content": "print(1)\n"}).to_string();
+    for dialect in ALL {
+        let events = dialect.events(Kind::Tool, &crate::characters(&input));
+        let seen = Client::of(STOPS).hears(dialect, events.clone());
+        assert_eq!(seen.bytes, events.concat(), "{dialect:?}");
+        let before: String =
+            seen.steps[..events.len() - 3].iter().take(input.len()).map(|it| String::from_utf8_lossy(it)).collect();
+        assert!(!before.contains("Write") && !before.contains("write") && !before.contains("a.py"), "{before}");
+    }
+}
+
+fn chat_calls(first: &[&str], second: &[&str]) -> Vec<Vec<u8>> {
+    let chunk = |delta: Value, reason: Value| {
+        let data = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
+        format!("data: {data}\n\n").into_bytes()
+    };
+    let mut all = vec![chunk(json!({"role": "assistant", "content": "two calls"}), Value::Null)];
+    for index in 0..2 {
+        let call = json!({"index": index, "id": format!("call_{index}"), "type": "function",
+            "function": {"name": "write", "arguments": ""}});
+        all.push(chunk(json!({"tool_calls": [call]}), Value::Null));
+    }
+    for at in 0..first.len().max(second.len()) {
+        for (index, pieces) in [first, second].into_iter().enumerate() {
+            if let Some(piece) = pieces.get(at) {
+                let call = json!({"index": index, "function": {"arguments": piece}});
+                all.push(chunk(json!({"tool_calls": [call]}), Value::Null));
+            }
+        }
+    }
+    all.push(chunk(json!({}), "tool_calls".into()));
+    all.push(b"data: [DONE]\n\n".to_vec());
+    all
+}
+
+#[test]
+fn calls_side_by_side_are_told_apart() {
+    let (fine, bad) = (json!({"content": "fine"}).to_string(), json!({"content": QUERY}).to_string());
+    let events = chat_calls(&crate::characters(&fine), &crate::characters(&fine));
+    let seen = Client::of(STOPS).hears(Dialect::Chat, events.clone());
+    assert_eq!(seen.bytes, events.concat());
+    for (first, second) in [(&fine, &bad), (&bad, &fine)] {
+        let events = chat_calls(&crate::characters(first), &crate::characters(second));
+        let seen = Client::of(STOPS).hears(Dialect::Chat, events);
+        let view = Dialect::Chat.read(&seen.bytes);
+        assert!(seen.stopped && view.tools.is_empty(), "{}", seen.text());
+        assert!("two calls".starts_with(&view.text));
+    }
+}
+
+#[test]
+fn a_call_that_the_upstream_breaks_off_is_read_as_text() {
+    let bad = json!({"content": format!("{QUERY}\nmore")}).to_string().replace("\\\"", "'");
+    let fine = json!({"content": "fine and more"}).to_string();
+    for dialect in ALL {
+        for (input, is_stopped) in [(&bad, true), (&fine, false)] {
+            let mut events = dialect.events(Kind::Tool, &crate::characters(input));
+            let end = 2 + input.chars().count() - 3;
+            events.truncate(end);
+            let seen = Client::of(STOPS).hears(dialect, events.clone());
+            assert_eq!(seen.stopped, is_stopped, "{dialect:?} {}", seen.text());
+            match is_stopped {
+                true => assert!(!seen.text().contains("{user_id}")),
+                false => assert_eq!(seen.bytes, events.concat()),
+            }
+        }
+    }
+}
+
+#[test]
+fn pings_and_comments_overtake_what_is_held() {
+    let input = json!({"content": "fine"}).to_string();
+    for (dialect, ping) in [
+        (Dialect::Anthropic, "event: ping\ndata: {\"type\": \"ping\"}\n\n"),
+        (Dialect::Chat, ": still here\n\n"),
+        (Dialect::Responses, ": still here\n\n"),
+    ] {
+        let mut events = dialect.events(Kind::Tool, &crate::characters(&input));
+        events.insert(8, ping.into());
+        let seen = Client::of(STOPS).hears(dialect, events.clone());
+        assert_eq!(seen.steps[8], ping.as_bytes(), "{dialect:?}");
+        assert_eq!(seen.bytes.len(), events.concat().len());
+        assert_eq!(dialect.read(&seen.bytes).problems, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn silence_while_a_call_is_held_is_broken_after_five_seconds() {
+    let input = json!({"content": "a long file"}).to_string();
+    for dialect in ALL {
+        let events = dialect.events(Kind::Tool, &crate::characters(&input));
+        let pieces: Vec<(u64, Vec<u8>)> = (0..).map(|at| at * 1000).zip(events.clone()).collect();
+        let seen = Client::of(STOPS).ask(dialect.path(), &dialect.request("hello", true), |_| Answer {
+            headers: vec![("content-type", "text/event-stream")],
+            pieces,
+        });
+        let alive = if dialect == Dialect::Anthropic { "event: ping" } else { ": keep-alive" };
+        let moments: Vec<usize> =
+            (0..seen.steps.len()).filter(|&at| seen.steps[at].starts_with(alive.as_bytes())).collect();
+        assert!(moments.len() >= 2, "{dialect:?} {moments:?}");
+        assert!(moments.windows(2).all(|pair| pair[1] - pair[0] == 6), "{dialect:?} {moments:?}");
+        let view = dialect.read(&seen.bytes);
+        assert_eq!(view.problems, Vec::<String>::new());
+        assert_eq!(view.tools[&0], input);
+    }
+}
+
+#[test]
+fn too_many_open_texts_end_the_stream() {
+    let start = |index: usize| {
+        let data =
+            json!({"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": "a"}});
+        format!("event: content_block_start\ndata: {data}\n\n").into_bytes()
+    };
+    let mut events = Dialect::Anthropic.events(Kind::Text, &["x"]);
+    events.truncate(1);
+    events.extend((0..1200).map(start));
+    let seen = Client::of(STOPS).hears(Dialect::Anthropic, events);
+    assert!(seen.stopped);
+    assert!(seen.text().contains("too many parts"));
+}
+
+#[test]
+fn too_much_to_keep_back_ends_the_stream() {
+    let gateway = format!("{STOPS}limits: {{response_bytes_max: 64KiB}}\n");
+    for dialect in ALL {
+        let pieces: Vec<String> = (0..3000).map(|at| format!("{at} many words in a file ")).collect();
+        let seen = Client::of(&gateway).hears(dialect, dialect.events(Kind::Tool, &pieces));
+        assert!(seen.stopped, "{dialect:?}");
+        let view = dialect.read(&seen.bytes);
+        assert_eq!(view.problems, Vec::<String>::new());
+        assert!(view.tools.values().all(String::is_empty));
+        assert!(view.notice.unwrap().contains("keep back"));
+    }
+}
