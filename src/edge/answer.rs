@@ -2,7 +2,7 @@
 //! No socket here: tasks in, tasks out.
 
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::header;
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -28,8 +28,9 @@ pub(super) enum Next {
 /// The state of one answer.
 pub(super) struct Answer {
     state: State,
-    /// Framing of the client's side.
-    http1: bool,
+    /// The client understands chunks: HTTP/1.1. Before it, a length that is unknown ends with the connection; after
+    /// it, frames end bodies.
+    chunks: bool,
     /// The request was a `HEAD`.
     without_body: bool,
 }
@@ -51,8 +52,8 @@ struct Held {
 
 impl Answer {
     /// Nothing has arrived yet.
-    pub(super) fn new(http1: bool, without_body: bool) -> Self {
-        Answer { state: State::Head, http1, without_body }
+    pub(super) fn new(chunks: bool, without_body: bool) -> Self {
+        Answer { state: State::Head, chunks, without_body }
     }
 
     /// Whether the provider has begun to answer; from then on no retry is allowed.
@@ -90,7 +91,7 @@ impl Answer {
             head.headers.iter().map(|(name, it)| (name.as_str(), it.as_bytes())).collect();
         let (answering, reply) = call.response_head(head.status.as_u16(), &headers);
         head.insert_header(respond::REQUEST_ID, call.request().as_str())?;
-        let empty = self.without_body || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let empty = self.without_body || respond::never_has_body(&head);
         match answering {
             Answering::Refuse => {
                 let message = "the provider's answer cannot be passed on";
@@ -102,7 +103,8 @@ impl Answer {
             Answering::Stream => {
                 head.remove_header(&header::CONTENT_LENGTH);
                 head.remove_header(&header::CONTENT_ENCODING);
-                if self.http1 {
+                head.remove_header(&header::TRANSFER_ENCODING);
+                if self.chunks {
                     head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
                 }
                 call.ends(Outcome::Forwarded);

@@ -2,7 +2,6 @@
 //!
 //! Pingora's own timeouts are per read, so that one byte now and then keeps a connection open for ever.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -239,7 +238,7 @@ impl GetSocketDigest for Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("inner", &self.inner.type_id()).finish_non_exhaustive()
+        f.debug_struct("Connection").field("id", &self.inner.id()).finish_non_exhaustive()
     }
 }
 

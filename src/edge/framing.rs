@@ -12,14 +12,16 @@ pub(super) struct Objection {
     pub(super) message: String,
 }
 
-/// The first objection to this head, if there is any. `header_bytes_max` bounds target and fields together.
-pub(super) fn objection(head: &RequestHeader, header_bytes_max: u64) -> Option<Objection> {
+/// The first objection to this head, if there is any. `raw` is the head as it stood on the wire of HTTP/1.1, empty for
+/// HTTP/2: Pingora has already dropped a length that stood beside a transfer encoding.
+/// `header_bytes_max` bounds target and fields together.
+pub(super) fn objection(head: &RequestHeader, raw: &[u8], header_bytes_max: u64) -> Option<Objection> {
     let bytes = head_bytes(head);
     if bytes > header_bytes_max {
         let message = format!("the request head has {bytes} bytes; at most {header_bytes_max} are allowed");
         return Some(Objection { kind: RefusalKind::TooLarge, message });
     }
-    if let Some(message) = bad_framing(head) {
+    if let Some(message) = bad_framing(head, raw) {
         return Some(Objection { kind: RefusalKind::BadRequest, message: message.to_owned() });
     }
     if wants_upgrade(&head.headers) {
@@ -47,20 +49,18 @@ fn head_bytes(head: &RequestHeader) -> u64 {
 }
 
 /// Two readers must never disagree where a request ends or whom it is for; every shape where they could is refused.
-fn bad_framing(head: &RequestHeader) -> Option<&'static str> {
+fn bad_framing(head: &RequestHeader, raw: &[u8]) -> Option<&'static str> {
     let headers = &head.headers;
-    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count().max(fields_named(raw, b"content-length"));
     let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let (encoding, more_encodings) = (encodings.next(), encodings.next().is_some());
     if lengths > 1 {
         return Some("more than one Content-Length");
     }
-    if lengths == 1 && declared_bytes(headers).is_none() {
-        return Some("a Content-Length that is no number");
-    }
     match encoding {
         Some(_) if head.version != Version::HTTP_11 => return Some("Transfer-Encoding outside HTTP/1.1"),
         Some(_) if lengths > 0 => return Some("both Content-Length and Transfer-Encoding"),
+        None if lengths == 1 && declared_bytes(headers).is_none() => return Some("a Content-Length that is no number"),
         Some(_) if more_encodings => return Some("more than one Transfer-Encoding"),
         Some(it) if !it.as_bytes().eq_ignore_ascii_case(b"chunked") => return Some("an unknown Transfer-Encoding"),
         _ => {}
@@ -72,6 +72,13 @@ fn bad_framing(head: &RequestHeader) -> Option<&'static str> {
         return Some("no Host");
     }
     None
+}
+
+/// How many fields of a raw head have this lower-case name.
+fn fields_named(raw: &[u8], name: &[u8]) -> usize {
+    let lines = raw.split(|byte| *byte == b'\n').skip(1);
+    let names = lines.filter_map(|line| line.split(|byte| *byte == b':').next());
+    names.filter(|it| it.trim_ascii().eq_ignore_ascii_case(name)).count()
 }
 
 /// An upgrade to HTTP/2 may be ignored (RFC 9113, 3.1) and some clients always offer it; all others are asked for.
@@ -95,7 +102,7 @@ mod tests {
     }
 
     fn kind(fields: &[(&'static str, &'static str)]) -> Option<RefusalKind> {
-        objection(&head(fields), 1000).map(|it| it.kind)
+        objection(&head(fields), b"", 1000).map(|it| it.kind)
     }
 
     #[test]
@@ -121,14 +128,21 @@ mod tests {
         }
         let mut two = head(&[("host", "a"), ("transfer-encoding", "chunked")]);
         two.set_version(Version::HTTP_2);
-        assert_eq!(objection(&two, 1000).unwrap().kind, RefusalKind::BadRequest);
+        assert_eq!(objection(&two, b"", 1000).unwrap().kind, RefusalKind::BadRequest);
+    }
+
+    #[test]
+    fn a_length_that_was_dropped_is_still_seen() {
+        let head = head(&[("host", "a"), ("transfer-encoding", "chunked")]);
+        let raw = b"POST / HTTP/1.1\r\nhost: a\r\nContent-Length : 5\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert_eq!(objection(&head, raw, 1000).unwrap().kind, RefusalKind::BadRequest);
     }
 
     #[test]
     fn upgrades_and_giants_are_refused() {
         assert_eq!(kind(&[("host", "a"), ("upgrade", "websocket")]), Some(RefusalKind::UpgradeRefused));
         assert_eq!(
-            objection(&head(&[("host", "a"), ("x-much", "0123456789")]), 20).unwrap().kind,
+            objection(&head(&[("host", "a"), ("x-much", "0123456789")]), b"", 20).unwrap().kind,
             RefusalKind::TooLarge
         );
     }

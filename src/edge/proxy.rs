@@ -151,7 +151,8 @@ impl ProxyHttp for Gateway {
         if *error.root_etype() == CUT {
             return failed(0);
         }
-        let by_client = matches!(error.esource(), ErrorSource::Downstream);
+        // Pingora blames the client for whatever ends the wait for it, our deadline included.
+        let by_client = matches!(error.esource(), ErrorSource::Downstream) && *error.root_etype() != DEADLINE;
         call.ends(if by_client { Outcome::Cancelled } else { Outcome::UpstreamFailed });
         let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
         if begun || by_client {
@@ -246,7 +247,9 @@ impl Gateway {
 
     /// Reads the body as far as it is wanted.
     async fn receive(&self, session: &mut ServerSession, call: &Call, opening: Opening) -> Result<Received> {
-        if let Some(it) = framing::objection(session.req_header(), call.limits().header_bytes_max) {
+        let raw = session.as_http1().map(|it| it.get_headers_raw_bytes()).unwrap_or_default();
+        if let Some(it) = framing::objection(session.req_header(), &raw, call.limits().header_bytes_max) {
+            session.set_keepalive(None);
             return refusal(call, it.kind, it.message);
         }
         let bytes_max = match opening {
@@ -262,8 +265,10 @@ impl Gateway {
             session.write_continue_response().await?;
         }
         match tokio::time::timeout(call.limits().body_timeout, self.read_body(session, call, bytes_max)).await {
-            Ok(received) => received,
-            Err(_) => {
+            // One read and the whole body have the same time, so either clock may run out first.
+            Ok(Err(error)) if *error.root_etype() != ErrorType::ReadTimedout => Err(error),
+            Ok(Ok(received)) => Ok(received),
+            Ok(Err(_)) | Err(_) => {
                 session.set_keepalive(None);
                 refusal(call, RefusalKind::Timeout, "the request body did not arrive in time")
             }
@@ -308,7 +313,12 @@ impl Gateway {
         if !read {
             session.set_keepalive(None);
         }
-        call.wrote(respond::send(session, reply, &call.request()).await?);
+        if session.req_header().method != Method::HEAD {
+            call.wrote(reply.body.len() as u64);
+        }
+        // Before the answer goes out: whoever reads it may count on what this exchange held being free again.
+        call.close();
+        respond::send(session, reply, &call.request()).await?;
         if !read && !waits {
             // A client that breaks off now has its answer; nothing is left to report.
             drop(tokio::time::timeout(DRAIN_TIMEOUT, drain(session)).await);

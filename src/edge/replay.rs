@@ -76,7 +76,7 @@ impl Replay {
         let inner = std::mem::replace(session, ServerSession::new_custom(Box::new(())));
         let without_body = inner.req_header().method == http::Method::HEAD;
         let replay = Replay {
-            answer: Answer::new(!inner.is_http2(), without_body),
+            answer: Answer::new(inner.req_header().version == http::Version::HTTP_11, without_body),
             inner: Some(inner),
             body,
             position: 0,

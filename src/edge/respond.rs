@@ -92,6 +92,11 @@ pub(super) async fn send_probe(session: &mut ServerSession) -> Result<()> {
     session.write_response_body(if without_body { Bytes::new() } else { body }, true).await
 }
 
+/// Whether an answer of this status has no body, whatever its headers say.
+pub(super) fn never_has_body(head: &ResponseHeader) -> bool {
+    matches!(head.status.as_u16(), 204 | 304)
+}
+
 /// Where each vendor's clients look for the id of an exchange.
 fn vendor_request_id(dialect: Dialect) -> &'static str {
     match dialect {

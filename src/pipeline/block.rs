@@ -1,38 +1,67 @@
-//! One text that grows over the events of a stream: what of it is settled, and which event carries which part.
+//! One text that grows over the events of a stream: what of it is settled, and what of it is to be changed.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::ops::Range;
 
 use super::label::open_placeholder;
+use super::locate::{Located, in_text};
+use super::restore::CONTEXT_BYTES_MAX;
+use crate::domain::{Risk, Score};
 use crate::providers::BlockKind;
 use crate::scan::{Engine, Hit, RuleSet, Scanner};
 
-/// A part of the text and the event that carries it.
-pub(super) struct Piece {
-    /// Number of the event in the stream.
-    pub(super) event: u64,
-    /// Bytes of the block's text.
+use super::body::Reading;
+use super::inbound::source_of;
+
+/// Settled prose is forgotten in steps of so many bytes, so that a long answer costs no memory.
+const FORGET_BYTES: usize = 32 << 10;
+
+/// A stretch of the text that becomes another one.
+pub(super) struct Change {
     pub(super) range: Range<usize>,
-    /// Where its string begins in the event's JSON.
-    pub(super) leaf: usize,
+    pub(super) with: String,
+    /// Of two that begin at the same byte, the graver one names what was there.
+    pub(super) gravity: (Risk, Score),
 }
 
-/// A growing text. Prose is scanned as it grows, a tool's input when it is complete.
+/// A growing text. Prose is scanned as it grows, a tool's input when it is complete. Offsets count from its beginning.
 pub(super) struct GrowingBlock {
     pub(super) kind: BlockKind,
-    pub(super) text: String,
-    pub(super) pieces: VecDeque<Piece>,
     pub(super) closed: bool,
+    /// Events that wait and carry a part of it.
+    pub(super) waiting: usize,
+    /// The text from `base` on.
+    text: String,
+    base: usize,
+    /// Line breaks before `base`.
+    lines_before: u32,
+    /// In their order, without overlap.
+    changes: VecDeque<Change>,
     scanner: Option<Scanner>,
     /// Placeholders have been looked for up to here.
-    pub(super) restored_to: usize,
+    restored_to: usize,
+    restores: bool,
+    hasher: DefaultHasher,
 }
 
 impl GrowingBlock {
-    /// An empty block. `rules` are those of its source.
-    pub(super) fn new(kind: BlockKind, rules: &RuleSet) -> Self {
+    /// An empty block. `rules` are those of its source; with `restores`, placeholders are waited for.
+    pub(super) fn new(kind: BlockKind, rules: &RuleSet, restores: bool, keyed: &RandomState) -> Self {
         let scanner = (kind == BlockKind::Text).then(|| Scanner::new(rules.clone(), false));
-        GrowingBlock { kind, text: String::new(), pieces: VecDeque::new(), closed: false, scanner, restored_to: 0 }
+        GrowingBlock {
+            kind,
+            closed: false,
+            waiting: 0,
+            text: String::new(),
+            base: 0,
+            lines_before: 0,
+            changes: VecDeque::new(),
+            scanner,
+            restored_to: 0,
+            restores,
+            hasher: keyed.build_hasher(),
+        }
     }
 
     /// Whether nothing of it is passed on before it is complete.
@@ -40,14 +69,18 @@ impl GrowingBlock {
         matches!(self.kind, BlockKind::ToolJson | BlockKind::ToolText)
     }
 
-    /// The next part, carried by `event`.
-    pub(super) fn push(&mut self, engine: &Engine, text: &str, event: u64, leaf: usize, hits: &mut Vec<Hit>) {
-        let start = self.text.len();
+    /// The next part; which bytes of the text it is.
+    pub(super) fn push(&mut self, engine: &Engine, text: &str, hits: &mut Vec<Hit>) -> Range<usize> {
+        self.forget();
+        let start = self.base + self.text.len();
         self.text.push_str(text);
-        self.pieces.push_back(Piece { event, range: start..self.text.len(), leaf });
         if let Some(scanner) = &mut self.scanner {
             scanner.push(engine, text.as_bytes(), hits);
         }
+        if self.restores {
+            self.hasher.write(text.as_bytes());
+        }
+        start..self.base + self.text.len()
     }
 
     /// The text is complete.
@@ -58,25 +91,132 @@ impl GrowingBlock {
         self.closed = true;
     }
 
-    /// Every byte below is decided: no finding and no placeholder to come can cover it.
-    pub(super) fn settled(&mut self, restores: bool) -> usize {
-        if self.closed {
-            return self.text.len();
+    /// Whether every byte below `upto` is decided: no finding and no placeholder to come can cover it.
+    pub(super) fn is_decided(&self, upto: usize) -> bool {
+        self.closed || !self.is_held_whole() && self.settled() >= upto
+    }
+
+    fn settled(&self) -> usize {
+        let scanned = self.scanner.as_ref().map_or(0, Scanner::settled);
+        if self.restores { scanned.min(self.restored_to) } else { scanned }
+    }
+
+    /// The whole text of a block that is held whole.
+    pub(super) fn whole(&self) -> &str {
+        &self.text
+    }
+
+    /// Keyed hash of the whole text.
+    pub(super) fn hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+
+    /// What was not yet searched for placeholders, and where it begins. What its end cuts off is looked at again.
+    pub(super) fn unsearched(&mut self) -> (usize, &str) {
+        let from = self.restored_to;
+        let new = &self.text[from - self.base..];
+        let open = open_placeholder(new.as_bytes());
+        self.restored_to = from + open.unwrap_or(new.len());
+        (from, new)
+    }
+
+    /// The text before `at` as far as it decides about restoring there.
+    pub(super) fn before(&self, at: usize) -> &str {
+        let at = at - self.base;
+        &self.text[self.text.ceil_char_boundary(at.saturating_sub(CONTEXT_BYTES_MAX))..at]
+    }
+
+    /// The line, from 1, that byte `at` stands in.
+    pub(super) fn line(&self, at: usize) -> u32 {
+        let before = self.text.as_bytes().get(..at.saturating_sub(self.base)).unwrap_or_default();
+        1 + self.lines_before + memchr::memchr_iter(b'\n', before).count() as u32
+    }
+
+    /// A finding in this text; its pieces are ranges of the text.
+    pub(super) fn located(&self, reading: &Reading, hit: &Hit) -> Located {
+        let start = |at: usize| at.saturating_sub(self.base);
+        let inside = Hit {
+            rule: hit.rule,
+            secret: start(hit.secret.start)..start(hit.secret.end),
+            whole: start(hit.whole.start)..start(hit.whole.end),
+        };
+        let mut located = in_text(reading, source_of(self.kind), &self.text, &inside, "answer");
+        located.finding.place.line += self.lines_before;
+        located.finding.span = hit.secret.clone();
+        located.pieces = vec![hit.secret.clone()];
+        located
+    }
+
+    /// Changes a stretch of the text. Stretches that overlap become one, which takes the text of the first of them:
+    /// so it does not matter how the text was cut, nor which of them became certain first.
+    pub(super) fn change(&mut self, mut new: Change) {
+        let at = self.changes.partition_point(|it| it.range.end <= new.range.start);
+        while let Some(other) = self.changes.get(at).filter(|it| it.range.start < new.range.end) {
+            let range = new.range.start.min(other.range.start)..new.range.end.max(other.range.end);
+            let key = |it: &Change| (std::cmp::Reverse(it.range.start), it.gravity, it.range.end);
+            let stays = key(other) >= key(&new);
+            if let Some(other) = self.changes.remove(at)
+                && stays
+            {
+                new = other;
+            }
+            new.range = range;
         }
-        let scanned = self.scanner.as_mut().map_or(0, |it| it.settled());
-        if restores { scanned.min(self.restored_to) } else { scanned }
+        self.changes.insert(at, new);
     }
 
-    /// Placeholders have been looked for in the whole text; one that its end cuts off is looked for again.
-    pub(super) fn searched(&mut self) {
-        let open = open_placeholder(&self.text.as_bytes()[self.restored_to..]);
-        self.restored_to = open.map_or(self.text.len(), |at| self.restored_to + at);
+    /// What changes in a part of the text: bytes of the part, and what they become. The part in which a stretch begins
+    /// takes the new text, the others lose theirs.
+    pub(super) fn cuts<'a>(&'a self, part: &'a Range<usize>) -> impl Iterator<Item = (Range<usize>, &'a str)> {
+        let from = self.changes.partition_point(|it| it.range.end <= part.start);
+        self.changes.range(from..).take_while(|it| it.range.start < part.end).map(|it| {
+            let span = it.range.start.max(part.start) - part.start..it.range.end.min(part.end) - part.start;
+            (span, if it.range.start >= part.start { it.with.as_str() } else { "" })
+        })
     }
 
-    /// Forgets the parts of events before `event`.
-    pub(super) fn forget_before(&mut self, event: u64) {
-        while self.pieces.front().is_some_and(|piece| piece.event < event) {
-            self.pieces.pop_front();
+    /// Drops settled prose that no finding to come can need.
+    fn forget(&mut self) {
+        if self.is_held_whole() || self.text.len() < 2 * FORGET_BYTES {
+            return;
+        }
+        let needed = (self.settled() - self.base).saturating_sub(CONTEXT_BYTES_MAX);
+        let drop = self.text.floor_char_boundary(needed);
+        if drop < FORGET_BYTES {
+            return;
+        }
+        self.lines_before += memchr::memchr_iter(b'\n', &self.text.as_bytes()[..drop]).count() as u32;
+        self.text.drain(..drop);
+        self.base += drop;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn block() -> GrowingBlock {
+        let engine = Engine::new(Vec::new()).unwrap();
+        GrowingBlock::new(BlockKind::ToolText, &engine.select(|_| true), false, &RandomState::new())
+    }
+
+    fn change(range: Range<usize>, with: &str, risk: Risk) -> Change {
+        Change { range, with: with.into(), gravity: (risk, Score::default()) }
+    }
+
+    #[test]
+    fn changes_that_overlap_are_one_in_any_order() {
+        let all =
+            [(10..50, "a", Risk::Low), (10..40, "b", Risk::High), (30..60, "c", Risk::High), (60..70, "d", Risk::Low)];
+        for turn in 0..all.len() {
+            let mut block = block();
+            let mut order = all.clone();
+            order.rotate_left(turn);
+            order.into_iter().for_each(|(range, with, risk)| block.change(change(range, with, risk)));
+            assert_eq!(block.cuts(&(0..100)).collect::<Vec<_>>(), [(10..60, "b"), (60..70, "d")], "{turn}");
+            assert_eq!(block.cuts(&(0..20)).collect::<Vec<_>>(), [(10..20, "b")]);
+            assert_eq!(block.cuts(&(20..65)).collect::<Vec<_>>(), [(0..40, ""), (40..45, "d")]);
         }
     }
 }

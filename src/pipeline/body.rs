@@ -23,6 +23,10 @@ const SEAM_BYTES: usize = 512;
 /// Keys that say nothing about their value.
 const PLAIN_KEYS: [&str; 8] = ["text", "content", "type", "role", "description", "thinking", "input_text", "name"];
 
+/// Keys of a tool's input under which stands what will be run.
+const COMMAND_KEYS: [&str; 9] =
+    ["command", "commands", "cmd", "script", "code", "args", "argv", "arguments", "shell_command"];
+
 /// What a document is read with.
 #[derive(Clone)]
 pub(super) struct Reading {
@@ -400,7 +404,7 @@ fn leaf_ref(leaf: &LeafAt<'_>, source: Source, has_inner: bool) -> LeafRef {
         source,
         path: path_text(leaf),
         message: message_index(leaf.path),
-        is_command: nearest.is_some_and(|key| matches!(key, "command" | "cmd" | "script" | "commands" | "code")),
+        is_command: nearest.is_some_and(|key| COMMAND_KEYS.contains(&key)),
         has_inner,
     }
 }

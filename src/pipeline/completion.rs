@@ -2,32 +2,34 @@
 //!
 //! An event that nothing changed goes out as the provider sent it, byte for byte.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::BuildHasher;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::block::GrowingBlock;
+use super::block::{Change, GrowingBlock};
 use super::body::Reading;
-use super::inbound::{Desk, read_tool, read_whole};
-use super::label::OPEN;
-use super::locate::{Located, in_text};
-use super::redact::{carried_away, placeholders};
+use super::inbound::{Desk, Input, read_tool, read_whole, source_of};
+use super::locate::Located;
+use super::queue::{Carried, Edit, EventQueue};
+use super::redact::{Kept, carried_away, placeholders};
 use super::restore;
-use crate::domain::{Action, Coverage, Direction, Finding, Place, Skipped, Source, Stamp, Verdict};
+use super::tally::Tally;
+use crate::domain::{Place, Risk, Score, Skipped, Source, Stamp, Verdict};
 use crate::providers::{self, Block, BlockKind, Note, Part};
 use crate::scan::Hit;
 use crate::wire::encoding::Decoder;
 use crate::wire::json;
-use crate::wire::splice::Splices;
 use crate::wire::sse::{Frame, Parser};
 
 /// A client that hears nothing for so long while events are held is told that the answer goes on.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Largest single event.
 const EVENT_BYTES_MAX: usize = 16 << 20;
-/// Texts that grow at once in one stream.
-const BLOCKS_MAX: usize = 4096;
+/// Texts that grow or wait at once in one stream: fewer than a reader of events tells apart.
+const BLOCKS_MAX: usize = 1000;
+/// Longest event that says no more than that the stream ends.
+const MARKER_BYTES_MAX: usize = 16;
 
 /// Why a stream must not go on.
 pub(super) enum Stop {
@@ -37,43 +39,22 @@ pub(super) enum Stop {
     Unreadable(&'static str),
 }
 
-/// One event that waits.
-struct Queued {
-    frame: Frame,
-    note: Note,
-    /// Blocks that must be settled up to an offset, or closed.
-    needs: Vec<(u64, usize)>,
-    edits: Vec<Edit>,
-}
-
-/// A change to one string of an event.
-struct Edit {
-    /// Where the string begins in the event's JSON.
-    leaf: usize,
-    /// Bytes of the decoded string.
-    span: Range<usize>,
-    with: String,
-}
-
 /// Reader of one streamed answer.
 pub(super) struct CompletionScan {
     reading: Reading,
     reader: Box<dyn providers::Completion>,
     parser: Parser,
     decoder: Option<Decoder>,
-    queue: VecDeque<Queued>,
-    /// Number of the first event in the queue.
-    first: u64,
+    queue: EventQueue,
+    /// By a number of their own: an id of the dialect may come back.
     blocks: HashMap<u64, GrowingBlock>,
+    /// The numbers of the blocks that grow, by the dialect's id.
+    growing: HashMap<u64, u64>,
+    next_block: u64,
+    pub(super) tally: Tally,
     parts: Vec<Part>,
     hits: Vec<Hit>,
-    seen: HashSet<u64>,
-    pub(super) findings: Vec<Finding>,
-    pub(super) verdict: Verdict,
-    pub(super) coverage: Coverage,
-    pub(super) restored: u32,
-    held_bytes: u64,
-    bytes_max: u64,
+    held_bytes_max: u64,
     last_out: Stamp,
 }
 
@@ -83,26 +64,22 @@ impl CompletionScan {
         reading: Reading,
         reader: Box<dyn providers::Completion>,
         decoder: Option<Decoder>,
-        bytes_max: u64,
+        held_bytes_max: u64,
         now: Stamp,
     ) -> Self {
         CompletionScan {
+            tally: Tally::new(reading.hits_max),
             reading,
             reader,
             parser: Parser::new(EVENT_BYTES_MAX),
             decoder,
-            queue: VecDeque::new(),
-            first: 0,
+            queue: EventQueue::default(),
             blocks: HashMap::new(),
+            growing: HashMap::new(),
+            next_block: 0,
             parts: Vec::new(),
             hits: Vec::new(),
-            seen: HashSet::new(),
-            findings: Vec::new(),
-            verdict: Verdict::default(),
-            coverage: Coverage::default(),
-            restored: 0,
-            held_bytes: 0,
-            bytes_max,
+            held_bytes_max,
             last_out: now,
         }
     }
@@ -119,14 +96,14 @@ impl CompletionScan {
         let before = out.len();
         self.feed(chunk, last)?;
         while let Some(frame) = self.parser.next() {
-            self.read(frame, desk)?;
-            self.release(desk, out)?;
+            self.read(frame, desk, out)?;
+            self.release(out)?;
+            if self.queue.held_bytes() > self.held_bytes_max {
+                return Err(Stop::Unreadable("it holds more than this gateway may keep back"));
+            }
         }
         if last {
             self.end(desk, out)?;
-        }
-        if self.held_bytes > self.bytes_max {
-            return Err(Stop::Unreadable("the answer holds more than this gateway may keep back"));
         }
         if out.len() > before {
             self.last_out = now;
@@ -144,7 +121,7 @@ impl CompletionScan {
 
     /// Bytes of events that wait.
     pub(super) fn held_bytes(&self) -> u64 {
-        self.held_bytes
+        self.queue.held_bytes()
     }
 
     fn feed(&mut self, chunk: &[u8], last: bool) -> Result<(), Stop> {
@@ -160,16 +137,20 @@ impl CompletionScan {
         self.parser.push(&plain).map_err(|_| Stop::Unreadable("an event of the answer is too large"))
     }
 
-    fn read(&mut self, frame: Frame, desk: &Desk<'_>) -> Result<(), Stop> {
+    fn read(&mut self, frame: Frame, desk: &Desk<'_>, out: &mut Vec<u8>) -> Result<(), Stop> {
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
         let note = match frame.has_data() {
             true => self.reader.read(&frame.event().unwrap_or_default(), frame.data(), &mut parts),
-            false => Note::None,
+            false => Note::Idle,
         };
-        let event = self.first + self.queue.len() as u64;
-        self.held_bytes += frame.raw().len() as u64;
-        self.queue.push_back(Queued { frame, note, needs: Vec::new(), edits: Vec::new() });
+        if note == Note::Idle && parts.is_empty() {
+            // It means nothing to the client but that the answer goes on: it need not wait for what is held.
+            out.extend_from_slice(frame.raw());
+            self.parts = parts;
+            return Ok(());
+        }
+        let event = self.queue.push(frame, note);
         let read = parts.drain(..).try_for_each(|part| self.part(part, event, desk));
         self.parts = parts;
         read
@@ -177,65 +158,81 @@ impl CompletionScan {
 
     fn part(&mut self, part: Part, event: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         match part {
-            Part::Open(block) => self.open(block, event),
-            Part::Delta(block, range) => {
-                self.open(block, event)?;
-                self.delta(block, range, event, desk)
-            }
+            Part::Open(block) => self.open(block, event, desk),
+            Part::Delta(block, range) => self.delta(block, range, event, desk),
             Part::Close(block) => self.close(block.id, desk),
             Part::Whole(kind, range) => self.whole(kind, range, event, desk),
         }
     }
 
-    fn open(&mut self, block: Block, event: u64) -> Result<(), Stop> {
+    fn open(&mut self, block: Block, event: u64, desk: &Desk<'_>) -> Result<(), Stop> {
+        if block.kind == BlockKind::Thinking || self.growing.contains_key(&block.id) {
+            return Ok(());
+        }
         if self.blocks.len() >= BLOCKS_MAX {
-            return Err(Stop::Unreadable("the answer has too many parts"));
+            return Err(Stop::Unreadable("it has too many parts"));
         }
-        let source = source_of(block.kind);
-        let growing =
-            self.blocks.entry(block.id).or_insert_with(|| GrowingBlock::new(block.kind, self.reading.rules.of(source)));
-        if growing.is_held_whole() {
-            // Nothing that belongs to a tool call passes before the call is complete and decided.
-            self.need(event, block.id, usize::MAX);
-        }
+        let rules = self.reading.rules.of(source_of(block.kind));
+        let keyed = desk.judge.snapshot.memory.hasher();
+        let growing = GrowingBlock::new(block.kind, rules, !desk.originals.is_empty(), keyed);
+        let number = self.next_block;
+        self.next_block += 1;
+        self.blocks.insert(number, growing);
+        self.growing.insert(block.id, number);
+        // Nothing that belongs to a tool call passes before the call is complete and decided.
+        self.carry(event, Carried { block: number, range: 0..0, leaf: 0 });
         Ok(())
     }
 
     fn delta(&mut self, block: Block, range: Range<usize>, event: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         let text = self.decode(event, &range)?;
         if block.kind == BlockKind::Thinking {
-            self.coverage.skip(Skipped::Thinking, text.len() as u64);
+            self.tally.coverage.skip(Skipped::Thinking, text.len() as u64);
             return Ok(());
         }
-        self.coverage.scanned_bytes += text.len() as u64;
-        let Some(growing) = self.blocks.get_mut(&block.id) else { return Ok(()) };
-        growing.push(&self.reading.engine, &text, event, range.start, &mut self.hits);
-        let end = growing.text.len();
-        if !growing.is_held_whole() {
-            self.need(event, block.id, end);
-            self.found_in_block(block.id, desk)?;
-            self.put_back_in_block(block.id, desk);
+        self.open(block, event, desk)?;
+        self.tally.coverage.scanned_bytes += text.len() as u64;
+        let Some(&number) = self.growing.get(&block.id) else { return Ok(()) };
+        let Some(growing) = self.blocks.get_mut(&number) else { return Ok(()) };
+        let part = growing.push(&self.reading.engine, &text, &mut self.hits);
+        let is_prose = !growing.is_held_whole();
+        self.carry(event, Carried { block: number, range: part, leaf: range.start });
+        if is_prose {
+            self.judge_hits(number, desk)?;
+            self.put_back(number, desk)?;
         }
         Ok(())
     }
 
-    fn close(&mut self, id: u64, desk: &Desk<'_>) -> Result<(), Stop> {
-        let Some(growing) = self.blocks.get_mut(&id).filter(|it| !it.closed) else { return Ok(()) };
-        growing.close(&self.reading.engine, &mut self.hits);
-        match growing.is_held_whole() {
-            false => self.found_in_block(id, desk),
-            true => self.close_tool(id, desk),
+    fn carry(&mut self, event: u64, carried: Carried) {
+        if let Some(block) = self.blocks.get_mut(&carried.block) {
+            block.waiting += 1;
+            self.queue.carry(event, carried);
         }
     }
 
-    fn close_tool(&mut self, id: u64, desk: &Desk<'_>) -> Result<(), Stop> {
-        let Some(growing) = self.blocks.get(&id) else { return Ok(()) };
-        let input = read_tool(&self.reading, growing.kind, &growing.text, desk);
-        let edits = self.judge(input.located, desk)?;
-        self.keep(input.kept, desk)?;
-        self.restored += input.restored.len() as u32;
-        for (range, with) in edits.into_iter().chain(input.restored) {
-            self.edit(id, range, &with)?;
+    fn close(&mut self, id: u64, desk: &Desk<'_>) -> Result<(), Stop> {
+        let Some(number) = self.growing.remove(&id) else { return Ok(()) };
+        let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
+        block.close(&self.reading.engine, &mut self.hits);
+        if !desk.originals.is_empty() {
+            self.tally.heard(block.hash());
+        }
+        match block.is_held_whole() {
+            false => self.judge_hits(number, desk)?,
+            true => self.close_tool(number, desk)?,
+        }
+        self.forget_if_done(number);
+        Ok(())
+    }
+
+    fn close_tool(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
+        let Some(block) = self.blocks.get(&number) else { return Ok(()) };
+        let input = read_tool(&self.reading, block.kind, block.whole(), desk);
+        self.tally.restored += input.restored.len() as u32;
+        let changes = self.decide(input, desk)?;
+        if let Some(block) = self.blocks.get_mut(&number) {
+            changes.into_iter().for_each(|change| block.change(change));
         }
         Ok(())
     }
@@ -244,210 +241,139 @@ impl CompletionScan {
     fn whole(&mut self, kind: BlockKind, range: Range<usize>, event: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         let text = self.decode(event, &range)?;
         if kind == BlockKind::Thinking {
-            self.coverage.skip(Skipped::Thinking, text.len() as u64);
+            self.tally.coverage.skip(Skipped::Thinking, text.len() as u64);
             return Ok(());
         }
-        self.coverage.scanned_bytes += text.len() as u64;
+        self.tally.coverage.scanned_bytes += text.len() as u64;
         let input = read_whole(&self.reading, kind, &text, desk);
-        let edits = self.judge(input.located, desk)?;
-        self.keep(input.kept, desk)?;
-        let queued = &mut self.queue[(event - self.first) as usize];
-        for (span, with) in edits.into_iter().chain(input.restored) {
-            queued.edits.push(Edit { leaf: range.start, span, with });
+        if !input.restored.is_empty() {
+            self.tally.restored_in(hash_of(&text, desk), input.restored.len());
+        }
+        let leaf = is_json_string(self.queue.data(event), &range).then_some(range.start);
+        for Change { range, with, .. } in self.decide(input, desk)? {
+            self.queue.edit(event, Edit { leaf, span: range, with });
         }
         Ok(())
+    }
+
+    /// Decides over what a complete text holds; what changes in it.
+    fn decide(&mut self, input: Input, desk: &Desk<'_>) -> Result<Vec<Change>, Stop> {
+        let mut changes = match input.located.is_empty() {
+            true => Vec::new(),
+            false => self.tally.judge(&input.located, desk)?,
+        };
+        if !input.kept.is_empty() {
+            self.tally.keep(&input.kept, desk)?;
+        }
+        changes.extend(input.restored.into_iter().map(|(range, with)| restoration(range, with)));
+        Ok(changes)
     }
 
     /// Takes the hits in prose and decides on them.
-    fn found_in_block(&mut self, id: u64, desk: &Desk<'_>) -> Result<(), Stop> {
+    fn judge_hits(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         if self.hits.is_empty() {
             return Ok(());
         }
-        let Some(growing) = self.blocks.get(&id) else { return Ok(()) };
-        let located =
-            self.hits.drain(..).map(|hit| in_text(&self.reading, Source::Assistant, &growing.text, &hit, "answer"));
-        let located: Vec<Located> = located.collect();
-        for (range, with) in self.judge(located, desk)? {
-            self.edit(id, range, &with)?;
+        let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
+        let located: Vec<Located> = self.hits.drain(..).map(|hit| block.located(&self.reading, &hit)).collect();
+        for change in self.tally.judge(&located, desk)? {
+            block.change(change);
         }
         Ok(())
     }
 
-    fn put_back_in_block(&mut self, id: u64, desk: &Desk<'_>) {
+    /// Puts originals back into prose as it grows.
+    fn put_back(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         if desk.originals.is_empty() {
-            return;
+            return Ok(());
         }
-        let Some(growing) = self.blocks.get_mut(&id) else { return };
-        let from = growing.restored_to;
-        let found = placeholders(&growing.text[from..], desk.originals);
-        growing.searched();
-        let mut edits = Vec::new();
-        for span in found {
-            let span = from + span.start..from + span.end;
-            let before = &growing.text[context_start(&growing.text, span.start)..span.start];
-            match desk.originals.original(&growing.text[span.clone()]) {
-                Some(original) if restore::allowed_in_text(before) => edits.push((span, original.clone())),
+        let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
+        let (from, new) = block.unsearched();
+        let found: Vec<(Range<usize>, String)> = placeholders(new, desk.originals)
+            .into_iter()
+            .map(|span| (from + span.start..from + span.end, new[span].to_owned()))
+            .collect();
+        for (span, placeholder) in found {
+            match desk.originals.original(&placeholder) {
+                Some(original) if restore::allowed_in_text(block.before(span.start)) => {
+                    self.tally.restored += 1;
+                    block.change(restoration(span, original.expose().to_owned()));
+                }
                 _ => {
-                    let place = Place { message: None, path: "answer".into(), line: 1 };
-                    self.findings.push(carried_away(Source::Assistant, place, span));
+                    let place = Place { message: None, path: "answer".into(), line: block.line(span.start) };
+                    let finding = carried_away(Source::Assistant, place, span);
+                    self.tally.keep(&[Kept { finding, placeholder }], desk)?;
                 }
             }
         }
-        self.restored += edits.len() as u32;
-        for (span, original) in edits {
-            // An event that has left can no longer be changed; `settled` keeps it while a placeholder may still open.
-            let _ = self.edit(id, span, original.expose());
-        }
-    }
-
-    /// Adds findings, decides over all of them, and gives the redactions among the new ones.
-    fn judge(&mut self, located: Vec<Located>, desk: &Desk<'_>) -> Result<Vec<(Range<usize>, String)>, Stop> {
-        if located.is_empty() {
-            return Ok(Vec::new());
-        }
-        let before = self.findings.len();
-        let mut indices = Vec::with_capacity(located.len());
-        for it in &located {
-            // Some events repeat what others brought: the same thing is one finding.
-            let hash = desk.judge.snapshot.memory.hasher().hash_one((&it.finding.rule.id, it.text.expose()));
-            if self.seen.insert(hash) || self.findings.len() == before {
-                indices.push(self.findings.len());
-                self.findings.push(it.finding.clone());
-            } else {
-                let same = self.findings.iter().rposition(|other| other.rule.id == it.finding.rule.id);
-                indices.push(same.unwrap_or(self.findings.len() - 1));
-            }
-        }
-        self.verdict = desk.judge.decide(Direction::Inbound, &self.findings);
-        if self.verdict.action == Action::Block || self.findings.len() > self.reading.hits_max {
-            return Err(Stop::Blocked(self.verdict.clone()));
-        }
-        let redacted = |&(_, index): &(&Located, usize)| self.verdict.dispositions.get(index) == Some(&Action::Redact);
-        let cuts = located.iter().zip(indices).filter(redacted);
-        Ok(cuts.flat_map(|(it, _)| it.pieces.iter().map(|range| (range.clone(), label(it)))).collect())
-    }
-
-    fn keep(&mut self, kept: Vec<Finding>, desk: &Desk<'_>) -> Result<(), Stop> {
-        if kept.is_empty() {
-            return Ok(());
-        }
-        self.findings.extend(kept);
-        self.verdict = desk.judge.decide(Direction::Inbound, &self.findings);
-        match self.verdict.action {
-            Action::Block => Err(Stop::Blocked(self.verdict.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    /// Changes bytes of a block's text in the events that carry them: the first takes the new text, the others lose theirs.
-    fn edit(&mut self, id: u64, range: Range<usize>, with: &str) -> Result<(), Stop> {
-        let Some(growing) = self.blocks.get(&id) else { return Ok(()) };
-        let from = growing.pieces.partition_point(|piece| piece.range.end <= range.start);
-        let mut with = Some(with);
-        for piece in growing.pieces.iter().skip(from).take_while(|piece| piece.range.start < range.end) {
-            let Some(queued) = piece.event.checked_sub(self.first).and_then(|at| self.queue.get_mut(at as usize))
-            else {
-                return Err(Stop::Unreadable("a part of the answer left before it was decided"));
-            };
-            let start = range.start.max(piece.range.start) - piece.range.start;
-            let end = range.end.min(piece.range.end) - piece.range.start;
-            queued.edits.push(Edit {
-                leaf: piece.leaf,
-                span: start..end,
-                with: with.take().unwrap_or_default().to_owned(),
-            });
-        }
         Ok(())
-    }
-
-    fn need(&mut self, event: u64, block: u64, upto: usize) {
-        self.queue[(event - self.first) as usize].needs.push((block, upto));
     }
 
     fn decode(&self, event: u64, range: &Range<usize>) -> Result<String, Stop> {
-        let data = self.queue[(event - self.first) as usize].frame.data();
-        match data.get(range.start.wrapping_sub(1)) {
-            Some(b'"') => json::decode(data, json::Place::outer(range.start))
-                .map_err(|_| Stop::Unreadable("an event of the answer is not JSON")),
-            // Not a JSON string: the reader gave all of an event that it does not understand.
-            _ => Ok(String::from_utf8_lossy(data.get(range.clone()).unwrap_or_default()).into_owned()),
+        const BROKEN: Stop = Stop::Unreadable("an event of the answer is not JSON");
+        let data = self.queue.data(event);
+        if is_json_string(data, range) {
+            return json::decode(data, json::Place::outer(range.start)).map_err(|_| BROKEN);
         }
+        // The reader gave all of an event that it does not understand. What no client can take for JSON may pass; of
+        // what some client might, nobody knows what it would read.
+        let text = std::str::from_utf8(data.get(range.clone()).unwrap_or_default()).map_err(|_| BROKEN)?;
+        let begins_object = text.trim_start_matches(['\u{feff}', ' ', '\t', '\n', '\r']).starts_with(['{', '[']);
+        let is_marker = text.len() <= MARKER_BYTES_MAX && text.trim() == "[DONE]";
+        if begins_object && !is_marker { Err(BROKEN) } else { Ok(text.to_owned()) }
     }
 
-    fn release(&mut self, desk: &Desk<'_>, out: &mut Vec<u8>) -> Result<(), Stop> {
-        let restores = !desk.originals.is_empty();
-        while let Some(front) = self.queue.front() {
-            let blocks = &mut self.blocks;
-            let ready = front.needs.iter().all(|(id, upto)| {
-                blocks.get_mut(id).is_none_or(|block| block.closed || block.settled(restores) >= *upto)
-            });
-            if !ready {
-                break;
-            }
-            let Some(queued) = self.queue.pop_front() else { break };
-            self.first += 1;
-            self.held_bytes -= queued.frame.raw().len() as u64;
-            write(&queued, out)?;
-            self.reader.released(queued.note);
-            for (id, _) in &queued.needs {
-                if let Some(block) = self.blocks.get_mut(id) {
-                    block.forget_before(self.first);
+    fn release(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
+        let blocks = &mut self.blocks;
+        let decided = |blocks: &HashMap<u64, GrowingBlock>, carried: &Carried| {
+            blocks.get(&carried.block).is_none_or(|block| block.is_decided(carried.range.end))
+        };
+        while let Some(queued) = self.queue.next_ready(|carried| decided(blocks, carried)) {
+            let note = queued.note;
+            let carries = queued.write(blocks, out)?;
+            self.reader.released(note);
+            for carried in carries {
+                if let Some(block) = blocks.get_mut(&carried.block) {
+                    block.waiting -= 1;
+                    if block.closed && block.waiting == 0 {
+                        blocks.remove(&carried.block);
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    fn forget_if_done(&mut self, number: u64) {
+        if self.blocks.get(&number).is_some_and(|block| block.waiting == 0) {
+            self.blocks.remove(&number);
+        }
     }
 
     /// The provider's side ended: what is still open is decided as it stands.
     fn end(&mut self, desk: &Desk<'_>, out: &mut Vec<u8>) -> Result<(), Stop> {
         if let Some(frame) = self.parser.finish() {
-            self.read(frame, desk)?;
+            self.read(frame, desk, out)?;
         }
-        let open: Vec<u64> = self.blocks.iter().filter(|(_, it)| !it.closed).map(|(id, _)| *id).collect();
+        let mut open: Vec<u64> = self.growing.keys().copied().collect();
+        open.sort_unstable();
         open.into_iter().try_for_each(|id| self.close(id, desk))?;
-        self.release(desk, out)
+        self.release(out)
     }
 }
 
-fn source_of(kind: BlockKind) -> Source {
-    match kind {
-        BlockKind::Text | BlockKind::Thinking => Source::Assistant,
-        BlockKind::ToolJson | BlockKind::ToolText => Source::ToolInput,
-    }
+/// A range inside the quotes of a JSON string, not all of an event that is no JSON.
+fn is_json_string(data: &[u8], range: &Range<usize>) -> bool {
+    range.start.checked_sub(1).and_then(|before| data.get(before)) == Some(&b'"')
 }
 
-/// The label that replaces a finding in an answer; nobody puts it back.
-fn label(located: &Located) -> String {
-    format!("{OPEN}{}]", located.finding.rule.label)
+fn hash_of(text: &str, desk: &Desk<'_>) -> u64 {
+    let mut hasher = desk.judge.snapshot.memory.hasher().build_hasher();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }
 
-/// A character border at most so far before `at`.
-fn context_start(text: &str, at: usize) -> usize {
-    let mut start = at.saturating_sub(restore::CONTEXT_BYTES_MAX);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    start
-}
-
-fn write(queued: &Queued, out: &mut Vec<u8>) -> Result<(), Stop> {
-    const BROKEN: Stop = Stop::Unreadable("an event of the answer cannot be edited");
-    if queued.edits.is_empty() {
-        out.extend_from_slice(queued.frame.raw());
-        return Ok(());
-    }
-    let data = queued.frame.data();
-    let mut splices = Splices::new();
-    for edit in &queued.edits {
-        let place = json::Place::outer(edit.leaf);
-        let ranges = json::locate(data, place, std::slice::from_ref(&edit.span)).map_err(|_| BROKEN)?;
-        for range in ranges {
-            let mut with = Vec::new();
-            json::escape(&edit.with, 1, &mut with);
-            splices.replace(range, with);
-        }
-    }
-    let edited = splices.apply(data).map_err(|_| BROKEN)?;
-    out.extend_from_slice(&queued.frame.with_data(&edited));
-    Ok(())
+/// What is put back is graver than any label: it is the text that the developer's tools need.
+fn restoration(range: Range<usize>, with: String) -> Change {
+    Change { range, with, gravity: (Risk::Critical, Score::default()) }
 }

@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::body::{BodyScan, LeafRef, Reading, Sources};
 use super::judge::Judge;
 use super::label::Originals;
-use super::locate::{Located, in_text, locate, scan_whole};
-use super::redact::{Restored, carried_away, placeholders, put_back};
+use super::locate::{Located, in_text, line_at, locate, scan_whole};
+use super::redact::{Kept, Restored, carried_away, placeholders, put_back};
 use super::restore;
-use crate::domain::{Finding, Place, Source};
+use crate::domain::{Place, Source};
 use crate::providers::BlockKind;
 use crate::wire::json::{Limits, Nested};
 
@@ -26,7 +26,7 @@ pub(super) struct Desk<'a> {
 pub(super) struct Input {
     pub(super) located: Vec<Located>,
     pub(super) restored: Vec<(Range<usize>, String)>,
-    pub(super) kept: Vec<Finding>,
+    pub(super) kept: Vec<Kept>,
 }
 
 /// Reads the complete input of a tool call: JSON with its strings, or free text.
@@ -53,13 +53,15 @@ fn read_text(reading: &Reading, source: Source, text: &str, desk: &Desk<'_>) -> 
     let mut input = Input { located, ..Input::default() };
     for span in placeholders(text, desk.originals) {
         let allowed = match source {
-            Source::ToolInput => restore::allowed_in_tool(text, span.start, false),
+            Source::ToolInput => restore::allowed_in_free_text(text, span.start),
             _ => restore::allowed_in_text(&text[..span.start]),
         };
         match desk.originals.original(&text[span.clone()]) {
             Some(original) if allowed => input.restored.push((span, original.expose().to_owned())),
             _ => {
-                input.kept.push(carried_away(source, Place { path: path_of(source).into(), ..Place::default() }, span))
+                let place = Place { message: None, path: path_of(source).into(), line: line_at(text, span.start) };
+                let placeholder = text[span.clone()].to_owned();
+                input.kept.push(Kept { finding: carried_away(source, place, span), placeholder });
             }
         }
     }
@@ -81,6 +83,14 @@ fn read_json(reading: &Reading, text: &str, desk: &Desk<'_>) -> Option<Input> {
     let restored =
         edits.into_iter().map(|(range, with)| (range, String::from_utf8_lossy(&with).into_owned())).collect();
     Some(Input { located, restored, kept })
+}
+
+/// Where the text of a growing block comes from.
+pub(super) fn source_of(kind: BlockKind) -> Source {
+    match kind {
+        BlockKind::Text | BlockKind::Thinking => Source::Assistant,
+        BlockKind::ToolJson | BlockKind::ToolText => Source::ToolInput,
+    }
 }
 
 fn path_of(source: Source) -> &'static str {

@@ -134,7 +134,7 @@ fn keep_unseen(found: &mut Vec<Located>, shadowed: Vec<Located>) {
 }
 
 /// The line, from 1, that byte `at` stands in.
-fn line_at(text: &str, at: usize) -> u32 {
+pub(super) fn line_at(text: &str, at: usize) -> u32 {
     1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..at.min(text.len())]).count() as u32
 }
 

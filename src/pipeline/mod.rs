@@ -1,6 +1,7 @@
 //! The order of things: one exchange from open to close, and the compiled [`Snapshot`] it runs on.
 
 mod access;
+mod answer;
 mod block;
 mod body;
 mod completion;
@@ -16,16 +17,23 @@ mod memory;
 mod models;
 mod notice;
 mod opaque;
+mod opening;
+mod prompt;
+mod queue;
 mod record;
 mod redact;
 mod reply;
 mod restore;
 mod route;
 mod snapshot;
+mod tally;
 
-pub use exchange::{Answering, Exchange, Flow, Forward, Head, Opening, Sending};
+pub use answer::{Answering, Flow};
+pub use exchange::Exchange;
 pub use inspect::Inspection;
 pub use live::Live;
+pub use opening::{Head, Opening};
+pub use prompt::{Forward, Sending};
 pub use reply::Reply;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};
 

@@ -86,11 +86,11 @@ impl Record {
     /// Takes over what a stream found out.
     pub(super) fn completed(&mut self, scan: &mut CompletionScan) {
         self.inbound = Side {
-            verdict: std::mem::take(&mut scan.verdict),
-            findings: std::mem::take(&mut scan.findings),
-            coverage: std::mem::take(&mut scan.coverage),
+            verdict: std::mem::take(&mut scan.tally.verdict),
+            findings: std::mem::take(&mut scan.tally.findings),
+            coverage: std::mem::take(&mut scan.tally.coverage),
         };
-        self.restored = scan.restored;
+        self.restored = scan.tally.restored;
     }
 
     /// The event. `outcome` is what the edge saw.

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::body::LeafRef;
 use super::label::{Labels, OPEN, Originals, next_placeholder};
-use super::locate::Located;
+use super::locate::{Located, line_at};
 use super::restore;
 use crate::domain::{Action, Checker, Finding, Place, Risk, RuleInfo, Score, Source, Sources};
 use crate::wire::json;
@@ -33,6 +33,12 @@ static CARRIED_AWAY: LazyLock<Arc<RuleInfo>> = LazyLock::new(|| {
 /// The finding for a placeholder that was left as it is.
 pub(super) fn carried_away(source: Source, place: Place, span: Range<usize>) -> Finding {
     Finding { rule: CARRIED_AWAY.clone(), source, place, span }
+}
+
+/// A placeholder that stays.
+pub(super) struct Kept {
+    pub(super) finding: Finding,
+    pub(super) placeholder: String,
 }
 
 /// A stretch of raw bytes to hide.
@@ -94,12 +100,13 @@ pub(super) struct Restored {
     /// Stretches of the raw bytes and what they become.
     pub(super) edits: Vec<(Range<usize>, Vec<u8>)>,
     /// Placeholders that stay, because the original would be carried away.
-    pub(super) kept: Vec<Finding>,
+    pub(super) kept: Vec<Kept>,
 }
 
 /// Puts originals back into the text leaves of a complete document.
 pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) -> Result<Restored, json::Error> {
     let mut restored = Restored::default();
+    let sending = sending(raw, leaves, originals)?;
     for leaf in leaves.iter().filter(|leaf| !leaf.has_inner) {
         let text = json::decode(raw, leaf.place)?;
         if !text.contains(OPEN) {
@@ -110,6 +117,7 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
         let levels = 1 + usize::from(leaf.place.inner.is_some());
         for (span, range) in found.into_iter().zip(ranges) {
             let allowed = match leaf.source {
+                Source::ToolInput if sending.iter().any(|call| leaf.path.starts_with(call)) => false,
                 Source::ToolInput => restore::allowed_in_tool(&text, span.start, leaf.is_command),
                 _ => restore::allowed_in_text(&text[..span.start]),
             };
@@ -120,13 +128,36 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
                     restored.edits.push((range, escaped));
                 }
                 _ => {
-                    let place = Place { message: leaf.message, path: leaf.path.clone(), line: 1 };
-                    restored.kept.push(carried_away(leaf.source, place, span));
+                    let line = line_at(&text, span.start);
+                    let place = Place { message: leaf.message, path: leaf.path.clone(), line };
+                    let placeholder = text[span.clone()].to_owned();
+                    restored.kept.push(Kept { finding: carried_away(leaf.source, place, span), placeholder });
                 }
             }
         }
     }
     Ok(restored)
+}
+
+/// Paths of tool inputs of which one part says that the rest of it is sent: a command's words, an address.
+fn sending<'a>(raw: &[u8], leaves: &'a [LeafRef], originals: &Originals) -> Result<Vec<&'a str>, json::Error> {
+    let mut found: Vec<&str> = Vec::new();
+    if originals.is_empty() {
+        return Ok(found);
+    }
+    for leaf in leaves.iter().filter(|leaf| leaf.source == Source::ToolInput && !leaf.has_inner) {
+        let (call, key) = restore::call_and_key(&leaf.path);
+        let sends = match key {
+            _ if found.last() == Some(&call) => false,
+            key if restore::is_address(key) => true,
+            _ => leaf.is_command && restore::sends(&json::decode(raw, leaf.place)?),
+        };
+        if sends {
+            found.push(call);
+        }
+    }
+    found.dedup();
+    Ok(found)
 }
 
 /// The placeholders of this exchange in `text`.

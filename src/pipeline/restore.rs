@@ -70,10 +70,29 @@ pub(super) fn allowed_in_text(before: &str) -> bool {
     !in_link(before) && !sends(line)
 }
 
+/// Whether a placeholder at `at` of a tool's free text may be turned back: not in a line that sends, nor in a link.
+pub(super) fn allowed_in_free_text(text: &str, at: usize) -> bool {
+    let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
+    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    !in_link(&text[..at]) && !sends(&text[start..end])
+}
+
 /// Whether a placeholder at `at` of a complete tool input may be turned back.
 /// In a command every part counts; in the text of a file, only links around the placeholder do.
 pub(super) fn allowed_in_tool(text: &str, at: usize, is_command: bool) -> bool {
     !in_link(&text[..at]) && !(is_command && sends(text))
+}
+
+/// Cuts a path like `input.command[1]` into the object that it stands in and its key there.
+pub(super) fn call_and_key(path: &str) -> (&str, &str) {
+    let end = path.trim_end_matches(|c: char| c == ']' || c.is_ascii_digit() || c == '[').len();
+    let start = path[..end].rfind(['.', '→']).map_or(0, |at| at + path[at..].chars().next().map_or(0, char::len_utf8));
+    (&path[..start], &path[start..end])
+}
+
+/// Whether a tool that has this parameter contacts somebody.
+pub(super) fn is_address(key: &str) -> bool {
+    ["url", "uri", "urls", "endpoint", "webhook", "recipient", "recipients"].contains(&key)
 }
 
 #[cfg(test)]
@@ -86,6 +105,14 @@ mod tests {
         {
             assert!(!allowed_in_text(before), "{before}");
         }
+    }
+
+    #[test]
+    fn a_path_is_cut_before_its_key() {
+        assert_eq!(call_and_key("content[0].input.command[12]"), ("content[0].input.", "command"));
+        assert_eq!(call_and_key("output[1].arguments→url"), ("output[1].arguments→", "url"));
+        assert_eq!(call_and_key("cmd"), ("", "cmd"));
+        assert_eq!(call_and_key(""), ("", ""));
     }
 
     #[test]

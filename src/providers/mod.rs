@@ -201,6 +201,8 @@ pub enum Note {
     /// Nothing.
     #[default]
     None,
+    /// The event means nothing by itself (a ping): it may overtake events that are held.
+    Idle,
     /// The answer began.
     Start,
     /// The block, item or choice at this index was opened.

@@ -41,7 +41,7 @@ export function anthropic({ key = KEY, retries = 2, model = "claude-sonnet-4-6" 
     if (onText) events.on("text", onText);
     return sayings(await events.finalMessage());
   }
-  return { client, ask, errors: Anthropic, code: (error) => error.error.error.type };
+  return { client, ask, errors: Anthropic, blocked: "policy_blocked", code: (error) => error.error.error.type };
 }
 
 /// Chat Completions through `openai`, of a deployment when `azure` is set.
@@ -62,7 +62,8 @@ export function chat({ key = KEY, retries = 2, model = "gpt-4o", azure = false }
     const calls = (message.tool_calls ?? []).map((call) => [call.function.name, JSON.parse(call.function.arguments)]);
     return said(message.content ?? "", calls);
   }
-  return { client, ask, errors: OpenAI, code: (error) => error.code };
+  const blocked = azure ? "content_filter" : "policy_blocked";
+  return { client, ask, errors: OpenAI, blocked, code: (error) => error.code };
 }
 
 /// Chat Completions of a deployment through `AzureOpenAI`.
@@ -124,7 +125,7 @@ export function responses({ key = KEY, retries = 2, model = "gpt-5" } = {}) {
     const response = await client.responses.create(body);
     return said(response.output_text, callsOf(response.output), response.status === "completed");
   }
-  return { client, ask, errors: OpenAI, code: (error) => error.code };
+  return { client, ask, errors: OpenAI, blocked: "policy_blocked", code: (error) => error.code };
 }
 
 export const ALL = { anthropic, chat, azure, responses };

@@ -40,6 +40,8 @@ def made(kind: type, **arguments: object):
 class Anthropic:
     """Messages through ``anthropic``."""
 
+    #: What `code` gives for a block.
+    BLOCKED = "policy_blocked"
     name = "anthropic"
     errors = anthropic
     path = "/v1/messages"
@@ -76,7 +78,8 @@ class Anthropic:
         calls = [(block.name, block.input) for block in message.content if block.type == "tool_use"]
         return Said("".join(texts), calls, message.stop_reason is not None)
 
-    def code(self, error) -> str:
+    @staticmethod
+    def code(error) -> str:
         """The machine-readable reason of an error."""
         return error.body["error"]["type"]
 
@@ -84,6 +87,8 @@ class Anthropic:
 class Chat:
     """Chat Completions through ``openai``."""
 
+    #: What `code` gives for a block.
+    BLOCKED = "policy_blocked"
     name = "chat"
     errors = openai
     path = "/v1/chat/completions"
@@ -124,7 +129,8 @@ class Chat:
         said.calls = [(name, json.loads(arguments)) for _, (name, arguments) in sorted(parts.items())]
         return said
 
-    def code(self, error) -> str:
+    @staticmethod
+    def code(error) -> str:
         """The machine-readable reason of an error."""
         return error.code
 
@@ -132,6 +138,8 @@ class Chat:
 class Azure(Chat):
     """Chat Completions of a deployment through ``AzureOpenAI``."""
 
+    #: What `code` gives for a block.
+    BLOCKED = "content_filter"
     name = "azure"
     path = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 
@@ -146,6 +154,8 @@ class Azure(Chat):
 class Responses:
     """Responses through ``openai``."""
 
+    #: What `code` gives for a block.
+    BLOCKED = "policy_blocked"
     name = "responses"
     errors = openai
     path = "/v1/responses"
@@ -194,7 +204,8 @@ class Responses:
         calls = [(item.name, json.loads(item.arguments)) for item in response.output if item.type == "function_call"]
         return Said(response.output_text, calls, response.status == "completed")
 
-    def code(self, error) -> str:
+    @staticmethod
+    def code(error) -> str:
         """The machine-readable reason of an error."""
         return error.code
 

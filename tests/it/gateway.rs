@@ -121,6 +121,15 @@ impl Gateway {
         }
     }
 
+    /// Waits until exchanges hold at least so many bytes.
+    pub fn wait_held(&self, bytes: i64) {
+        let until = Instant::now() + Duration::from_secs(5);
+        while self.handle.as_ref().unwrap().metrics.held_bytes.get() < bytes {
+            assert!(Instant::now() < until, "nothing is held");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Begins to drain, without waiting.
     pub fn stop(&self) {
         self.handle.as_ref().unwrap().stop();

@@ -39,7 +39,7 @@ fn without_findings_both_ways_are_byte_identical() {
     assert!(answer.header("x-airiskguard-request-id").is_some());
     let request = provider.request();
     assert_eq!(String::from_utf8(request.body.clone()).unwrap(), PROMPT);
-    assert_eq!(request.target, "/v1/messages?beta=true");
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/v1/messages?beta=true"));
     assert_eq!(request.header("host"), Some(provider.address.to_string().as_str()));
     assert_eq!(request.header("anthropic-beta"), Some("a,b"));
     assert_eq!(request.header("accept-encoding"), Some("identity"));
@@ -132,13 +132,13 @@ fn a_provider_s_error_passes_unmodified() {
 #[test]
 fn sizes_are_bounded_before_and_while_reading() {
     let provider = provider::start([json(ANSWER)]);
-    let gateway = gateway::start(&provider, "limits: {body_bytes_max: 1000}");
+    let gateway = gateway::start(&provider, "limits: {body_bytes_max: 1024}");
     let prompt = large_prompt(5000);
     let declared = gateway.connect().post("/v1/messages", &[], &prompt);
     let chunked = gateway.connect().post_chunked("/v1/messages", prompt.as_bytes(), 500);
     for answer in [declared, chunked] {
         assert_eq!(answer.status, 400);
-        assert!(answer.text().contains("too_large") || answer.text().contains("1000 bytes"), "{}", answer.text());
+        assert!(answer.text().contains("too_large") || answer.text().contains("1024 bytes"), "{}", answer.text());
     }
     assert_eq!(provider.connections(), 0);
 }
@@ -146,12 +146,18 @@ fn sizes_are_bounded_before_and_while_reading() {
 #[test]
 fn all_exchanges_together_hold_only_so_much() {
     let provider = provider::start([json(ANSWER)]);
-    let gateway = gateway::start(&provider, "limits: {held_bytes_max: 10000}");
-    let anthropic = gateway.connect().post("/v1/messages", &[], large_prompt(100_000));
+    let gateway = gateway::start(&provider, "limits: {held_bytes_max: 1MiB, body_bytes_max: 1MiB}");
+    let (prompt, mut hoarder) = (large_prompt(700_000), gateway.connect());
+    hoarder.write(format!("POST /v1/messages HTTP/1.1\r\nhost: g\r\ncontent-length: {}\r\n\r\n", prompt.len()));
+    hoarder.write(&prompt[..600_000]);
+    gateway.wait_held(600_000);
+    let anthropic = gateway.connect().post("/v1/messages", &[], &prompt);
     assert_eq!((anthropic.status, anthropic.header("retry-after")), (529, Some("2")));
-    let openai = gateway.connect().post("/v1/chat/completions", &[], large_prompt(100_000));
+    let openai = gateway.connect().post("/v1/chat/completions", &[], &prompt);
     assert_eq!((openai.status, openai.header("x-should-retry")), (503, None));
     assert_eq!(gateway.connect().post("/v1/messages", &[], PROMPT).status, 200);
+    hoarder.write(&prompt[600_000..]);
+    assert_eq!(hoarder.read().status, 200);
     gateway.wait_metric("airiskguard_held_bytes 0");
 }
 

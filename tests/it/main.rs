@@ -1,5 +1,6 @@
 //! The gateway over real sockets, between a scripted provider and scripted clients, all on loopback.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(unreachable_pub)]
 
 mod client;
 mod connections;

@@ -1,7 +1,7 @@
 //! A provider on loopback that plays scripted answers and remembers every byte it was sent.
 //! Hand-written HTTP/1.1, because tests need its connections: how many, when they die, and that none was opened.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

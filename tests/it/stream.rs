@@ -21,7 +21,7 @@ fn rest(client: &mut Client) -> Vec<u8> {
 #[test]
 fn events_arrive_as_they_are_sent_and_unchanged() {
     let events = anthropic_events(&["Hello ", "there, ", "you."]);
-    let provider = provider::start([sse(&events[..]).paced(PACE), json("{}")]);
+    let provider = provider::start([sse(events.clone()).paced(PACE), json("{}")]);
     let gateway = gateway::start(&provider, QUICK_START);
     let mut client = gateway.connect();
     let started = Instant::now();
@@ -54,7 +54,7 @@ fn a_stop_ends_the_stream_properly_and_drops_the_provider() {
     client.send("/v1/messages", &[], PROMPT);
     assert_eq!(client.read_head().status, 200);
     let all = String::from_utf8(rest(&mut client)).unwrap();
-    assert!(!all.contains("SELECT") && all.contains("message_stop"), "{all}");
+    assert!(!all.contains("{user_id}") && all.contains("message_stop"), "{all}");
     provider.wait_cancelled(1);
     let event = &gateway.events(1)[0];
     assert_eq!(event.outcome.name(), "stopped");

@@ -47,7 +47,7 @@ pub fn at(millis: u64) -> Stamp {
 /// Compiled configurations: the same text is compiled once per process.
 pub fn snapshot(gateway: &str) -> Arc<Snapshot> {
     static KNOWN: Mutex<Vec<(String, Arc<Snapshot>)>> = Mutex::new(Vec::new());
-    let mut known = KNOWN.lock().unwrap();
+    let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some((_, snapshot)) = known.iter().find(|(text, _)| text == gateway) {
         return snapshot.clone();
     }

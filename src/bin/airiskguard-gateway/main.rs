@@ -45,7 +45,11 @@ fn main() -> ExitCode {
 }
 
 fn print(out: &mut dyn Write, text: &str) -> Result<u8, String> {
-    writeln!(out, "{}", text.trim_end()).map_err(|error| error.to_string()).map(|()| 0)
+    match writeln!(out, "{}", text.trim_end()) {
+        // Who reads only the first lines, as `head` does, has what they want.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(0),
+    }
 }
 
 /// What the configuration does, with what is doubtful in it in front.

@@ -51,6 +51,10 @@ impl Completion for MessageEvents {
                 blocks.close_all(parts);
                 Note::Finish
             }
+            "ping" => {
+                report_all(outline, parts);
+                Note::Idle
+            }
             _ => {
                 report_all(outline, parts);
                 Note::None

@@ -37,7 +37,7 @@ impl ClientView {
     /// An event went out.
     pub(super) fn released(&mut self, note: Note) {
         match note {
-            Note::None => {}
+            Note::None | Note::Idle => {}
             Note::Start => self.started = true,
             Note::Open { index, kind } => {
                 self.open = Some((index, kind));

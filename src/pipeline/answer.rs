@@ -1,0 +1,223 @@
+//! The provider's answer: passed on, streamed through the scan, or held, scanned and edited as a whole.
+
+use super::completion::{CompletionScan, Stop};
+use super::document::{Complete, Document, DocumentLimits, Unreadable};
+use super::exchange::{Exchange, Phase};
+use super::inbound::Desk;
+use super::label::{Labels, Originals};
+use super::{Reply, models, notice, redact};
+use crate::domain::{Action, Direction, Finding, Stamp, Verdict};
+use crate::providers::{Endpoint, Refusal, RefusalKind};
+use crate::wire::encoding::{self, Coding, Decoder};
+
+/// How the answer is to be handled. Bytes that are put out are never content-encoded: the header goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answering {
+    /// As it comes, encoded or not: nothing to scan (errors, empty answers).
+    Pass,
+    /// Hold header and body, at most so many encoded bytes, feeding `response_chunk`; the last one decides.
+    Hold {
+        /// Bound.
+        bytes_max: u64,
+    },
+    /// Feed `response_chunk`, write what it gives, length unknown.
+    Stream,
+    /// Answer with the reply that comes along; drop the upstream.
+    Refuse,
+}
+
+/// What follows from a piece of the answer.
+pub enum Flow {
+    /// Write what was put out and go on.
+    Continue,
+    /// Write what was put out, end the answer properly, drop the upstream.
+    Stop,
+    /// Held answers only: answer this instead.
+    Replace(Reply),
+}
+
+impl Exchange {
+    /// The provider's status and headers (lower-case names). For `Refuse` the reply comes along.
+    pub fn response_head(&mut self, status: u16, headers: &[(&str, &[u8])], now: Stamp) -> (Answering, Option<Reply>) {
+        self.record.upstream_status = Some(status);
+        if !(200..300).contains(&status) || status == 204 {
+            self.phase = Phase::Done;
+            return (Answering::Pass, None);
+        }
+        let header =
+            |name: &str| headers.iter().find(|(it, _)| *it == name).and_then(|it| std::str::from_utf8(it.1).ok());
+        let Ok(codings) = encoding::codings(header("content-encoding").unwrap_or("identity")) else {
+            let message = "the provider answered in a content encoding that this gateway cannot read";
+            let refusal = self.plain(RefusalKind::UpstreamFailed, message.into());
+            return (Answering::Refuse, Some(self.dress(refusal)));
+        };
+        let Some(destination) = &self.destination else { return (Answering::Pass, None) };
+        // A policy may stop an answer for its team or model alone, whatever it says.
+        let verdict = self.judge.decide(Direction::Inbound, &[]);
+        if verdict.action == Action::Block {
+            let refusal = notice::blocked(Direction::Inbound, &verdict, &[], &self.record.request);
+            self.record.inbound.verdict = verdict;
+            self.record.stopped(refusal.kind);
+            return (Answering::Refuse, Some(self.dress(refusal)));
+        }
+        let reading = self.reading(destination, Direction::Inbound);
+        let bytes_max = self.snapshot.limits.response_bytes_max;
+        if header("content-type").is_some_and(|it| it.trim_start().starts_with("text/event-stream")) {
+            let reader = destination.upstream.provider.completion(destination.route.endpoint);
+            let decoder = match self.decoder(&codings) {
+                Ok(decoder) => decoder,
+                Err(error) => return self.refuse_answer(&Unreadable::Encoding(error)),
+            };
+            let scan = CompletionScan::new(reading, reader, decoder, bytes_max, now);
+            self.record.streamed = true;
+            self.phase = Phase::Streaming(Box::new(scan));
+            return (Answering::Stream, None);
+        }
+        let limits = self.document_limits(bytes_max);
+        let leaves = !self.originals.is_empty();
+        match Document::new(&codings, limits, reading, self.snapshot.memory.hasher(), leaves) {
+            Ok(document) => self.phase = Phase::Holding(Box::new(document)),
+            Err(error) => return self.refuse_answer(&error),
+        }
+        (Answering::Hold { bytes_max }, None)
+    }
+
+    fn refuse_answer(&mut self, error: &Unreadable) -> (Answering, Option<Reply>) {
+        let message = format!("the provider's answer cannot be scanned, so it is not passed on: {error}");
+        (Answering::Refuse, Some(self.refuse(RefusalKind::UpstreamFailed, message)))
+    }
+
+    /// A piece of the answer's body, and whether it was the last; bytes for the client are appended to `out`.
+    pub fn response_chunk(&mut self, chunk: &[u8], last: bool, now: Stamp, out: &mut Vec<u8>) -> Flow {
+        let before = out.len();
+        let flow = match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Streaming(scan) => self.stream(scan, chunk, last, now, out),
+            Phase::Holding(document) => self.hold(document, chunk, last, now, out),
+            phase => {
+                self.phase = phase;
+                out.extend_from_slice(chunk);
+                Flow::Continue
+            }
+        };
+        if out.len() > before && self.record.first_byte.is_none() {
+            self.record.first_byte = Some(now);
+        }
+        flow
+    }
+
+    fn stream(
+        &mut self,
+        mut scan: Box<CompletionScan>,
+        chunk: &[u8],
+        last: bool,
+        now: Stamp,
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        let desk = Desk { judge: &self.judge, originals: &self.originals };
+        let stop = scan.push(chunk, last, now, &desk, out).err();
+        if stop.is_some() || last {
+            self.record.completed(&mut scan);
+        }
+        let Some(stop) = stop else {
+            self.phase = Phase::Streaming(scan);
+            return Flow::Continue;
+        };
+        let refusal = match stop {
+            Stop::Blocked(verdict) => self.stopped(&verdict, now),
+            Stop::Unreadable(why) => self.plain(RefusalKind::UpstreamFailed, format!("The answer was cut off: {why}")),
+        };
+        self.record.stopped(refusal.kind);
+        out.extend_from_slice(&scan.ending(&refusal));
+        Flow::Stop
+    }
+
+    fn hold(&mut self, mut document: Box<Document>, chunk: &[u8], last: bool, now: Stamp, out: &mut Vec<u8>) -> Flow {
+        if let Err(error) = document.push(chunk) {
+            return self.unreadable_answer(&error);
+        }
+        if !last {
+            self.phase = Phase::Holding(document);
+            return Flow::Continue;
+        }
+        let complete = match document.finish() {
+            Err(error) => return self.unreadable_answer(&error),
+            Ok(None) => return Flow::Continue,
+            Ok(Some(complete)) => complete,
+        };
+        match self.decide_answer(complete, now) {
+            Ok(body) => {
+                out.extend_from_slice(&body);
+                Flow::Continue
+            }
+            Err(refusal) => {
+                self.record.stopped(refusal.kind);
+                Flow::Replace(self.dress(refusal))
+            }
+        }
+    }
+
+    fn decide_answer(&mut self, complete: Complete, now: Stamp) -> Result<Vec<u8>, Refusal> {
+        let Complete { raw, mut gathered, mut located, .. } = complete;
+        self.record.inbound.coverage = std::mem::take(&mut gathered.coverage);
+        // The model's signed reasoning passes as it is, here as in a stream.
+        located.retain(|it| !it.sealed);
+        let leaves = gathered.leaves.unwrap_or_default();
+        let broken =
+            |_| notice::plain(RefusalKind::UpstreamFailed, "the answer cannot be edited".into(), &self.record.request);
+        let restored = redact::put_back(&raw, &leaves, &self.originals).map_err(broken)?;
+        let mut verdict = self.judge.decide_located(Direction::Inbound, &located);
+        let mut findings: Vec<Finding> = located.iter().map(|it| it.finding.clone()).collect();
+        if !restored.kept.is_empty() {
+            findings.extend(restored.kept.into_iter().map(|it| it.finding));
+            verdict = self.judge.decide(Direction::Inbound, &findings);
+        }
+        self.record.inbound.verdict = verdict.clone();
+        self.record.inbound.findings = findings;
+        if gathered.overflow {
+            let message = format!("this answer has more than {} findings", self.snapshot.limits.findings_max);
+            return Err(self.plain(RefusalKind::PolicyBlocked, message));
+        }
+        if verdict.action == Action::Block {
+            return Err(self.stopped(&verdict, now));
+        }
+        let plain_labels = Labels::new(None);
+        let mut splices = redact::hide(&located, &verdict.dispositions, &plain_labels, &mut Originals::default());
+        self.record.restored = restored.edits.len() as u32;
+        for (range, with) in restored.edits {
+            splices.replace(range, with);
+        }
+        let body = if splices.is_empty() { raw } else { splices.apply(&raw).map_err(|_| self.unspliceable())? };
+        match self.endpoint() {
+            Some(Endpoint::Models) if self.judge.team.models.is_some() => {
+                Ok(models::filter(&body, &self.judge.team.allowlist))
+            }
+            _ => Ok(body),
+        }
+    }
+
+    fn stopped(&self, verdict: &Verdict, now: Stamp) -> Refusal {
+        let findings = &self.record.inbound.findings;
+        let refusal = notice::blocked(Direction::Inbound, verdict, findings, &self.record.request);
+        self.snapshot.memory.remember(self.conversation, refusal.clone(), now);
+        refusal
+    }
+
+    fn unreadable_answer(&mut self, error: &Unreadable) -> Flow {
+        let message = format!("the provider's answer cannot be scanned, so it is not passed on: {error}");
+        self.record.stopped(RefusalKind::UpstreamFailed);
+        Flow::Replace(self.refuse(RefusalKind::UpstreamFailed, message))
+    }
+
+    fn unspliceable(&self) -> Refusal {
+        self.plain(RefusalKind::UpstreamFailed, "the answer cannot be edited".into())
+    }
+
+    fn decoder(&self, codings: &[Coding]) -> Result<Option<Decoder>, encoding::Error> {
+        if codings.is_empty() {
+            return Ok(None);
+        }
+        // A stream has no end that is known: only what waits in it is bounded, by the scan.
+        let limits = DocumentLimits { bytes_max: u64::MAX, ..self.document_limits(0) };
+        Decoder::new(codings, limits.encoding()).map(Some)
+    }
+}

@@ -1,0 +1,182 @@
+//! The head of a request: whose key it is, where it goes, and how its body is to be read.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::access::{CREDENTIAL_HEADERS, OWN_KEY_HEADER, key_in};
+use super::document::Document;
+use super::exchange::{Exchange, Phase};
+use super::judge::Judge;
+use super::label::Originals;
+use super::record::Record;
+use super::route::{self, Destination};
+use super::snapshot::TeamRules;
+use super::{Reply, Snapshot};
+use crate::domain::{Direction, KeyId, RequestId, SessionId, Stamp, Team};
+use crate::providers::{self, Refusal, RefusalKind};
+use crate::wire::encoding::{self, Coding};
+
+/// The head of a request, as the edge read it.
+pub struct Head<'a> {
+    /// Upper case.
+    pub method: &'a str,
+    /// Without query.
+    pub path: &'a str,
+    /// Without the question mark.
+    pub query: Option<&'a str>,
+    /// Every header in its order, lower-case names.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+    /// For session memory where the client names no session.
+    pub client: IpAddr,
+}
+
+impl Head<'_> {
+    fn header(&self, name: &str) -> Option<&str> {
+        let value = self.headers.iter().find(|(it, _)| *it == name)?.1;
+        std::str::from_utf8(value).ok()
+    }
+}
+
+/// What follows from a head.
+pub enum Opening {
+    /// Read the whole body, at most so many encoded bytes, feeding `request_body`.
+    ReadBody {
+        /// Bound.
+        bytes_max: u64,
+    },
+    /// Answer now; the provider is not contacted.
+    Answer(Reply),
+}
+
+/// What happens to the credentials of the client.
+#[derive(Default)]
+pub(super) struct Credentials {
+    pub(super) remove: Vec<String>,
+    /// Nothing of the client's may stand in for the provider's key.
+    pub(super) need_provider_key: bool,
+}
+
+impl Exchange {
+    /// Reads the head: gateway key to team, path to provider.
+    pub fn open(snapshot: Arc<Snapshot>, request: RequestId, head: &Head<'_>, now: Stamp) -> (Self, Opening) {
+        let destination = route::destination(&snapshot, head);
+        let dialect = match &destination {
+            Ok(it) => it.upstream.dialect,
+            Err(it) => it.dialect,
+        };
+        let access = authenticate(&snapshot, head);
+        let team = access.as_ref().map_or_else(|_| nobody(&snapshot), |it| it.team.clone());
+        let mut record = Record::new(request, team.name.clone(), now);
+        record.session = session(head);
+        record.query = head.query.map(String::from);
+        let mut exchange = Exchange {
+            judge: Judge { snapshot: snapshot.clone(), team, model: None },
+            snapshot,
+            dialect,
+            destination: None,
+            credentials: Credentials::default(),
+            phase: Phase::Done,
+            originals: Originals::default(),
+            conversation: 0,
+            client: head.client,
+            record,
+        };
+        let opening = exchange.opening(head, access, destination);
+        let opening = match opening {
+            Ok(()) => Opening::ReadBody { bytes_max: exchange.snapshot.limits.body_bytes_max },
+            Err(refusal) => Opening::Answer(exchange.dress(refusal)),
+        };
+        (exchange, opening)
+    }
+
+    fn opening(
+        &mut self,
+        head: &Head<'_>,
+        access: Result<Access, String>,
+        destination: Result<Destination, route::Nowhere>,
+    ) -> Result<(), Refusal> {
+        let access = access.map_err(|message| self.plain(RefusalKind::Unauthorized, message))?;
+        self.record.key = access.key;
+        let destination = destination.map_err(|it| self.plain(it.kind, it.message))?;
+        self.record.upstream = Some(destination.upstream.name.clone());
+        self.record.endpoint = destination.route.endpoint.name();
+        self.credentials = access.credentials;
+        if self.credentials.need_provider_key && destination.upstream.api_key.is_none() {
+            let message = format!(
+                "no provider key is configured for the upstream `{}`: set `api_key` under it in gateway.yaml",
+                destination.upstream.name
+            );
+            return Err(self.plain(RefusalKind::NoProviderKey, message));
+        }
+        let codings = content_codings(head).map_err(|message| self.plain(RefusalKind::BadRequest, message))?;
+        let reading = self.reading(&destination, Direction::Outbound);
+        let limits = self.document_limits(self.snapshot.limits.body_bytes_max);
+        let document = Document::new(&codings, limits, reading, self.snapshot.memory.hasher(), false);
+        let document = document.map_err(|error| self.plain(RefusalKind::BadRequest, error.to_string()))?;
+        self.destination = Some(destination);
+        self.phase = Phase::Reading(Box::new(document));
+        Ok(())
+    }
+}
+
+/// A caller who may go on.
+struct Access {
+    team: Arc<TeamRules>,
+    key: Option<KeyId>,
+    credentials: Credentials,
+}
+
+/// Which team the caller's key belongs to. Without any team configured, everyone is the default team.
+fn authenticate(snapshot: &Snapshot, head: &Head<'_>) -> Result<Access, String> {
+    let Some(access) = &snapshot.access else {
+        return Ok(Access { team: snapshot.teams[0].clone(), key: None, credentials: Credentials::default() });
+    };
+    let known = |name: &str| head.header(name).and_then(|value| access.team(key_in(value)));
+    let own = known(OWN_KEY_HEADER);
+    let found = own.clone().or_else(|| CREDENTIAL_HEADERS.iter().find_map(|name| known(name)));
+    let Some((team, key)) = found else {
+        return Err("no valid gateway key: send the key of your team as x-api-key or as a bearer token".into());
+    };
+    // With the gateway's own header, the usual ones carry the developer's provider credential, which goes on
+    // unless the upstream has a key; a gateway key in them never does.
+    let foreign = |name: &&&str| head.header(name).is_some_and(|value| access.team(key_in(value)).is_none());
+    let kept: Vec<&str> = match own {
+        Some(_) => CREDENTIAL_HEADERS.iter().filter(foreign).copied().collect(),
+        None => Vec::new(),
+    };
+    let mut remove: Vec<String> =
+        CREDENTIAL_HEADERS.iter().filter(|name| !kept.contains(name)).map(ToString::to_string).collect();
+    remove.push(OWN_KEY_HEADER.into());
+    let credentials = Credentials { remove, need_provider_key: kept.is_empty() };
+    Ok(Access { team: snapshot.teams[team].clone(), key: Some(key), credentials })
+}
+
+/// Rules for a caller that is about to be turned away.
+fn nobody(snapshot: &Snapshot) -> Arc<TeamRules> {
+    let rules = &snapshot.teams[0];
+    Arc::new(TeamRules {
+        name: Team::new("unknown"),
+        allowlist: rules.allowlist.clone(),
+        models: None,
+        outbound: rules.outbound.clone(),
+        inbound: rules.inbound.clone(),
+        redact_secrets: false,
+    })
+}
+
+fn session(head: &Head<'_>) -> Option<SessionId> {
+    let found = head.headers.iter().find(|(name, _)| providers::session_header(name))?;
+    let text = std::str::from_utf8(found.1).ok()?;
+    (text.len() <= 256).then(|| SessionId::new(text))
+}
+
+fn content_codings(head: &Head<'_>) -> Result<Vec<Coding>, String> {
+    let all: Vec<&str> = head
+        .headers
+        .iter()
+        .filter(|(name, _)| *name == "content-encoding")
+        .map(|(_, value)| std::str::from_utf8(value).unwrap_or("unreadable"))
+        .collect();
+    encoding::codings(&all.join(","))
+        .map_err(|error| format!("the body's content encoding cannot be undone, so it cannot be scanned: {error}"))
+}

@@ -1,0 +1,141 @@
+//! Bodies that no honest client sends: never a panic, never passed unread.
+
+use std::time::{Duration, Instant};
+
+use airiskguard_gateway::providers::RefusalKind;
+
+use crate::client::{
+    BLOCKING, CHAT, LABEL, MESSAGES, REDACTING, RESPONSES, forwarded, hides, key, passes, post, prompt, refusal, send,
+};
+use crate::support::run;
+
+#[test]
+fn what_is_no_json_is_refused() {
+    for body in [
+        "hello", "{", "{\"a\":}", "{\"a\":1", "{\"a\":1}}", "{\"a\":1} {\"b\":2}", "{\"a\":1}\n{\"b\":2}", "{'a':1}",
+        "{\"a\":1,}", "[1,]", "{\"a\":\"\\x41\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"tab\there\"}",
+        "{\"a\":NaN}", "{\"a\":01}", "{\"a\" 1}", "\u{feff}{\"a\":", "\"open", "{\"a\":1}\0", "--b\r\ncontent: x", " ",
+        "{\"a\":.5}", "{a:1}", "{\"a\":1/**/}", "nul",
+    ] {
+        let run = send(&post(REDACTING, MESSAGES, body));
+        assert_eq!(refusal(&run), Some(RefusalKind::BadRequest), "{body:?}");
+    }
+    for bytes in [&b"{\"a\":\"\xff\"}"[..], b"{\"a\":\"\xc0\x80\"}", b"\xff\xfe{\0}\0", b"{\"a\":\"\xed\xa0\x80\"}"] {
+        assert_eq!(refusal(&send(&post(REDACTING, MESSAGES, bytes))), Some(RefusalKind::BadRequest), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_key_before_the_mistake_does_not_pass() {
+    for body in ["{\"messages\":[{\"content\":\"§\"}]", "{\"messages\":\"§\"}x", "\u{feff}\u{feff}{\"a\":\"§\"}"] {
+        let run = send(&post(REDACTING, MESSAGES, body.replace('§', &key())));
+        assert_eq!(refusal(&run), Some(RefusalKind::BadRequest));
+    }
+}
+
+#[test]
+fn both_of_two_equal_keys_are_read() {
+    for template in [
+        r#"{"messages":[{"role":"user","content":"§","content":"x"}]}"#,
+        r#"{"messages":[{"role":"user","content":"x","content":"§"}]}"#,
+        r#"{"messages":[{"role":"user","content":"x","c\u006fntent":"§"}]}"#,
+        r#"{"messages":[],"messages":[{"role":"user","content":"§"}]}"#,
+        r#"{"messages":[{"role":"user","content":"§"}],"messages":[]}"#,
+        r#"{"model":"a","model":"§","messages":[]}"#,
+        r#"{"messages":[{"role":"user","content":[{"type":"image","type":"text","text":"§"}]}]}"#,
+    ] {
+        hides(MESSAGES, template);
+    }
+}
+
+#[test]
+fn the_second_of_two_models_must_be_allowed_too() {
+    let gateway = "
+upstream: {anthropic: {url: https://api.anthropic.com, api_key: company}}
+teams: {core: {api_keys: [gw-core], model_allowlist: ['claude-*']}}
+";
+    for body in [
+        r#"{"model":"claude-x","model":"other","messages":[]}"#,
+        r#"{"model":"other","model":"claude-x","messages":[]}"#,
+        r#"{"model":"claude-x","mod\u0065l":"other","messages":[]}"#,
+    ] {
+        let mut script = post(gateway, MESSAGES, body);
+        script.headers.push(("x-api-key".into(), "gw-core".into()));
+        assert_eq!(refusal(&send(&script)), Some(RefusalKind::ModelNotAllowed), "{body}");
+    }
+}
+
+#[test]
+fn odd_shapes_are_read_like_any_other() {
+    for template in [
+        r#"["§"]"#, r#""§""#, r#"[[[["id §"]]]]"#, r#"{"messages":"§"}"#, r#"{"messages":{"content":"§"}}"#,
+        r#"{"messages":[null,7,true,"§"]}"#, r#"{"messages":[["§"]]}"#, r#"{"messages":[{"role":7,"content":{"a":"§"}}]}"#,
+        r#"{"messages":[{"role":null,"content":["§",null,{"text":["§"]}]}]}"#, r#"{"system":{"text":{"text":"§"}}}"#,
+        r#"{"tools":"§"}"#, r#"{"model":{"name":"§"}}"#, r#"{"metadata":"§"}"#, r#"{"input":{"a":"§"}}"#,
+        r#"{"requests":"§"}"#, r#"{"requests":[{"params":["§"]}]}"#, r#"{"":"§"}"#, r#"{"":{"":{"":"§"}}}"#,
+    ] {
+        for path in [MESSAGES, CHAT, RESPONSES, "/v1/messages/batches"] {
+            hides(path, template);
+        }
+    }
+    for body in [
+        "null", "7", "{}", "[]", "\"\"", "\u{feff}{}", r#"{"messages":null}"#, r#"{"messages":[{"role":"user","content":null}]}"#,
+        r#"{"messages":[{"role":"user","content":3.5e-7}]}"#, r#"{"stream":"yes","model":7,"messages":{}}"#, " {} \r\n\t",
+    ] {
+        for path in [MESSAGES, CHAT, RESPONSES, "/v1/messages/batches"] {
+            passes(path, body);
+        }
+    }
+}
+
+#[test]
+fn an_empty_body_goes_on_empty() {
+    assert_eq!(forwarded(&send(&post(REDACTING, MESSAGES, ""))), Some(&b""[..]));
+}
+
+#[test]
+fn nesting_is_read_to_its_limit_and_refused_beyond() {
+    let nested = |depth: usize, inner: &str| format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth));
+    hides(MESSAGES, &nested(100, "\"§\""));
+    for depth in [200, 5_000, 200_000] {
+        let run = run(&post(REDACTING, MESSAGES, nested(depth, "1")), 0);
+        assert_eq!(refusal(&run), Some(RefusalKind::BadRequest), "{depth}");
+    }
+    // A string that holds such a document is read as text.
+    let inner = nested(5_000, &format!("\\\"{}\\\"", key()));
+    let run = run(&post(REDACTING, MESSAGES, format!("{{\"a\":\"{inner}\"}}")), 0);
+    assert_eq!(forwarded(&run), Some(format!("{{\"a\":\"{}\"}}", inner.replace(&key(), LABEL)).as_bytes()));
+}
+
+#[test]
+fn more_findings_than_the_limit_block() {
+    let gateway = format!("{REDACTING}\nlimits: {{findings_max: 3}}\n");
+    for (count, expected) in [(3, None), (4, Some(RefusalKind::PolicyBlocked))] {
+        let run = send(&post(&gateway, MESSAGES, prompt(&format!("{} ", key()).repeat(count))));
+        assert_eq!(refusal(&run), expected, "{count}");
+    }
+}
+
+/// Texts that make careless patterns and views slow, as long as the time allows.
+#[test]
+fn no_prompt_takes_long() {
+    let size = 1 << 20;
+    let fill = |unit: &str| unit.repeat(size / unit.len());
+    for unit in [
+        "a", " ", "\n", "\"", "%", "%4", "\u{a0}", "\u{200b}", "\u{ff21}", "AKIA", "-----BEGIN ", "sk-", "eyJ", "password=",
+        "select ", "' or '", "\\", "\\u", "{", "[", "{\"a\":", "@", "a@", "://", "postgres://a:", "1", "1 ", "1-", "é", "€", "+",
+        "\"+\"", "\" + \"", "==", "=", "A1b2/", "ignore ", "ignore all previous ", "Bearer ", "xoxb-", "\u{e0041}",
+        "-----BEGIN PRIVATE KEY-----\n",
+    ] {
+        for body in [prompt(&fill(unit)), blocks_of(unit, 2000)] {
+            let start = Instant::now();
+            let run = run(&post(BLOCKING, MESSAGES, body), 0);
+            let taken = start.elapsed();
+            assert!(taken < Duration::from_secs(4), "{unit:?} took {taken:?} {:?}", refusal(&run));
+        }
+    }
+}
+
+fn blocks_of(unit: &str, count: usize) -> String {
+    crate::client::blocks(&vec![unit; count])
+}
