@@ -176,6 +176,10 @@ impl Exchange {
         }
         self.record.inbound.verdict = verdict.clone();
         self.record.inbound.findings = findings;
+        if gathered.too_deep {
+            let message = "the answer holds JSON inside a string that is nested too deep to be scanned";
+            return Err(self.plain(RefusalKind::UpstreamFailed, message.into()));
+        }
         if gathered.overflow {
             let message = format!("this answer has more than {} findings", self.snapshot.limits.findings_max);
             return Err(self.plain(RefusalKind::PolicyBlocked, message));

@@ -12,7 +12,7 @@ use super::snapshot::DirectionRules;
 use crate::domain::{Coverage, Source};
 use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
 use crate::scan::{self, Engine, Hit, Scanner, Seam};
-use crate::wire::json::{Container, DeepVisitor, Error, LeafAt, NodeAt, Path, Place, Role, Step};
+use crate::wire::json::{Container, DeepVisitor, Error, ErrorKind, LeafAt, NodeAt, Path, Place, Role, Step};
 
 /// Longest value that is kept to be understood: roles, types, models, session ids.
 const CAPTURE_BYTES_MAX: usize = 1024;
@@ -100,6 +100,8 @@ pub(super) struct Gathered {
     pub(super) coverage: Coverage,
     /// More hits than the limit.
     pub(super) overflow: bool,
+    /// JSON inside a string goes deeper than the limit, so that escapes in it were not undone.
+    pub(super) too_deep: bool,
     /// Keyed hash of the last message's text.
     pub(super) last_message: u64,
 }
@@ -392,7 +394,8 @@ impl DeepVisitor for BodyScan {
         }
     }
 
-    fn inner_failed(&mut self, _error: Error) {
+    fn inner_failed(&mut self, error: Error) {
+        self.gathered.too_deep |= matches!(error.kind, ErrorKind::Depth | ErrorKind::NumberTooLong);
         self.inner_valid = false;
         self.levels[1].open = false;
         self.levels[1].hits.clear();

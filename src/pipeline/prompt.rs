@@ -77,6 +77,10 @@ impl Exchange {
         if let Some(refusal) = self.remembered(complete.gathered.streamed, now) {
             return Err(refusal);
         }
+        if complete.gathered.too_deep {
+            let message = "this prompt holds JSON inside a string that is nested too deep to be scanned";
+            return Err(self.plain(RefusalKind::BadRequest, message.into()));
+        }
         let verdict = self.judge.decide_located(Direction::Outbound, &complete.located);
         let findings: Vec<Finding> = complete.located.iter().map(|it| it.finding.clone()).collect();
         self.record.outbound.verdict = verdict.clone();

@@ -246,9 +246,9 @@ impl Memory {
 
 /// Whether the text that is there shows that no match starts here.
 fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<()> {
-    let mut state = rule.matcher.start(window.before(start));
+    let mut state = rule.matcher().start(window.before(start));
     for &byte in &window.text[start - window.base..] {
-        match rule.matcher.step(&mut state, byte) {
+        match rule.matcher().step(&mut state, byte) {
             Step::On => {}
             Step::Match => return None,
             Step::Dead => return Some(()),
