@@ -7,6 +7,10 @@ use airiskguard_gateway::domain::{Checker, Risk, RuleInfo, Score, Sources};
 use airiskguard_gateway::scan::{Engine, Hit, Lead, Pattern, RuleSet, RuleSpec, Scanner, Stream, Trigger};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
+mod texts;
+
+use texts::prompt;
+
 const MIB: usize = 1 << 20;
 
 fn info(id: String) -> RuleInfo {
@@ -87,29 +91,6 @@ fn rules(count: usize) -> Vec<RuleSpec> {
             }
         })
         .collect()
-}
-
-/// Prose and code as an agent sends them: no secrets, the usual near misses.
-fn prompt(bytes: usize) -> Vec<u8> {
-    let parts = [
-        "You are a coding agent. Read the files, make the smallest change that solves the problem, and run the tests. ",
-        "The function below returns the parsed configuration; please make it reject unknown keys with a clear message.\n",
-        "```rust\npub fn parse(text: &str) -> Result<Config, Error> {\n    let mut config = Config::default();\n",
-        "    for (number, line) in text.lines().enumerate() {\n        let Some((key, value)) = line.split_once('=') else {\n",
-        "            return Err(Error::new(number + 1, \"expected key = value\"));\n        };\n        config.set(key, value)?;\n    }\n",
-        "{\"type\": \"object\", \"properties\": {\"path\": {\"type\": \"string\", \"description\": \"Absolute path\"}}}\n",
-        "2026-03-14T09:26:53Z INFO request 4711 took 12.5 ms, 1024 bytes, status 200, user 42\n",
-        "import os\nimport json\n\ndef load(path):\n    with open(path) as handle:\n        return json.load(handle)\n",
-        "commit 3f2a9c11d04be7a85e6609 by a developer: fix the import order, update dependencies, close the ticket\n",
-    ];
-    let mut text = Vec::with_capacity(bytes + 256);
-    let mut seed = 7usize;
-    while text.len() < bytes {
-        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        text.extend_from_slice(parts[(seed >> 33) % parts.len()].as_bytes());
-    }
-    text.truncate(bytes);
-    text
 }
 
 fn whole(engine: &Engine, set: &RuleSet, stream: &mut Stream, text: &[u8], hits: &mut Vec<Hit>) -> usize {

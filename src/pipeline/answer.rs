@@ -176,6 +176,10 @@ impl Exchange {
         }
         self.record.inbound.verdict = verdict.clone();
         self.record.inbound.findings = findings;
+        if gathered.too_deep {
+            let message = "the answer holds JSON inside a string that is nested too deep to be scanned";
+            return Err(self.plain(RefusalKind::UpstreamFailed, message.into()));
+        }
         if gathered.overflow {
             let message = format!("this answer has more than {} findings", self.snapshot.limits.findings_max);
             return Err(self.plain(RefusalKind::PolicyBlocked, message));
@@ -201,7 +205,10 @@ impl Exchange {
     fn stopped(&self, verdict: &Verdict, now: Stamp) -> Refusal {
         let findings = &self.record.inbound.findings;
         let refusal = notice::blocked(Direction::Inbound, verdict, findings, &self.record.request);
-        self.snapshot.memory.remember(self.conversation, refusal.clone(), now);
+        // A client that loses a stream asks again without streaming. One that was refused in the open does not.
+        if self.record.streamed {
+            self.snapshot.memory.remember(self.conversation, refusal.clone(), now);
+        }
         refusal
     }
 

@@ -12,7 +12,7 @@ use super::snapshot::DirectionRules;
 use crate::domain::{Coverage, Source};
 use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
 use crate::scan::{self, Engine, Hit, Scanner, Seam};
-use crate::wire::json::{Container, DeepVisitor, Error, LeafAt, NodeAt, Path, Place, Role, Step};
+use crate::wire::json::{Container, DeepVisitor, Error, ErrorKind, LeafAt, NodeAt, Path, Place, Role, Step};
 
 /// Longest value that is kept to be understood: roles, types, models, session ids.
 const CAPTURE_BYTES_MAX: usize = 1024;
@@ -20,6 +20,8 @@ const CAPTURE_BYTES_MAX: usize = 1024;
 const CONTEXT_KEY_BYTES_MAX: usize = 64;
 /// Bytes on both sides of a border between text blocks that are searched for a match across it.
 const SEAM_BYTES: usize = 512;
+/// Hits over borders among which one that was told twice is recognised.
+const SEAM_HITS_RECENT: usize = 64;
 /// Keys that say nothing about their value.
 const PLAIN_KEYS: [&str; 8] = ["text", "content", "type", "role", "description", "thinking", "input_text", "name"];
 
@@ -98,6 +100,8 @@ pub(super) struct Gathered {
     pub(super) coverage: Coverage,
     /// More hits than the limit.
     pub(super) overflow: bool,
+    /// JSON inside a string goes deeper than the limit, so that escapes in it were not undone.
+    pub(super) too_deep: bool,
     /// Keyed hash of the last message's text.
     pub(super) last_message: u64,
 }
@@ -107,7 +111,10 @@ pub(super) struct BodyScan {
     reading: Reading,
     scopes: Vec<Scope>,
     levels: [LeafScan; 2],
-    seam: Seam,
+    /// All blocks of a run as one text; then every two neighbours by themselves, beginning with the first or the second.
+    seams: [Seam; 3],
+    /// Blocks of the open run.
+    seam_count: usize,
     /// By number of segment: where the block stands and in which message.
     seam_places: Vec<(Place, Option<u32>)>,
     seam_source: Source,
@@ -145,7 +152,8 @@ impl BodyScan {
         };
         BodyScan {
             levels: [level(reading.views), level(reading.views)],
-            seam: Seam::new(reading.rules.seam.clone(), SEAM_BYTES),
+            seams: std::array::from_fn(|_| Seam::new(reading.rules.seam.clone(), SEAM_BYTES)),
+            seam_count: 0,
             seam_places: Vec::new(),
             seam_source: Source::Metadata,
             seam_hits: Vec::new(),
@@ -196,23 +204,34 @@ impl BodyScan {
             self.end_seam_run();
             self.seam_source = source;
         }
-        self.seam.begin_segment(self.seam_places.len());
+        // A key may end where its block ends, whatever word the next one begins with: pairs are read alone, too.
+        let alone = &mut self.seams[1 + self.seam_count % 2];
+        alone.finish(&self.reading.engine, &mut self.seam_hits);
+        self.take_seam_hits();
+        self.seam_count += 1;
+        self.seams.iter_mut().for_each(|seam| seam.begin_segment(self.seam_places.len()));
         self.seam_places.push((leaf.place, message_index(leaf.path)));
     }
 
     /// What follows is written by somebody else: no secret continues there.
     fn end_seam_run(&mut self) {
-        self.seam.finish(&self.reading.engine, &mut self.seam_hits);
+        for seam in &mut self.seams {
+            seam.finish(&self.reading.engine, &mut self.seam_hits);
+        }
         self.take_seam_hits();
-        self.seam.reset(self.reading.rules.seam.clone());
+        self.seams.iter_mut().for_each(|seam| seam.reset(self.reading.rules.seam.clone()));
+        self.seam_count = 0;
     }
 
     fn take_seam_hits(&mut self) {
         for hit in self.seam_hits.drain(..) {
             let message = hit.pieces.first().and_then(|piece| self.seam_places[piece.segment].1);
             let pieces = hit.pieces.into_iter().map(|it| (self.seam_places[it.segment].0, it.range)).collect();
-            let rule = hit.rule;
-            self.gathered.seam_hits.push(SeamHit { rule, pieces, source: self.seam_source, message });
+            let found = SeamHit { rule: hit.rule, pieces, source: self.seam_source, message };
+            let recent = self.gathered.seam_hits.iter().rev().take(SEAM_HITS_RECENT);
+            if !recent.into_iter().any(|it| it.rule == found.rule && it.pieces == found.pieces) {
+                self.gathered.seam_hits.push(found);
+            }
         }
     }
 
@@ -340,7 +359,9 @@ impl DeepVisitor for BodyScan {
         }
         if level == 0 {
             if leaf.in_seam {
-                self.seam.push(&self.reading.engine, decoded.as_bytes(), &mut self.seam_hits);
+                for seam in &mut self.seams {
+                    seam.push(&self.reading.engine, decoded.as_bytes(), &mut self.seam_hits);
+                }
             }
             self.conversation.push(decoded.as_bytes());
         }
@@ -357,7 +378,9 @@ impl DeepVisitor for BodyScan {
         open.scanner.finish(&self.reading.engine, &mut open.hits);
         let capture = open.capture.take();
         if self.levels[level].in_seam {
-            self.seam.end_segment(&self.reading.engine, &mut self.seam_hits);
+            for seam in &mut self.seams {
+                seam.end_segment(&self.reading.engine, &mut self.seam_hits);
+            }
             self.take_seam_hits();
         }
         if !self.levels[level].hits.is_empty() {
@@ -371,7 +394,8 @@ impl DeepVisitor for BodyScan {
         }
     }
 
-    fn inner_failed(&mut self, _error: Error) {
+    fn inner_failed(&mut self, error: Error) {
+        self.gathered.too_deep |= matches!(error.kind, ErrorKind::Depth | ErrorKind::NumberTooLong);
         self.inner_valid = false;
         self.levels[1].open = false;
         self.levels[1].hits.clear();

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::body::{Reading, Sources};
 use super::completion::CompletionScan;
+use super::credentials::Credentials;
 use super::document::{Document, DocumentLimits};
 use super::held::Held;
 use super::judge::Judge;
 use super::label::Originals;
-use super::opening::Credentials;
 use super::record::Record;
 use super::route::Destination;
 use super::{Reply, Snapshot, notice};

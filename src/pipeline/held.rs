@@ -147,6 +147,7 @@ impl Other {
             }
             let Some(part) = self.document(line)? else { continue };
             add_coverage(&mut gathered.coverage, part.gathered.coverage);
+            gathered.too_deep |= part.gathered.too_deep;
             gathered.overflow |= part.gathered.overflow || located.len() > self.reading.hits_max;
             for mut it in part.located {
                 it.pieces.iter_mut().for_each(|piece| *piece = piece.start + offset..piece.end + offset);

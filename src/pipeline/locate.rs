@@ -70,6 +70,12 @@ pub(super) fn in_text(reading: &Reading, source: Source, text: &str, hit: &Hit, 
     }
 }
 
+/// Findings in a path or a query, which cannot be edited.
+pub(super) fn scan_line(reading: &Reading, text: &str, name: &str) -> Vec<Located> {
+    let hits = scan_whole(reading, Source::Metadata, text);
+    hits.iter().map(|hit| Located { sealed: true, ..in_text(reading, Source::Metadata, text, hit, name) }).collect()
+}
+
 fn leaf_hit(leaf: &LeafRef, hit: Hit) -> LeafHit {
     LeafHit {
         rule: hit.rule,

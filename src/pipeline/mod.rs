@@ -5,6 +5,7 @@ mod answer;
 mod block;
 mod body;
 mod completion;
+mod credentials;
 mod document;
 mod exchange;
 mod held;

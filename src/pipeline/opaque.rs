@@ -53,7 +53,11 @@ impl OpaqueCheck {
     /// The reason and the number of bytes, if the leaf is opaque beyond doubt.
     pub(super) fn proven(&self) -> Option<(Skipped, u64)> {
         let holds = self.holds && !self.in_prefix && self.length >= OPAQUE_BYTES_MIN;
-        let known = self.reason != Skipped::Media || self.is_known_media();
+        let known = match self.reason {
+            Skipped::Media => self.is_known_media(),
+            // What is encrypted or a signature does not decode to words.
+            _ => !reads_as_text(&self.head),
+        };
         (holds && known).then_some((self.reason, self.length))
     }
 
@@ -64,6 +68,19 @@ impl OpaqueCheck {
         let Ok(bytes) = STANDARD_NO_PAD.decode(start) else { return false };
         declared && MAGIC.iter().any(|magic| bytes.starts_with(magic))
     }
+}
+
+/// Whether it is base64 of text.
+fn reads_as_text(head: &[u8]) -> bool {
+    let standard = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    let characters: Vec<u8> = head.iter().take_while(|byte| **byte != b'=').map(standard).collect();
+    let whole = &characters[..characters.len() / 4 * 4];
+    let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    STANDARD_NO_PAD.decode(whole).is_ok_and(|bytes| bytes.iter().all(is_text))
 }
 
 fn is_base64(byte: u8) -> bool {
@@ -90,7 +107,8 @@ mod tests {
             assert!(!proven(Skipped::Media, &format!("data:text/plain,{png}"), cut));
             assert!(!proven(Skipped::Media, &"QUJD".repeat(30), cut));
             assert!(!proven(Skipped::Media, "https://example.com/picture-of-a-cat-and-more.png", cut));
-            assert!(proven(Skipped::Signature, &"QUJD".repeat(30), cut));
+            assert!(proven(Skipped::Signature, &"+/9_".repeat(30), cut));
+            assert!(!proven(Skipped::Signature, &"QUJD".repeat(30), cut));
             assert!(!proven(Skipped::Signature, "short", cut));
         }
     }

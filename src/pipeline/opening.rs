@@ -3,16 +3,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::access::{CREDENTIAL_HEADERS, OWN_KEY_HEADER, key_in};
+use super::credentials::{Access, Credentials, authenticate};
 use super::document::Document;
 use super::exchange::{Exchange, Phase};
 use super::judge::Judge;
 use super::label::Originals;
+use super::locate::scan_line;
 use super::record::Record;
 use super::route::{self, Destination};
 use super::snapshot::TeamRules;
-use super::{Reply, Snapshot};
-use crate::domain::{Direction, KeyId, RequestId, SessionId, Stamp, Team};
+use super::{Reply, Snapshot, notice};
+use crate::domain::{Action, Direction, Finding, RequestId, SessionId, Stamp, Team};
 use crate::providers::{self, Refusal, RefusalKind};
 use crate::wire::encoding::{self, Coding};
 
@@ -31,7 +32,7 @@ pub struct Head<'a> {
 }
 
 impl Head<'_> {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         let value = self.headers.iter().find(|(it, _)| *it == name)?.1;
         std::str::from_utf8(value).ok()
     }
@@ -46,14 +47,6 @@ pub enum Opening {
     },
     /// Answer now; the provider is not contacted.
     Answer(Reply),
-}
-
-/// What happens to the credentials of the client.
-#[derive(Default)]
-pub(super) struct Credentials {
-    pub(super) remove: Vec<String>,
-    /// Nothing of the client's may stand in for the provider's key.
-    pub(super) need_provider_key: bool,
 }
 
 impl Exchange {
@@ -108,6 +101,7 @@ impl Exchange {
             );
             return Err(self.plain(RefusalKind::NoProviderKey, message));
         }
+        self.check_line(head, &destination)?;
         let codings = content_codings(head).map_err(|message| self.plain(RefusalKind::BadRequest, message))?;
         let reading = self.reading(&destination, Direction::Outbound);
         let limits = self.document_limits(self.snapshot.limits.body_bytes_max);
@@ -117,38 +111,25 @@ impl Exchange {
         self.phase = Phase::Reading(Box::new(document));
         Ok(())
     }
-}
 
-/// A caller who may go on.
-struct Access {
-    team: Arc<TeamRules>,
-    key: Option<KeyId>,
-    credentials: Credentials,
-}
-
-/// Which team the caller's key belongs to. Without any team configured, everyone is the default team.
-fn authenticate(snapshot: &Snapshot, head: &Head<'_>) -> Result<Access, String> {
-    let Some(access) = &snapshot.access else {
-        return Ok(Access { team: snapshot.teams[0].clone(), key: None, credentials: Credentials::default() });
-    };
-    let known = |name: &str| head.header(name).and_then(|value| access.team(key_in(value)));
-    let own = known(OWN_KEY_HEADER);
-    let found = own.clone().or_else(|| CREDENTIAL_HEADERS.iter().find_map(|name| known(name)));
-    let Some((team, key)) = found else {
-        return Err("no valid gateway key: send the key of your team as x-api-key or as a bearer token".into());
-    };
-    // With the gateway's own header, the usual ones carry the developer's provider credential, which goes on
-    // unless the upstream has a key; a gateway key in them never does.
-    let foreign = |name: &&&str| head.header(name).is_some_and(|value| access.team(key_in(value)).is_none());
-    let kept: Vec<&str> = match own {
-        Some(_) => CREDENTIAL_HEADERS.iter().filter(foreign).copied().collect(),
-        None => Vec::new(),
-    };
-    let mut remove: Vec<String> =
-        CREDENTIAL_HEADERS.iter().filter(|name| !kept.contains(name)).map(ToString::to_string).collect();
-    remove.push(OWN_KEY_HEADER.into());
-    let credentials = Credentials { remove, need_provider_key: kept.is_empty() };
-    Ok(Access { team: snapshot.teams[team].clone(), key: Some(key), credentials })
+    /// Path and query go on as they came: what would be stopped in a prompt stops them.
+    fn check_line(&mut self, head: &Head<'_>, destination: &Destination) -> Result<(), Refusal> {
+        let reading = self.reading(destination, Direction::Outbound);
+        let mut located = scan_line(&reading, head.path, "path");
+        located.extend(head.query.map(|query| scan_line(&reading, query, "query")).unwrap_or_default());
+        if located.is_empty() {
+            return Ok(());
+        }
+        let verdict = self.judge.decide_located(Direction::Outbound, &located);
+        if verdict.action != Action::Block {
+            return Ok(());
+        }
+        let findings: Vec<Finding> = located.into_iter().map(|it| it.finding).collect();
+        let refusal = notice::blocked(Direction::Outbound, &verdict, &findings, &self.record.request);
+        self.record.outbound.findings = findings;
+        self.record.outbound.verdict = verdict;
+        Err(refusal)
+    }
 }
 
 /// Rules for a caller that is about to be turned away.

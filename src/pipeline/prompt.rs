@@ -70,11 +70,16 @@ impl Exchange {
         self.record.outbound.coverage = std::mem::take(&mut gathered.coverage);
         self.record.session = self.record.session.take().or_else(|| gathered.session.as_deref().map(SessionId::new));
         self.check_models(&gathered.models)?;
+        self.record.forget(&complete.located);
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);
         self.conversation =
             self.snapshot.memory.key(self.judge.team.name.as_str(), &session, complete.gathered.last_message);
         if let Some(refusal) = self.remembered(complete.gathered.streamed, now) {
             return Err(refusal);
+        }
+        if complete.gathered.too_deep {
+            let message = "this prompt holds JSON inside a string that is nested too deep to be scanned";
+            return Err(self.plain(RefusalKind::BadRequest, message.into()));
         }
         let verdict = self.judge.decide_located(Direction::Outbound, &complete.located);
         let findings: Vec<Finding> = complete.located.iter().map(|it| it.finding.clone()).collect();

@@ -2,6 +2,7 @@
 
 use super::completion::CompletionScan;
 use super::exchange::between;
+use super::locate::Located;
 use crate::domain::{Coverage, Event, Finding, KeyId, Model, Outcome, RequestId, SessionId, Stamp, Team, Verdict};
 use crate::providers::RefusalKind;
 
@@ -62,6 +63,17 @@ impl Record {
             start: now,
             refusal: None,
             outcome: None,
+        }
+    }
+
+    /// A model or session that is itself a secret is not written down.
+    pub(super) fn forget(&mut self, located: &[Located]) {
+        let is_in = |text: &str| located.iter().any(|it| it.finding.rule.redactable && text.contains(it.text.expose()));
+        if self.model.as_ref().is_some_and(|it| is_in(it.as_str())) {
+            self.model = Some(Model::new("[REDACTED]"));
+        }
+        if self.session.as_ref().is_some_and(|it| is_in(it.as_str())) {
+            self.session = Some(SessionId::new("[REDACTED]"));
         }
     }
 

@@ -24,6 +24,7 @@ use crate::wire::json::Path;
 
 pub use detect::detect;
 pub use refusal::{Refusal, RefusalKind};
+pub(crate) use segments::decoded as percent_decoded;
 pub use session::{SESSION_HEADERS, session_header, session_in_user_id};
 
 /// Every dialect: to add one is one folder and one line.

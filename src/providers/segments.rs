@@ -29,7 +29,7 @@ pub(super) fn without_version<'a, 'b>(mut parts: &'a [&'b str]) -> &'a [&'b str]
 }
 
 /// A part with its percent escapes resolved. [`parse`] has made sure that they are whole.
-pub(super) fn decoded(part: &str) -> String {
+pub(crate) fn decoded(part: &str) -> String {
     let mut text = String::with_capacity(part.len());
     let mut rest = part;
     while let Some((before, after)) = rest.split_once('%') {

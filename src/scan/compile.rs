@@ -1,13 +1,14 @@
-//! One rule, checked and compiled: its automaton, its lead, its checks.
+//! One rule, checked when it is loaded; its automaton is built when its first candidate comes.
 
 use std::sync::{Arc, OnceLock};
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::hybrid;
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::{Anchored, Input, MatchKind, meta};
-use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look, Repetition};
 
 use super::error::Mistake;
 use super::keywords::KEYWORD_BYTES_MAX;
@@ -23,23 +24,34 @@ const LEAD_BYTES_MAX: usize = 512;
 const AUTOMATON_BYTES_MAX: usize = 1 << 20;
 /// Memory to build it in, bytes; also what bounds the time spent on a pattern that explodes.
 const DETERMINIZE_BYTES_MAX: usize = 128 << 10;
+/// Memory of the exact pattern's machine, bytes; a pattern that needs more is refused.
+const EXACT_BYTES_MAX: usize = 4 << 20;
+/// States that a pattern may have without being compiled to see whether it fits: far below [`EXACT_BYTES_MAX`].
+const STATES_EASY: usize = 20_000;
 
-/// A compiled rule.
+/// A rule that was found valid.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) info: Arc<RuleInfo>,
     pub(super) lead: Option<LeadRun>,
     /// Whether a keyword that follows a word byte can be dropped at once.
     pub(super) boundary: bool,
-    pub(super) matcher: Matcher,
     pub(super) region: Option<Region>,
     /// Longest match, bytes; for a region, of its begin.
     pub(super) match_bytes_max: usize,
+    hir: Hir,
+    matcher: OnceLock<Matcher>,
     /// The pattern with its group, when a part of the match is to be hidden or `matcher` is only an approximation.
-    exact: Option<Exact>,
-    unless: Option<meta::Regex>,
+    exact: Lazy,
+    /// Index of the group `secret`; 0 for the whole match.
+    group: usize,
+    unless: Option<(Hir, Lazy)>,
     confirm: Vec<Confirm>,
 }
+
+/// A regex that is compiled when it is first needed: few rules ever match. `None` where it does not fit its limit, which
+/// [`check_size`] rules out.
+type Lazy = OnceLock<Option<meta::Regex>>;
 
 /// The run of bytes before a keyword.
 #[derive(Debug)]
@@ -61,17 +73,18 @@ pub(super) struct Matcher {
     dfa: dense::DFA<Vec<u32>>,
     /// Start states after each byte, and at the start of the text.
     starts: Box<[StateID; 257]>,
-    /// It accepts more than the pattern: repetitions lost their upper bounds.
-    pub(super) wide: bool,
+    fit: Fit,
 }
 
-/// Compiled when it is first needed: few rules ever match.
-#[derive(Debug)]
-struct Exact {
-    hir: Hir,
-    /// Index of the group `secret`; 0 for the whole match.
-    group: usize,
-    regex: OnceLock<Option<meta::Regex>>,
+/// How near an automaton comes to its pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It accepts what the pattern does.
+    Exact,
+    /// It accepts more: repetitions lost their upper bounds.
+    Wide,
+    /// It accepts anything, because every better automaton would be too large.
+    Blind,
 }
 
 /// What a step of a matcher came to.
@@ -86,19 +99,23 @@ pub(super) enum Step {
 }
 
 impl Matcher {
-    fn new(hir: &Hir) -> Result<Matcher, Mistake> {
-        if let Some(dfa) = dense_automaton(hir, MatchKind::LeftmostFirst)? {
-            return Ok(Matcher::over(dfa, false));
+    fn new(hir: &Hir) -> Matcher {
+        if let Some(dfa) = dense_automaton(hir, MatchKind::LeftmostFirst) {
+            return Matcher::over(dfa, Fit::Exact);
         }
         for min in [u32::MAX, 1] {
-            if let Some(dfa) = dense_automaton(&widened(hir, min), MatchKind::All)? {
-                return Ok(Matcher::over(dfa, true));
+            if let Some(dfa) = dense_automaton(&widened(hir, min), MatchKind::All) {
+                return Matcher::over(dfa, Fit::Wide);
             }
         }
-        Err(Mistake::TooLarge)
+        let any = Hir::dot(Dot::AnyByte);
+        let any = Hir::repetition(Repetition { min: 1, max: None, greedy: true, sub: Box::new(any) });
+        #[expect(clippy::expect_used, reason = "three states fit any limit, as the tests show")]
+        let dfa = dense_automaton(&any, MatchKind::All).expect("a tiny automaton");
+        Matcher::over(dfa, Fit::Blind)
     }
 
-    fn over(dfa: dense::DFA<Vec<u32>>, wide: bool) -> Matcher {
+    fn over(dfa: dense::DFA<Vec<u32>>, fit: Fit) -> Matcher {
         let config = start::Config::new().anchored(Anchored::Yes);
         let mut starts = Box::new([StateID::ZERO; 257]);
         for (byte, state) in starts.iter_mut().enumerate() {
@@ -106,7 +123,12 @@ impl Matcher {
             // Anchored starts exist for every look-behind; zero is the dead state.
             *state = dfa.start_state(&config).unwrap_or(StateID::ZERO);
         }
-        Matcher { dfa, starts, wide }
+        Matcher { dfa, starts, fit }
+    }
+
+    /// How near it comes to the pattern.
+    pub(super) fn fit(&self) -> Fit {
+        self.fit
     }
 
     /// The state before the first byte.
@@ -139,7 +161,7 @@ impl Matcher {
 }
 
 impl Rule {
-    /// Checks and compiles a rule.
+    /// Checks a rule. What is compiled later cannot fail any more.
     pub(super) fn new(spec: &RuleSpec) -> Result<Rule, Mistake> {
         check_trigger(spec)?;
         let lead = spec.lead.as_ref().map(|lead| lead_run(lead, &spec.trigger)).transpose()?;
@@ -154,25 +176,27 @@ impl Rule {
         };
         let hir = parse(pattern)?;
         let match_bytes_max = check_lengths(&hir)?;
-        let group = secret_group(&hir)?;
-        let matcher = Matcher::new(&hir)?;
-        if matcher.wide && region.is_some() {
-            return Err(Mistake::TooLarge);
-        }
-        let exact = (group != 0 || matcher.wide).then(|| Exact { hir: hir.clone(), group, regex: OnceLock::new() });
-        let boundary = spec.lead.is_none() && demands_boundary(&hir);
+        check_size(&hir)?;
+        let unless = spec.unless.as_deref().map(parse).transpose()?;
+        unless.as_ref().map_or(Ok(()), check_size)?;
         let rule = Rule {
             info: Arc::new(spec.info.clone()),
+            boundary: spec.lead.is_none() && demands_boundary(&hir),
             lead,
-            boundary,
-            matcher,
-            exact: exact.filter(|_| region.is_none()),
             region,
             match_bytes_max,
-            unless: spec.unless.as_deref().map(|pattern| build(&parse(pattern)?)).transpose()?,
+            group: secret_group(&hir)?,
+            hir,
+            matcher: OnceLock::new(),
+            exact: OnceLock::new(),
+            unless: unless.map(|hir| (hir, OnceLock::new())),
             confirm: spec.confirm.clone(),
         };
         rule.check_keywords(&spec.trigger)?;
+        // Where a region begins must be known exactly, and the begin of one is short: it is compiled at once.
+        if rule.region.is_some() && rule.matcher().fit() != Fit::Exact {
+            return Err(Mistake::TooLarge);
+        }
         Ok(rule)
     }
 
@@ -182,18 +206,37 @@ impl Rule {
         if self.lead.is_some() {
             return Ok(());
         }
+        let mut prefixes = Prefixes::new(&self.hir)?;
         for word in words {
             let cases = [word.clone(), word.to_ascii_lowercase(), word.to_ascii_uppercase()];
-            let befores = [None, Some(b'\n'), Some(b' '), Some(b'a'), Some(b'"')];
-            let alive = |word: &String, before| {
-                let mut state = self.matcher.start(before);
-                word.bytes().all(|byte| self.matcher.step(&mut state, byte) != Step::Dead)
-            };
-            if !cases.iter().any(|word| befores.into_iter().any(|before| alive(word, before))) {
+            if !cases.iter().any(|word| prefixes.has(word.as_bytes())) {
                 return Err(Mistake::KeywordStartsNoMatch(word.clone()));
             }
         }
         Ok(())
+    }
+
+    /// The automaton, built when it is first asked for.
+    #[inline]
+    pub(super) fn matcher(&self) -> &Matcher {
+        self.matcher.get_or_init(|| Matcher::new(&self.hir))
+    }
+
+    /// Memory of the automaton, bytes; 0 while it is not built.
+    pub(super) fn memory(&self) -> usize {
+        self.matcher.get().map_or(0, Matcher::memory)
+    }
+
+    /// Builds all that is otherwise built when it is first needed; how near the automaton comes.
+    pub(super) fn warm(&self) -> Fit {
+        let fit = self.matcher().fit();
+        if self.region.is_none() && (self.group != 0 || fit != Fit::Exact) {
+            self.exact.get_or_init(|| build(&self.hir));
+        }
+        if let Some((hir, regex)) = &self.unless {
+            regex.get_or_init(|| build(hir));
+        }
+        fit
     }
 
     /// Bytes before its keyword that it may look at.
@@ -209,33 +252,71 @@ impl Rule {
         whole: std::ops::Range<usize>,
         trust: bool,
     ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
-        let (secret, whole) = match &self.exact {
-            Some(exact) => match exact.find(text, whole.clone()) {
+        let wide = self.matcher().fit() != Fit::Exact;
+        let (secret, whole) = if self.region.is_none() && (wide || self.group != 0) {
+            match self.find(text, whole.clone()) {
                 Some(found) => found,
-                None if trust || !self.matcher.wide => (whole.clone(), whole),
+                None if trust || !wide => (whole.clone(), whole),
                 None => return None,
-            },
-            None => (whole.clone(), whole),
+            }
+        } else {
+            (whole.clone(), whole)
         };
         let (bytes, all) = (&text[secret.clone()], &text[whole.clone()]);
-        let refused = self.unless.as_ref().is_some_and(|unless| unless.is_match(all))
-            || !self.confirm.iter().all(|check| check.accepts(bytes, all));
+        let refused = self.excuses(all) || !self.confirm.iter().all(|check| check.accepts(bytes, all));
         (!refused).then_some((secret, whole))
     }
-}
 
-impl Exact {
+    fn excuses(&self, whole: &[u8]) -> bool {
+        let Some((hir, regex)) = &self.unless else { return false };
+        regex.get_or_init(|| build(hir)).as_ref().is_some_and(|unless| unless.is_match(whole))
+    }
+
     fn find(
         &self,
         text: &[u8],
         span: std::ops::Range<usize>,
     ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
-        let regex = self.regex.get_or_init(|| build(&self.hir).ok()).as_ref()?;
+        let regex = self.exact.get_or_init(|| build(&self.hir)).as_ref()?;
         let mut captures = regex.create_captures();
         regex.search_captures(&Input::new(text).span(span).anchored(Anchored::Yes), &mut captures);
         let whole = captures.get_group(0)?.range();
         let secret = captures.get_group(self.group).map(|span| span.range()).filter(|range| !range.is_empty());
         Some((secret.unwrap_or_else(|| whole.clone()), whole))
+    }
+}
+
+/// Which words begin a match, told without the automaton of the pattern.
+struct Prefixes {
+    dfa: hybrid::dfa::DFA,
+    cache: hybrid::dfa::Cache,
+}
+
+impl Prefixes {
+    fn new(hir: &Hir) -> Result<Prefixes, Mistake> {
+        let nfa = compile(&shortened(hir), 8 * AUTOMATON_BYTES_MAX).ok_or(Mistake::TooLarge)?;
+        let config = hybrid::dfa::Config::new().skip_cache_capacity_check(true);
+        let dfa = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa);
+        let dfa = dfa.map_err(|error| Mistake::BadRegex(one_line(&error.to_string())))?;
+        Ok(Prefixes { cache: dfa.create_cache(), dfa })
+    }
+
+    fn has(&mut self, word: &[u8]) -> bool {
+        [None, Some(b'\n'), Some(b' '), Some(b'a'), Some(b'"')].into_iter().any(|before| self.alive(word, before))
+    }
+
+    fn alive(&mut self, word: &[u8], before: Option<u8>) -> bool {
+        let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
+        let Ok(mut state) = self.dfa.start_state(&mut self.cache, &config) else { return true };
+        for &byte in word {
+            match self.dfa.next_state(&mut self.cache, state, byte) {
+                Ok(next) if next.is_dead() || next.is_quit() => return false,
+                Ok(next) => state = next,
+                // A full cache says nothing about the word.
+                Err(_) => return true,
+            }
+        }
+        true
     }
 }
 
@@ -277,9 +358,42 @@ fn one_line(text: &str) -> String {
     sentence.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn build(hir: &Hir) -> Result<meta::Regex, Mistake> {
-    let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(4 << 20)).hybrid_cache_capacity(256 << 10);
-    meta::Builder::new().configure(config).build_from_hir(hir).map_err(|_| Mistake::TooLarge)
+/// A regex that finds the group, or tells whether a match is excused.
+fn build(hir: &Hir) -> Option<meta::Regex> {
+    let config = meta::Config::new()
+        .utf8_empty(false)
+        .nfa_size_limit(Some(2 * EXACT_BYTES_MAX))
+        .hybrid_cache_capacity(256 << 10);
+    meta::Builder::new().configure(config).build_from_hir(hir).ok()
+}
+
+/// Refuses a pattern that [`build`] would not compile. Only one that looks large is compiled to see it.
+fn check_size(hir: &Hir) -> Result<(), Mistake> {
+    if states(hir) <= STATES_EASY || compile(hir, EXACT_BYTES_MAX).is_some() { Ok(()) } else { Err(Mistake::TooLarge) }
+}
+
+/// About how many states a pattern unrolls to; too many rather than too few.
+fn states(hir: &Hir) -> usize {
+    let sum = |subs: &[Hir]| subs.iter().fold(1, |sum: usize, sub| sum.saturating_add(states(sub)));
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(Class::Bytes(class)) => 1 + class.ranges().len() / 8,
+        HirKind::Class(Class::Unicode(class)) => 1 + 4 * class.ranges().len(),
+        HirKind::Repetition(repetition) => {
+            let copies = repetition.max.unwrap_or(repetition.min).max(1) as usize;
+            states(&repetition.sub).saturating_add(1).saturating_mul(copies)
+        }
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => sum(subs),
+    }
+}
+
+/// The machine that automata are made of; `None` where it would need more memory.
+fn compile(hir: &Hir, bytes_max: usize) -> Option<NFA> {
+    let config =
+        thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(bytes_max));
+    thompson::Compiler::new().configure(config).build_from_hir(hir).ok()
 }
 
 fn check_lengths(hir: &Hir) -> Result<usize, Mistake> {
@@ -334,37 +448,40 @@ fn byte_class(class: &str) -> Result<Box<[bool; 256]>, Mistake> {
 }
 
 /// `None` where it would need more memory than a rule may use.
-fn dense_automaton(hir: &Hir, kind: MatchKind) -> Result<Option<dense::DFA<Vec<u32>>>, Mistake> {
-    let config = thompson::Config::new()
-        .utf8(false)
-        .which_captures(WhichCaptures::None)
-        .nfa_size_limit(Some(8 * AUTOMATON_BYTES_MAX));
-    let Ok(nfa) = thompson::Compiler::new().configure(config).build_from_hir(hir) else { return Ok(None) };
+fn dense_automaton(hir: &Hir, kind: MatchKind) -> Option<dense::DFA<Vec<u32>>> {
+    let nfa = compile(hir, 8 * AUTOMATON_BYTES_MAX)?;
     let config = dense::Config::new()
         .start_kind(StartKind::Anchored)
         .match_kind(kind)
         .accelerate(false)
         .dfa_size_limit(Some(AUTOMATON_BYTES_MAX))
         .determinize_size_limit(Some(DETERMINIZE_BYTES_MAX));
-    match dense::Builder::new().configure(config).build_from_nfa(&nfa) {
-        Ok(dfa) => Ok(Some(dfa)),
-        Err(error) if error.is_size_limit_exceeded() => Ok(None),
-        Err(error) => Err(Mistake::BadRegex(one_line(&error.to_string()))),
-    }
+    dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
 }
 
 /// The pattern without upper bounds on its longer repetitions, and with lower bounds of at most `min`. It accepts all
 /// that the pattern does and more; the longest match is bounded by the caller.
 fn widened(hir: &Hir, min: u32) -> Hir {
-    let all = |subs: &[Hir]| subs.iter().map(|sub| widened(sub, min)).collect::<Vec<_>>();
+    rebounded(hir, min, 4)
+}
+
+/// The pattern as far as words of a keyword's length can tell.
+fn shortened(hir: &Hir) -> Hir {
+    let count_max = KEYWORD_BYTES_MAX as u32 + 1;
+    rebounded(hir, count_max, count_max)
+}
+
+/// Lower bounds of repetitions become at most `min`, upper bounds above `max` none.
+fn rebounded(hir: &Hir, min: u32, max: u32) -> Hir {
+    let all = |subs: &[Hir]| subs.iter().map(|sub| rebounded(sub, min, max)).collect::<Vec<_>>();
     match hir.kind() {
         HirKind::Repetition(repetition) => Hir::repetition(Repetition {
             min: repetition.min.min(min),
-            max: repetition.max.filter(|&max| max <= 4),
+            max: repetition.max.filter(|&bound| bound <= max),
             greedy: repetition.greedy,
-            sub: Box::new(widened(&repetition.sub, min)),
+            sub: Box::new(rebounded(&repetition.sub, min, max)),
         }),
-        HirKind::Capture(capture) => widened(&capture.sub, min),
+        HirKind::Capture(capture) => rebounded(&capture.sub, min, max),
         HirKind::Concat(subs) => Hir::concat(all(subs)),
         HirKind::Alternation(subs) => Hir::alternation(all(subs)),
         _ => hir.clone(),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::compile::Rule;
+use super::compile::{Fit, Rule};
 use super::digits::is_word;
 use super::error::{Mistake, RuleError};
 use super::hold::Beginnings;
@@ -61,7 +61,10 @@ pub(super) struct Chosen {
 }
 
 impl Engine {
-    /// Compiles rules; every mistake of every rule is reported, not only the first.
+    /// Checks rules and compiles their keywords; every mistake of every rule is reported, not only the first.
+    ///
+    /// The automaton of a rule is built when its first candidate comes, which takes that text up to some milliseconds
+    /// a rule, once; [`Engine::warm`] builds all beforehand. What is found never depends on it.
     pub fn new(specs: Vec<RuleSpec>) -> Result<Engine, Vec<RuleError>> {
         let mut errors = Vec::new();
         let mut rules = Vec::with_capacity(specs.len());
@@ -126,9 +129,17 @@ impl Engine {
         &self.infos
     }
 
-    /// Memory of the automata, bytes.
+    /// Builds all automata that are not built yet: about a second of work for the built-in catalogue, best done on a
+    /// thread of its own while texts are scanned already. Names the rules whose automaton would be too large: they hold,
+    /// but slowly, and texts with many of their keywords are decided coarsely, on the side of finding.
+    pub fn warm(&self) -> Vec<RuleError> {
+        let too_large = self.rules.iter().filter(|rule| rule.warm() == Fit::Blind);
+        too_large.map(|rule| RuleError { rule: rule.info.id.clone(), what: Mistake::TooLarge }).collect()
+    }
+
+    /// Memory of the automata that are built, bytes.
     pub fn memory(&self) -> usize {
-        self.keywords.memory() + self.rules.iter().map(|rule| rule.matcher.memory()).sum::<usize>()
+        self.keywords.memory() + self.rules.iter().map(Rule::memory).sum::<usize>()
     }
 
     /// The rules that a predicate keeps.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use regex_automata::util::primitives::StateID;
 
-use super::compile::{Rule, Step};
+use super::compile::{Fit, Rule, Step};
 use super::region::{Walk, Walked};
 use super::stream::Hit;
 
@@ -260,15 +260,15 @@ impl Memory {
         if self.spent > self.allowed(start) && rule.match_bytes_max > SHORT_MATCH_BYTES {
             return Stage::Coarse;
         }
-        Stage::Match(rule.matcher.start(window.before(start)), None)
+        Stage::Match(rule.matcher().start(window.before(start)), None)
     }
 }
 
 /// Whether the text that is there shows that no match starts here.
 fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<()> {
-    let mut state = rule.matcher.start(window.before(start));
+    let mut state = rule.matcher().start(window.before(start));
     for &byte in &window.text[start - window.base..] {
-        match rule.matcher.step(&mut state, byte) {
+        match rule.matcher().step(&mut state, byte) {
             Step::On => {}
             Step::Match => return None,
             Step::Dead => return Some(()),
@@ -279,9 +279,10 @@ fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<
 
 /// The steps it took to see that no match starts here; `None` if that takes more than a glance.
 fn rejected_at_a_glance(rule: &Rule, start: usize, window: Window<'_>) -> Option<u64> {
-    let mut state = rule.matcher.start(window.before(start));
+    let matcher = rule.matcher();
+    let mut state = matcher.start(window.before(start));
     for (index, &byte) in window.text[start - window.base..].iter().take(GLANCE_BYTES).enumerate() {
-        match rule.matcher.step(&mut state, byte) {
+        match matcher.step(&mut state, byte) {
             Step::On => {}
             Step::Match => return None,
             Step::Dead => return Some(index as u64 + 1),
@@ -395,8 +396,9 @@ impl Run {
         let stop = self.start() + rule.match_bytes_max + 1;
         let until = stop.min(window.end());
         let text = &window.text[self.at - window.base..until - window.base];
+        let matcher = rule.matcher();
         for &byte in text {
-            match rule.matcher.step(&mut state, byte) {
+            match matcher.step(&mut state, byte) {
                 Step::On => {}
                 Step::Match => matched = Some(self.at),
                 Step::Dead => {
@@ -410,7 +412,7 @@ impl Run {
             self.stage = Stage::Match(state, matched);
             return None;
         }
-        if self.at < stop && rule.matcher.at_end(state) {
+        if self.at < stop && matcher.at_end(state) {
             matched = Some(self.at);
         }
         Some(matched)
@@ -418,8 +420,9 @@ impl Run {
 
     fn decide(&mut self, rule: &Rule, memory: &mut Memory, end: usize, window: Window<'_>) -> Outcome {
         // Half of what a rule may cost at all, so that a wide match is believed before everything is.
-        let trust = rule.matcher.wide && memory.spent > memory.allowed(self.start()) / 2;
-        if rule.matcher.wide {
+        let fit = rule.matcher().fit();
+        let trust = fit == Fit::Wide && memory.spent > memory.allowed(self.start()) / 2;
+        if fit != Fit::Exact {
             memory.spent += EXACT_STEPS * (end - self.start()) as u64;
         }
         let base = window.base;

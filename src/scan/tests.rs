@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 
+use super::compile::Fit;
 use super::*;
 use crate::domain::{Checker, Risk, RuleInfo, Score, Sources};
 
@@ -160,7 +161,7 @@ fn a_line_anchor_looks_behind() {
 
 #[test]
 fn a_pattern_too_rich_for_an_automaton_is_checked_exactly() {
-    assert!(Engine::new(shapes()).unwrap().rules[9].matcher.wide);
+    assert_eq!(Engine::new(shapes()).unwrap().rules[9].matcher().fit(), Fit::Wide);
     let near = format!(r#"exec("{}" + name)"#, "a".repeat(50));
     assert_eq!(texts(&near), [(9, near.as_str())]);
     assert_eq!(texts(&format!(r#"exec("{}" + name)"#, "a".repeat(200))), []);

@@ -103,9 +103,22 @@ fn split_over_the_parts_of_other_dialects() {
 #[test]
 fn a_key_split_over_blocks_and_whole_beside_them() {
     let key = key();
-    let run = send(&post(REDACTING, MESSAGES, blocks(&[&format!("{key} {}", &key[..7]), &key[7..], &key])));
+    let run =
+        send(&post(REDACTING, MESSAGES, blocks(&[&format!("{key} {}", &key[..7]), &key[7..], &format!(" {key}")])));
     let sent = read_by_the_model(forwarded(&run).unwrap());
     assert!(!sent.contains(&key) && sent.matches("[REDACTED:AWS").count() >= 2, "{sent}");
+}
+
+#[test]
+fn a_split_key_between_blocks_without_a_space() {
+    let key = key();
+    let (left, right) = key.split_at(9);
+    for (before, behind) in [(vec![], vec!["Next"]), (vec!["see"], vec![]), (vec!["see", "it"], vec!["now", "then"])] {
+        let with = |left: &str, right: &str| blocks(&[before.clone(), vec![left, right], behind.clone()].concat());
+        let run = send(&post(REDACTING, MESSAGES, with(left, right)));
+        assert_eq!(forwarded(&run).map(String::from_utf8_lossy).as_deref(), Some(with(LABEL, "").as_str()));
+        assert_eq!(run.event.outbound_findings.len(), 1);
+    }
 }
 
 #[test]
@@ -129,7 +142,8 @@ fn encoded_in_base64_hex_and_percent() {
         hides_as(MESSAGES, template, &encoded, LABEL);
     }
     for text in [format!("echo {} | base64 -d", STANDARD.encode(&long)), format!("0x{}", hex(&key))] {
-        never_arrives(MESSAGES, &prompt(&text), &STANDARD_NO_PAD.encode(&long));
+        let encoded = text.split(' ').nth(1).unwrap_or(&text).trim_end_matches('=').to_owned();
+        never_arrives(MESSAGES, &prompt(&text), &encoded);
     }
 }
 
@@ -163,8 +177,20 @@ fn encoded_twice_in_json() {
 fn hidden_between_invisible_characters_and_behind_other_forms() {
     let key = key();
     for invisible in [
-        "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{180e}", "\u{fe0f}", "\u{2063}",
-        "\u{34f}", "\u{61c}", "\u{202e}", "\u{2066}",
+        "\u{200b}",
+        "\u{200c}",
+        "\u{200d}",
+        "\u{2060}",
+        "\u{feff}",
+        "\u{ad}",
+        "\u{180e}",
+        "\u{fe0f}",
+        "\u{2063}",
+        "\u{34f}",
+        "\u{61c}",
+        "\u{202e}",
+        "\u{2066}",
+        "\u{e0101}",
     ] {
         let woven: String = key.chars().map(|c| format!("{c}{invisible}")).collect();
         let woven = woven.trim_end_matches(invisible).to_owned();
@@ -173,6 +199,18 @@ fn hidden_between_invisible_characters_and_behind_other_forms() {
         hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &once, LABEL);
     }
     hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &wide(&key), LABEL);
+    for base in [0x1D400, 0x1D5A0, 0x1D670] {
+        let styled: String = key
+            .chars()
+            .map(|c| match c {
+                'A'..='Z' => char::from_u32(base + c as u32 - 65).unwrap(),
+                _ => char::from_u32(0x1D7CE + c as u32 - 48).unwrap(),
+            })
+            .collect();
+        hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &styled, LABEL);
+    }
+    let references: String = key.bytes().map(|byte| format!("&#{byte};")).collect();
+    hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &references, LABEL);
     let tags: String = key.chars().map(|c| char::from_u32(c as u32 + 0xE0000).unwrap()).collect();
     hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &tags, LABEL);
 }

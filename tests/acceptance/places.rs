@@ -73,7 +73,6 @@ const ITEMS: &[&str] = &[
     r#"{"input":[{"type":"custom_tool_call_output","call_id":"c","output":"id §"}]}"#,
     r#"{"input":[{"type":"local_shell_call","action":{"type":"exec","command":["echo","§"],"env":{"K":"§"}}}]}"#,
     r#"{"input":[{"type":"additional_tools","tools":[{"type":"function","name":"f","description":"§"}]}]}"#,
-    r#"{"input":[{"type":"reasoning","summary":[{"type":"summary_text","text":"id §"}],"encrypted_content":null}]}"#,
     r#"{"input":[{"type":"reasoning","encrypted_content":"id §"}]}"#,
     r#"{"input":[{"type":"web_search_call","action":{"type":"search","query":"§"}}]}"#,
     r#"{"input":[],"tools":[{"type":"function","name":"f","description":"§","parameters":{"d":["§"]}}]}"#,
@@ -152,6 +151,9 @@ fn signed_thinking_is_never_altered_so_a_key_in_it_blocks() {
     let run = send(&post(REDACTING, MESSAGES, template.replace('§', &key())));
     assert_eq!(refusal(&run), Some(RefusalKind::PolicyBlocked));
     assert!(!said(&run).contains(&key()));
+    let summary = r#"{"input":[{"type":"reasoning","summary":[{"type":"summary_text","text":"id §"}]}]}"#;
+    let run = send(&post(REDACTING, RESPONSES, summary.replace('§', &key())));
+    assert_eq!(refusal(&run), Some(RefusalKind::PolicyBlocked));
     let clean = template.replace('§', "the key");
     assert_eq!(forwarded(&send(&post(REDACTING, MESSAGES, clean.clone()))), Some(clean.as_bytes()));
 }
@@ -180,7 +182,7 @@ fn the_example_with_an_at_sign_in_the_password_is_hidden_whole() {
 
 #[test]
 fn only_the_secret_goes_and_the_message_around_it_stays() {
-    let template = "{ \"messages\" :\t[ {\"role\":\"user\",\r\n \"content\":\"caf\\u00e9 \\ud83d\\ude00 \\/ é § \\\"§\\\" §\" } ],\"n\":[1.0,-0e3,1e400,\ttrue] }\n";
+    let template = "{ \"messages\" :\t[ {\"role\":\"user\",\r\n \"content\":\"caf\\u00e9 \\ud83d\\ude00 \\/ é § \\\"§\\\" §\" } ],\"n\":[1.0,-0e3,1e40,\ttrue] }\n";
     hides(MESSAGES, template);
 }
 

@@ -178,7 +178,11 @@ fn limits_hold() {
     let with = |limit: &str| refusal(&send(&post(&format!("{UPSTREAM}limits: {{{limit}}}"), CHAT, long.clone())));
     assert_eq!(with("body_bytes_max: 1000000"), None);
     assert_eq!(with("body_bytes_max: 5000"), Some(RefusalKind::TooLarge));
-    assert_eq!(with("json_depth_max: 2"), Some(RefusalKind::BadRequest));
+    let deep = format!("{}1{}", "[".repeat(20), "]".repeat(20));
+    for (limit, expected) in [(20, None), (19, Some(RefusalKind::BadRequest))] {
+        let settings = format!("{UPSTREAM}limits: {{json_depth_max: {limit}}}");
+        assert_eq!(refusal(&send(&post(&settings, CHAT, deep.clone()))), expected, "{limit}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ def never_seen(secret: str) -> None:
 
 def told_why(ran: agents.Ran, family: str) -> None:
     """The developer reads which rule stopped it and where."""
-    assert re.search(family + r"\.[a-z]+\.[a-z_]+", ran.shown), f"no rule named:\n{ran.shown}"
+    assert re.search(family + r"\.[a-z_]+\.[a-z_]+", ran.shown), f"no rule named:\n{ran.shown}"
     assert re.search(r"message|input|line|completion|answer", ran.shown), f"no place named:\n{ran.shown}"
 
 

@@ -136,9 +136,9 @@ const gateway = {
     for (const answer of [text(SAMPLES.VULNERABLE_REPLY), tool(SAMPLES.VULNERABLE_FILE)]) {
       await reset();
       await script(answer);
-      await refused(speaker(), speaker().ask("Write a query"));
+      await refused(speaker(), speaker().ask("Write a query, all at once"));
       assert.equal((await asked()).length, 1, "the client asked more than once");
-      assert.equal((await received()).length, 1, "the provider was asked more than once");
+      assert.equal((await received()).length, 1, "the provider was not asked once");
     }
   },
 
@@ -154,6 +154,10 @@ const gateway = {
         assert.ok(!(await get("tap")).answered.includes("{name}"), `cut ${cut}: vulnerable code went out`);
         assert.equal((await asked()).length, 1, "the client asked more than once");
       }
+      // A client that loses a stream asks again without one: the block is remembered, the provider hears nothing.
+      await reset();
+      await refused(speaker(), speaker().ask("Write a query"));
+      assert.equal((await received()).length, 0, "the provider was asked for a second answer");
     }
   },
 

@@ -175,7 +175,7 @@ fn what_cannot_be_read_ends_the_stream_and_breaks_nothing() {
     for dialect in ALL {
         for event in &broken {
             let whole = dialect.events(Kind::Text, &["fine so far"]);
-            let pieces = [&whole[..2], &[event.clone()], &whole[2..]].concat();
+            let pieces = [&whole[..2], std::slice::from_ref(event), &whole[2..]].concat();
             let seen = Client::of(STOPS).hears(dialect, pieces);
             assert!(seen.stopped, "{dialect:?}");
             let view = dialect.read(&seen.bytes);

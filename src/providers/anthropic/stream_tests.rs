@@ -37,7 +37,7 @@ const STREAM: [&str; 21] = [
 fn every_string_is_classified() {
     let expected = [
         "| Start",
-        "",
+        "| Idle",
         "+0 Thinking | Open { index: 0, kind: Thinking }",
         "0=Let me",
         "",

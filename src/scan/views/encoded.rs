@@ -14,7 +14,8 @@ const LINE_CHARS_MIN: usize = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
-    Hex,
+    /// Hex, from this many characters on: `0x` is not part of it.
+    Hex(usize),
     /// Base64 in either alphabet, from this many characters on: the run may start with letters that are not part of it.
     Base64(usize),
 }
@@ -147,12 +148,14 @@ impl Encoded {
     /// Decodes what the run holds; leftover characters stay in it.
     fn piece(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let codings = match self.coding {
-            Some(Coding::Hex) => [Some(Coding::Hex), None, None, None, None],
+            Some(Coding::Hex(_)) => [Some(Coding::Hex(0)), None, None, None, None],
             Some(Coding::Base64(_)) => [Some(Coding::Base64(0)), None, None, None, None],
             None => {
-                let hex = self.run.len() >= HEX_CHARS_MIN && self.run.iter().all(u8::is_ascii_hexdigit);
+                let prefix = if self.run.starts_with(b"0x") || self.run.starts_with(b"0X") { 2 } else { 0 };
+                let digits = &self.run[prefix..];
+                let hex = digits.len() >= HEX_CHARS_MIN && digits.iter().all(u8::is_ascii_hexdigit);
                 let base64 = |skip| Some(Coding::Base64(skip));
-                [hex.then_some(Coding::Hex), base64(0), base64(1), base64(2), base64(3)]
+                [hex.then_some(Coding::Hex(prefix)), base64(0), base64(1), base64(2), base64(3)]
             }
         };
         for coding in codings.into_iter().flatten() {
@@ -207,7 +210,7 @@ fn next_run(text: &[u8], mut at: usize) -> usize {
 fn decode(coding: Coding, run: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     out.clear();
     let (skip, group, bytes) = match coding {
-        Coding::Hex => (0, 2, 1),
+        Coding::Hex(skip) => (skip, 2, 1),
         Coding::Base64(skip) => (skip, 4, 3),
     };
     let run = run.get(skip..)?;
@@ -215,7 +218,7 @@ fn decode(coding: Coding, run: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     for chunk in run.chunks_exact(group) {
         let from = out.len();
         match coding {
-            Coding::Hex => out.push(chunk.iter().fold(0, |byte, &digit| byte << 4 | hex_value(digit))),
+            Coding::Hex(_) => out.push(chunk.iter().fold(0, |byte, &digit| byte << 4 | hex_value(digit))),
             Coding::Base64(_) => {
                 let bits = chunk.iter().fold(0u32, |bits, &c| bits << 6 | u32::from(value(c).unwrap_or(0)));
                 out.extend_from_slice(&bits.to_be_bytes()[1..]);

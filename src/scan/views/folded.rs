@@ -1,8 +1,10 @@
-//! Characters that hide others: invisible ones are removed, full-width forms, tags and percent escapes become ASCII.
+//! Characters that hide others: invisible ones and joints between literals are removed, other forms and escapes of
+//! ASCII become ASCII.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::sight::{Sight, next_suspect, sight};
 use crate::scan::engine::{Engine, RuleSet};
 use crate::scan::stream::{Hit, Stream};
 
@@ -13,17 +15,6 @@ const BEHIND_BYTES: usize = 4096;
 
 /// Folded bytes are pushed on in portions of this size, which bounds how many edits are remembered.
 const PENDING_BYTES: usize = 16 << 10;
-
-/// What stands at a place where such a character may begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sight {
-    /// Nothing of the kind.
-    Plain,
-    /// So many bytes that stand for this ASCII byte, or for nothing.
-    Edit(usize, Option<u8>),
-    /// More bytes are needed to tell.
-    Unclear,
-}
 
 /// One edit: from these offsets on, folded and original text run side by side again.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +40,8 @@ pub(super) struct Folded {
     before: Vec<u8>,
     /// Bytes that may begin such a character, at the end of the last piece.
     unclear: Vec<u8>,
+    /// The byte before them.
+    previous: u8,
     marks: VecDeque<Mark>,
     /// Folded bytes not yet pushed.
     pending: Vec<u8>,
@@ -65,6 +58,7 @@ impl Folded {
             quiet: 0,
             before: Vec::new(),
             unclear: Vec::new(),
+            previous: b' ',
             marks: VecDeque::new(),
             pending: Vec::new(),
             inner: Vec::new(),
@@ -73,7 +67,7 @@ impl Folded {
 
     pub(super) fn reset(&mut self, rules: RuleSet) {
         self.rules = rules;
-        (self.length, self.active) = (0, false);
+        (self.length, self.active, self.previous) = (0, false, b' ');
         self.before.clear();
         self.unclear.clear();
         self.pending.clear();
@@ -100,10 +94,15 @@ impl Folded {
     fn read(&mut self, engine: &Engine, text: &[u8], last: bool, hits: &mut Vec<Hit>) {
         let mut at = 0;
         let mut from = 0;
+        let mut until = text.len();
         while let Some(found) = next_suspect(&text[at..]) {
             at += found;
-            match sight(&text[at..]) {
-                Sight::Unclear if !last => break,
+            let previous = if at > 0 { text[at - 1] } else { self.previous };
+            match sight(&text[at..], previous) {
+                Sight::Unclear if !last => {
+                    until = at;
+                    break;
+                }
                 Sight::Plain | Sight::Unclear => at += 1,
                 Sight::Edit(length, byte) => {
                     self.plain(engine, &text[from..at], hits);
@@ -116,9 +115,11 @@ impl Folded {
                 }
             }
         }
-        let unclear = if !last && at < text.len() && sight(&text[at..]) == Sight::Unclear { at } else { text.len() };
-        self.plain(engine, &text[from..unclear], hits);
-        self.unclear.extend_from_slice(&text[unclear..]);
+        self.plain(engine, &text[from..until], hits);
+        if until > 0 {
+            self.previous = text[until - 1];
+        }
+        self.unclear.extend_from_slice(&text[until..]);
     }
 
     fn plain(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
@@ -207,44 +208,4 @@ fn original_range(marks: &VecDeque<Mark>, range: &Range<usize>) -> Range<usize> 
     let from = marks.partition_point(|mark| mark.folded < range.end);
     let replaced = marks.iter().skip(from).take_while(|mark| mark.folded == range.end).find(|mark| mark.replaced);
     at(range.start)..replaced.map_or_else(|| at(range.end - 1) + 1, |mark| mark.original)
-}
-
-/// Index of the next byte with which such a character may begin.
-fn next_suspect(text: &[u8]) -> Option<usize> {
-    let first = memchr::memchr3(b'%', 0xE2, 0xEF, text);
-    let other = memchr::memchr3(0xC2, 0xE1, 0xF3, &text[..first.unwrap_or(text.len())]);
-    other.or(first)
-}
-
-fn sight(text: &[u8]) -> Sight {
-    let continues = |pattern: &[u8]| text.len() < pattern.len() && pattern.starts_with(text);
-    match *text {
-        [b'%', high, low, ..] => match (hex(high), hex(low)) {
-            (Some(high), Some(low)) => Sight::Edit(3, Some(high << 4 | low)),
-            _ => Sight::Plain,
-        },
-        [b'%'] => Sight::Unclear,
-        [b'%', high] if hex(high).is_some() => Sight::Unclear,
-        [0xC2, 0xAD, ..] => Sight::Edit(2, None),
-        [0xC2] => Sight::Unclear,
-        [0xE1, 0xA0, 0x8E, ..] => Sight::Edit(3, None),
-        [0xE2, 0x80, 0x8B..=0x8F, ..] | [0xE2, 0x81, 0xA0..=0xA4, ..] => Sight::Edit(3, None),
-        [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xB8, 0x80..=0x8F, ..] => Sight::Edit(3, None),
-        [0xEF, 0xBC, last @ 0x81..=0xBF, ..] => Sight::Edit(3, Some(last - 0x60)),
-        [0xEF, 0xBD, last @ 0x80..=0x9E, ..] => Sight::Edit(3, Some(last - 0x20)),
-        [0xF3, 0xA0, third @ (0x80 | 0x81), fourth, ..] => {
-            let ascii = (third & 1) << 6 | (fourth & 0x3F);
-            Sight::Edit(4, (0x20..0x7F).contains(&ascii).then_some(ascii))
-        }
-        [0xE2 | 0xEF, _] => Sight::Unclear,
-        _ if [&[0xE1, 0xA0, 0x8E][..], &[0xE2, 0x80, 0x8B], &[0xEF, 0xBB, 0xBF]].iter().any(|p| continues(p)) => {
-            Sight::Unclear
-        }
-        _ if continues(&[0xF3, 0xA0, 0x80, 0x80]) || continues(&[0xF3, 0xA0, 0x81, 0x80]) => Sight::Unclear,
-        _ => Sight::Plain,
-    }
-}
-
-fn hex(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|digit| digit as u8)
 }

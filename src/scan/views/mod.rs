@@ -2,6 +2,7 @@
 
 mod encoded;
 mod folded;
+mod sight;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +12,8 @@ use folded::Folded;
 use super::engine::{Engine, RuleSet};
 use super::stream::Hit;
 
-/// Reads what a text says once invisible characters are gone, full-width forms and percent escapes are resolved, and
-/// base64 and hex are decoded. Hits count offsets in the original text; those that the text shows as it stands are left
+/// Reads what a text says once invisible characters are gone, other forms of ASCII and escapes are resolved, string
+/// literals are joined, and base64 and hex are decoded. Hits count offsets in the original text; those that the text shows as it stands are left
 /// to the plain stream. Memory is bounded; text without any of these costs a few passes of a byte search.
 #[derive(Debug)]
 pub struct Views {

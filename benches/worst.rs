@@ -1,0 +1,150 @@
+//! The worst texts of every family of rules: none may cost more than ten times what ordinary text costs, per byte.
+//!
+//! `cargo bench --bench worst [-- FAMILY…]` prints the dearest cases and fails above the limit. Each case is measured in
+//! turns with ordinary text, the fastest of some rounds, so that a busy machine does not decide.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::time::Instant;
+
+use airiskguard_gateway::checkers::{self, Entry};
+use airiskguard_gateway::scan::{Engine, Hit, Pattern, RuleSet, Stream, Trigger};
+
+mod texts;
+
+const TEXT_BYTES: usize = 256 << 10;
+/// How often ordinary text may go into the time of a case.
+const RATIO_MAX: f64 = 10.0;
+const ROUNDS: usize = 5;
+const LINES: usize = 25;
+
+struct Case {
+    family: String,
+    shape: String,
+    text: Vec<u8>,
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let entries = checkers::entries().unwrap();
+    let engine = Engine::new(entries.iter().map(|entry| entry.rule.clone()).collect()).unwrap();
+    let begun = Instant::now();
+    let large = engine.warm();
+    println!("warm: {:.0} ms, {} KiB, too large: {large:?}", begun.elapsed().as_secs_f64() * 1e3, engine.memory() >> 10);
+    let rules = engine.select(|_| true);
+    let ordinary = texts::prompt(TEXT_BYTES);
+    let mut bench = Bench { engine: &engine, stream: Stream::new(rules.clone()), rules, hits: Vec::new() };
+    let mut rows = Vec::new();
+    for case in cases(&entries) {
+        if wanted.is_empty() || wanted.iter().any(|word| case.family.contains(word.as_str())) {
+            let (ratio, nanoseconds) = bench.ratio(&case.text, &ordinary);
+            rows.push((ratio, nanoseconds, bench.hits.len(), case));
+        }
+    }
+    rows.sort_by(|left, right| right.0.total_cmp(&left.0));
+    println!("{:>7} {:>9} {:>6}  case ({} of {})", "ratio", "ns/byte", "hits", LINES.min(rows.len()), rows.len());
+    for (ratio, nanoseconds, hits, case) in rows.iter().take(LINES) {
+        println!("{ratio:>7.1} {nanoseconds:>9.2} {hits:>6}  {}: {}", case.family, case.shape);
+    }
+    let over = rows.iter().filter(|row| row.0 > RATIO_MAX).count();
+    if over > 0 {
+        println!("{over} cases above {RATIO_MAX} times ordinary text");
+        std::process::exit(1);
+    }
+}
+
+struct Bench<'a> {
+    engine: &'a Engine,
+    rules: RuleSet,
+    stream: Stream,
+    hits: Vec<Hit>,
+}
+
+impl Bench<'_> {
+    /// How many times ordinary text, and nanoseconds per byte: the fastest of some rounds, for noise only adds.
+    fn ratio(&mut self, text: &[u8], ordinary: &[u8]) -> (f64, f64) {
+        let (mut plain, mut worst) = (f64::MAX, f64::MAX);
+        for _ in 0..ROUNDS {
+            plain = plain.min(self.nanoseconds(ordinary));
+            worst = worst.min(self.nanoseconds(text));
+            if worst / plain < RATIO_MAX / 2.0 {
+                break;
+            }
+        }
+        (worst / plain, worst)
+    }
+
+    /// Nanoseconds per byte of one whole text.
+    fn nanoseconds(&mut self, text: &[u8]) -> f64 {
+        self.hits.clear();
+        self.stream.reset(self.rules.clone());
+        let begun = Instant::now();
+        self.stream.push(self.engine, text, &mut self.hits);
+        self.stream.finish(self.engine, &mut self.hits);
+        begun.elapsed().as_nanos() as f64 / text.len() as f64
+    }
+}
+
+fn cases(entries: &[Entry]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for entry in entries {
+        // An alias costs what its namesake costs; both hold in every case.
+        if entry.rule.info.checker.name() == "pii" {
+            continue;
+        }
+        let family = entry.rule.info.id.clone();
+        let mut add = |shape: String, piece: &str| cases.push(case(&family, shape, piece));
+        if let Trigger::Keywords(words) = &entry.rule.trigger {
+            for word in words {
+                add(format!("{word:?} repeated"), word);
+                add(format!("{word:?} and a space"), &format!("{word} "));
+            }
+            add("all keywords in a row".to_owned(), &words.join(" "));
+        }
+        if let Pattern::Region { .. } = entry.rule.pattern {
+            let begin: String = entry.hits[0].chars().take(32).collect();
+            add("the begin repeated".to_owned(), &begin);
+        }
+        for (index, hit) in entry.hits.iter().enumerate() {
+            add(format!("hit {index}"), &format!("{hit}\n"));
+            for part in [2, 3, 4] {
+                let kept = hit.chars().count() * (part - 1) / part;
+                add(format!("hit {index} to {}/{part}", part - 1), &hit.chars().take(kept).collect::<String>());
+            }
+            let almost: String = hit.chars().take(hit.chars().count() - 1).collect();
+            add(format!("hit {index} without its end"), &almost);
+            add(format!("hit {index} with a cut"), &almost.replacen(['"', '\''], "x", 1));
+        }
+        for (index, miss) in entry.misses.iter().enumerate() {
+            add(format!("miss {index}"), &format!("{miss} "));
+        }
+        cases.extend(long_cases(&family, entry));
+    }
+    let words = entries.iter().filter_map(|entry| match &entry.rule.trigger {
+        Trigger::Keywords(words) => Some(words.join(" ")),
+        Trigger::Digits(_) => None,
+    });
+    cases.push(case("all", "all keywords in a row".to_owned(), &words.collect::<Vec<_>>().join(" ")));
+    cases.extend(texts::SHAPES.iter().map(|shape| case("any", format!("{shape:?} repeated"), shape)));
+    cases
+}
+
+/// A keyword, then as much as makes a long pattern go on, again and again.
+fn long_cases(family: &str, entry: &Entry) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (index, hit) in entry.hits.iter().enumerate() {
+        let start: Vec<char> = hit.chars().collect();
+        for kept in [start.len() / 2, start.len() * 3 / 4, start.len() - 1] {
+            let start: String = start[..kept].iter().collect();
+            for filler in ["a", "aB3", " a", "\"a", "a\n", "select a ", ".", "(a"] {
+                let shape = format!("hit {index} to {kept} and {filler:?} for long");
+                let piece = format!("{start}{}", filler.repeat(200 / filler.len()));
+                cases.push(case(family, shape, &piece));
+            }
+        }
+    }
+    cases
+}
+
+fn case(family: &str, shape: String, piece: &str) -> Case {
+    Case { family: family.to_owned(), shape, text: piece.bytes().cycle().take(TEXT_BYTES).collect() }
+}
