@@ -1,5 +1,12 @@
 //! Streamed answers: what is found never arrives, what is harmless arrives at once, what was hidden comes back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::disallowed_methods, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    unreachable_pub
+)]
 
 #[path = "streams/client.rs"]
 mod client;
