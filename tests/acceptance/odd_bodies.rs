@@ -152,10 +152,10 @@ fn nesting_is_read_to_its_limit_and_refused_beyond() {
         let run = run(&post(REDACTING, MESSAGES, nested(depth, "1")), 0);
         assert_eq!(refusal(&run), Some(RefusalKind::BadRequest), "{depth}");
     }
-    // A string that holds such a document is read as text.
+    // A string that holds such a document could hide escapes below the limit.
     let inner = nested(5_000, &format!("\\\"{}\\\"", key()));
     let run = run(&post(REDACTING, MESSAGES, format!("{{\"a\":\"{inner}\"}}")), 0);
-    assert_eq!(forwarded(&run), Some(format!("{{\"a\":\"{}\"}}", inner.replace(&key(), LABEL)).as_bytes()));
+    assert_eq!(refusal(&run), Some(RefusalKind::BadRequest));
 }
 
 #[test]
