@@ -3,7 +3,13 @@
 //! Each folder below `tests/golden/<dialect>/` is one exchange; `exchange.yaml` says what it shows. In all files the
 //! character `¦` is removed before use, so that made-up keys never stand whole in a file. `GOLDEN_UPDATE=1` writes the
 //! expectations anew: read the difference before you keep it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::type_complexity
+)]
 
 mod support;
 

@@ -80,7 +80,8 @@ pub(super) fn allowed_in_free_text(text: &str, at: usize) -> bool {
 /// Whether a placeholder at `at` of a complete tool input may be turned back.
 /// In a command every part counts; in the text of a file, only links around the placeholder do.
 pub(super) fn allowed_in_tool(text: &str, at: usize, is_command: bool) -> bool {
-    !(in_link(&text[..at]) || is_command && sends(text))
+    let is_sent = is_command && sends(text);
+    !(is_sent || in_link(&text[..at]))
 }
 
 /// Cuts a path like `input.command[1]` into the object that it stands in and its key there.

@@ -68,7 +68,7 @@ pub fn start_with(yaml: &str, tls: Option<Tls>) -> Gateway {
     let snapshot = Snapshot::compile(&file, [7; 32]).unwrap_or_else(|error| panic!("{error}"));
     let events = Arc::new(Mutex::new(Vec::new()));
     let handle = edge::start(Options {
-        live: Arc::new(Live::new(snapshot)),
+        live: Arc::new(Live::new(Arc::new(snapshot))),
         listeners: vec![TcpListener::bind("127.0.0.1:0").unwrap()],
         tls,
         admin: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
