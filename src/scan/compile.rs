@@ -179,6 +179,8 @@ impl Rule {
         check_size(&hir)?;
         let unless = spec.unless.as_deref().map(parse).transpose()?;
         unless.as_ref().map_or(Ok(()), check_size)?;
+        let mut confirm = spec.confirm.clone();
+        confirm.sort_by_key(Confirm::rank);
         let rule = Rule {
             info: Arc::new(spec.info.clone()),
             boundary: spec.lead.is_none() && demands_boundary(&hir),
@@ -190,7 +192,7 @@ impl Rule {
             matcher: OnceLock::new(),
             exact: OnceLock::new(),
             unless: unless.map(|hir| (hir, OnceLock::new())),
-            confirm: spec.confirm.clone(),
+            confirm,
         };
         rule.check_keywords(&spec.trigger)?;
         // Where a region begins must be known exactly, and the begin of one is short: it is compiled at once.
@@ -263,7 +265,8 @@ impl Rule {
             (whole.clone(), whole)
         };
         let (bytes, all) = (&text[secret.clone()], &text[whole.clone()]);
-        let refused = self.excuses(all) || !self.confirm.iter().all(|check| check.accepts(bytes, all));
+        // The cheap checks stand first, and most of what is refused is refused by them.
+        let refused = !self.confirm.iter().all(|check| check.accepts(bytes, all)) || self.excuses(all);
         (!refused).then_some((secret, whole))
     }
 

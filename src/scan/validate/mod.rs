@@ -32,6 +32,17 @@ impl Confirm {
         "phone_us",
     ];
 
+    /// How dear it is, so that cheap checks can be asked first.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Confirm::Mixed => 0,
+            Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
+            Confirm::Entropy(_) => 2,
+            Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
+            Confirm::NotPlaceholder | Confirm::Jwt => 4,
+        }
+    }
+
     /// Whether this check lets the match stand. `secret` are the bytes to hide, `whole` is the whole match around them.
     pub fn accepts(&self, secret: &[u8], whole: &[u8]) -> bool {
         match self {

@@ -1,5 +1,9 @@
 //! The one place that knows what stands where a secret would stand, and is none: masks, templates, sample words.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// A run of one character so long is a mask: no generated token has it.
 const RUN_MIN: usize = 6;
 
@@ -69,7 +73,7 @@ const SAMPLE_WORDS: [&str; 24] = [
     "not-a-real",
 ];
 
-/// Words that name the thing instead of being it. A value made only of these is none.
+/// Words that name the thing instead of being it, by their first letters. A value made only of these is none.
 const NAMES: [&str; 78] = [
     "a",
     "access",
@@ -157,33 +161,49 @@ const TYPE_WORDS: [&str; 9] = ["uint8", "int32", "int64", "uint32", "float32", "
 /// Longest value that is compared with the lists, bytes. What is longer is measured by its head.
 const VALUE_BYTES_MAX: usize = 256;
 
+/// [`TEMPLATE_MARKS`] in one pass.
+static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(&[&TEMPLATE_MARKS]));
+/// All lists of parts in one pass.
+static PARTS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| any_of(&[&TEMPLATE_MARKS, &LOOKUPS, &SAMPLE_WORDS, &TYPE_WORDS]));
+
+/// `None` cannot be: the lists are constants, and the tests use them.
+fn any_of(lists: &[&[&str]]) -> Option<AhoCorasick> {
+    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(lists.concat()).ok()
+}
+
+fn contains_any(parts: &LazyLock<Option<AhoCorasick>>, text: &str) -> bool {
+    parts.as_ref().is_some_and(|parts| parts.is_match(text))
+}
+
 /// Whether `value` is a mask, a template or a reference to a variable.
 pub(super) fn is_masked(value: &[u8]) -> bool {
     let text = lower(value);
+    is_masked_text(&text) || contains_any(&MARKS, &text)
+}
+
+/// All that makes a mask except the marks of templates.
+fn is_masked_text(text: &str) -> bool {
     let text = text.trim_matches([' ', '"', '\'', '`']);
-    has_run(text)
-        || is_one_character(text)
-        || is_reference(text)
-        || TEMPLATE_MARKS.iter().any(|mark| text.contains(mark))
+    has_run(text) || is_one_character(text) || is_reference(text)
 }
 
 /// Whether `value` is masked, or looked up, or made of words that stand in for a secret.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    if is_masked(value) {
-        return true;
-    }
     let text = lower(value);
-    let any_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    any_of(&LOOKUPS) || any_of(&SAMPLE_WORDS) || any_of(&TYPE_WORDS) || is_made_of_names(&text) || is_path(&text)
+    is_masked_text(&text) || contains_any(&PARTS, &text) || is_made_of_names(&text) || is_path(&text)
 }
 
 /// Whether `value` repeats the name it is assigned to, as in `password: user.password2` or `token="auth_token_v2"`.
 pub(super) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
-    let value = lower(value);
-    let whole = lower(whole);
-    let name = whole.split(|it: char| !it.is_ascii_alphanumeric()).next().unwrap_or_default();
-    let plain = |it: char| it.is_ascii_alphabetic() || matches!(it, '_' | '-' | '.');
-    name.len() >= 3 && value.contains(name) && value.trim_end_matches(|it: char| it.is_ascii_digit()).chars().all(plain)
+    let value = &value[..value.len().min(VALUE_BYTES_MAX)];
+    let whole = &whole[..whole.len().min(VALUE_BYTES_MAX)];
+    let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let plain = |it: &u8| it.is_ascii_alphabetic() || matches!(it, b'_' | b'-' | b'.');
+    let name = whole.split(|it| !it.is_ascii_alphanumeric()).next().unwrap_or_default();
+    name.len() >= 3
+        && value[..value.len() - digits].iter().all(plain)
+        && value.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name))
 }
 
 /// Whether `value` mixes letters with digits or signs.
@@ -195,7 +215,12 @@ pub(super) fn is_mixed(value: &[u8]) -> bool {
 }
 
 fn lower(value: &[u8]) -> String {
-    String::from_utf8_lossy(&value[..value.len().min(VALUE_BYTES_MAX)]).to_ascii_lowercase()
+    let value = &value[..value.len().min(VALUE_BYTES_MAX)];
+    if let Ok(mut text) = String::from_utf8(value.to_vec()) {
+        text.make_ascii_lowercase();
+        return text;
+    }
+    String::from_utf8_lossy(value).to_ascii_lowercase()
 }
 
 /// `xxxx`, `****` and longer runs of anything else.
@@ -241,7 +266,10 @@ fn is_names(part: &str) -> bool {
     reachable[0] = true;
     for start in 0..part.len() {
         if reachable[start] && part.is_char_boundary(start) {
-            for word in NAMES.iter().filter(|word| part[start..].starts_with(**word)) {
+            let rest = &part.as_bytes()[start..];
+            let from = NAMES.partition_point(|word| word.as_bytes()[0] < rest[0]);
+            let alike = NAMES[from..].iter().take_while(|word| word.as_bytes()[0] == rest[0]);
+            for word in alike.filter(|word| rest.starts_with(word.as_bytes())) {
                 reachable[start + word.len()] = true;
             }
         }
