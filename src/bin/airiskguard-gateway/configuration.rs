@@ -65,6 +65,7 @@ fn resolve(reference: &Reference) -> Result<String, String> {
 pub(crate) fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let mut file = std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1);
+    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
     file.read_to_string(&mut text)?;
     match text.len() as u64 > FILE_BYTES_MAX {
         true => Err(std::io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes"))),
