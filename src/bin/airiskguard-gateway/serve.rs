@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
 
 use airiskguard_gateway::config::{File, LogLevel, Overrides};
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options};
 use airiskguard_gateway::pipeline::Live;
+use airiskguard_gateway::scan::Engine;
 use airiskguard_gateway::sinks::{Log, Sink};
 use tracing_subscriber::EnvFilter;
 
@@ -29,8 +31,9 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     }
     let snapshot = configuration::compile(&file)?;
     tracing::info!(configuration = file.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
+    warm(snapshot.engine().clone());
     let options = Options {
-        live: std::sync::Arc::new(Live::new(snapshot)),
+        live: Arc::new(Live::new(snapshot)),
         listeners: edge::listeners(&file.host, file.port)
             .map_err(|error| format!("cannot listen on {}:{}: {error}", file.host, file.port))?,
         tls: file.tls.clone(),
@@ -52,6 +55,15 @@ fn started(gateway: &Handle, port_file: Option<&Path>) {
     {
         tracing::error!(%error, "the port file could not be written");
     }
+}
+
+/// Builds the automata of all rules beside the first requests, so that none of them waits for one.
+fn warm(engine: Arc<Engine>) {
+    std::thread::spawn(move || {
+        for error in engine.warm() {
+            tracing::warn!("{error}");
+        }
+    });
 }
 
 fn admin(file: &File) -> Result<Option<TcpListener>, String> {
