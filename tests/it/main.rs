@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 #![allow(unreachable_pub)]
 
+mod binary;
 mod client;
 mod connections;
 mod gateway;
