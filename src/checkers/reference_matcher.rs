@@ -40,8 +40,10 @@ impl Matcher {
     pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
         let text = text.as_bytes();
         let mut found: Vec<Range<usize>> = Vec::new();
-        for start in self.candidates(text) {
-            if found.last().is_none_or(|last| start >= last.end) {
+        for (start, keyword) in self.candidates(text) {
+            // Every start within the lead's run is tried, up to the keyword, until one matches at all.
+            let matches = (start..=keyword).find(|&start| self.pattern.is_match(anchored(text, start)));
+            if let Some(start) = matches.filter(|start| found.last().is_none_or(|last| *start >= last.end)) {
                 found.extend(self.at(text, start));
             }
         }
@@ -50,7 +52,7 @@ impl Matcher {
 
     fn at(&self, text: &[u8], start: usize) -> Option<Range<usize>> {
         let mut slots: Captures = self.pattern.create_captures();
-        self.pattern.search_captures(&Input::new(text).range(start..).anchored(Anchored::Yes), &mut slots);
+        self.pattern.search_captures(&anchored(text, start), &mut slots);
         let mut whole = slots.get_match()?.range();
         if let (Pattern::Region { end, length_max, .. }, Some(body)) = (&self.rule.pattern, &self.body) {
             whole.end = region_end(text, &whole, end, body, *length_max);
@@ -61,22 +63,28 @@ impl Matcher {
         (!excused && confirmed).then_some(secret)
     }
 
-    fn candidates(&self, text: &[u8]) -> Vec<usize> {
-        let mut starts: Vec<usize> = match &self.rule.trigger {
+    /// First and last start to try at each place, in order.
+    fn candidates(&self, text: &[u8]) -> Vec<(usize, usize)> {
+        let triggers: Vec<usize> = match &self.rule.trigger {
             Trigger::Keywords(words) => words.iter().flat_map(|word| occurrences(text, word.as_bytes())).collect(),
             Trigger::Digits(count) => digit_groups(text, *count),
         };
-        if let Some((class, length_max)) = &self.lead {
-            for start in &mut starts {
-                let run =
-                    text[..*start].iter().rev().take(*length_max).take_while(|byte| class.is_match(&[**byte])).count();
-                *start -= run;
+        let lead = |trigger: usize| match &self.lead {
+            Some((class, length_max)) => {
+                let before = text[..trigger].iter().rev().take(*length_max);
+                before.take_while(|byte| class.is_match(&[**byte])).count()
             }
-        }
+            None => 0,
+        };
+        let mut starts: Vec<_> = triggers.into_iter().map(|trigger| (trigger - lead(trigger), trigger)).collect();
         starts.sort_unstable();
         starts.dedup();
         starts
     }
+}
+
+fn anchored(text: &[u8], start: usize) -> Input<'_> {
+    Input::new(text).range(start..).anchored(Anchored::Yes)
 }
 
 fn occurrences(text: &[u8], word: &[u8]) -> Vec<usize> {
@@ -87,7 +95,9 @@ fn occurrences(text: &[u8], word: &[u8]) -> Vec<usize> {
 /// Starts of groups of digits from which on at least `count` digits follow, with single separators (or `) `) between.
 fn digit_groups(text: &[u8], count: usize) -> Vec<usize> {
     let is_word = |at: usize| text[at].is_ascii_alphanumeric() || text[at] == b'_';
-    let starts = (0..text.len()).filter(|&at| text[at].is_ascii_digit() && (at == 0 || !is_word(at - 1)));
+    let is_fraction = |at: usize| at >= 2 && text[at - 1] == b'.' && text[at - 2].is_ascii_digit();
+    let begins = |at: usize| (at == 0 || !is_word(at - 1)) && !is_fraction(at);
+    let starts = (0..text.len()).filter(|&at| text[at].is_ascii_digit() && begins(at));
     starts.filter(|&at| digits_from(text, at) >= count).collect()
 }
 

@@ -246,19 +246,23 @@ impl Rule {
         self.lead.as_ref().map_or(0, |lead| lead.length_max)
     }
 
+    /// Whether a match is more than what the automaton says: a part of it is hidden, or it can be refused.
+    pub(super) fn has_checks(&self) -> bool {
+        self.group != 0 || self.unless.is_some() || !self.confirm.is_empty()
+    }
+
     /// The matched secret and the whole match within `text`, both absolute to it, or `None` where a check refuses.
-    /// `whole` is what the automaton saw; `trust` says to believe it although it may be wide.
+    /// `whole` is what the automaton saw.
     pub(super) fn confirm(
         &self,
         text: &[u8],
         whole: std::ops::Range<usize>,
-        trust: bool,
     ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
         let wide = self.matcher().fit() != Fit::Exact;
         let (secret, whole) = if self.region.is_none() && (wide || self.group != 0) {
             match self.find(text, whole.clone()) {
                 Some(found) => found,
-                None if trust || !wide => (whole.clone(), whole),
+                None if !wide => (whole.clone(), whole),
                 None => return None,
             }
         } else {

@@ -11,7 +11,7 @@ pub(super) struct Group {
     pub(super) start: usize,
 }
 
-/// Reads text and reports each group of digits (a digit after no word byte) that is followed by enough digits with at
+/// Reads text and reports each group of digits (a digit after no word byte, and not the fraction behind `1.`) that is followed by enough digits with at
 /// most a separator between two of them; `) ` counts as one separator.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Digits {
@@ -50,15 +50,17 @@ impl Digits {
                     return;
                 }
             }
-            let before = if at == 0 { None } else { Some(text[at - 1]) };
-            self.byte(text[at], before, base + at, counts, out);
+            self.byte(text, at, base + at, counts, out);
             at += 1;
         }
     }
 
-    fn byte(&mut self, byte: u8, before: Option<u8>, offset: usize, counts: &[usize], out: &mut Vec<Group>) {
+    fn byte(&mut self, text: &[u8], at: usize, offset: usize, counts: &[usize], out: &mut Vec<Group>) {
+        let byte = text[at];
+        let before = if at == 0 { None } else { Some(text[at - 1]) };
         if byte.is_ascii_digit() {
-            if !before.is_some_and(is_word) {
+            let fraction = at >= 2 && text[at - 1] == b'.' && text[at - 2].is_ascii_digit();
+            if !before.is_some_and(is_word) && !fraction {
                 self.groups.push_back((offset, self.digits));
                 self.open = true;
             }

@@ -13,9 +13,9 @@ use super::compile::{Fit, Rule, Step};
 use super::region::{Walk, Walked};
 use super::stream::Hit;
 
-/// Steps that the rejected candidates of one rule may cost per byte of text, on top of `STEPS_FREE`. Ordinary text stays
-/// far below; text made to cost more is decided coarsely, on the side of finding.
-const STEPS_PER_BYTE: u64 = 5;
+/// Steps that the rejected candidates and the checked matches of one rule may cost per byte of text, on top of
+/// `STEPS_FREE`. Ordinary text stays far below; text made to cost more is decided coarsely, on the side of finding.
+const STEPS_PER_BYTE: u64 = 4;
 /// Rules whose longest match is no longer than this cannot cost much, however dense, and are always decided exactly:
 /// tables of numbers are ordinary text.
 const SHORT_MATCH_BYTES: usize = 64;
@@ -25,6 +25,8 @@ const GLANCE_BYTES: usize = 32;
 const STEPS_FREE: u64 = 1 << 19;
 /// What a byte costs where a wide automaton's match is checked with the exact pattern.
 const EXACT_STEPS: u64 = 16;
+/// What it costs to check any match, whatever its length: to find its group, to ask what confirms or excuses it.
+const CHECK_STEPS: u64 = 256;
 /// No run is open.
 const NONE: u32 = u32::MAX;
 
@@ -419,14 +421,20 @@ impl Run {
     }
 
     fn decide(&mut self, rule: &Rule, memory: &mut Memory, end: usize, window: Window<'_>) -> Outcome {
-        // Half of what a rule may cost at all, so that a wide match is believed before everything is.
+        // Half of what a rule may cost at all, so that a match is believed before everything is.
+        let tired = memory.spent > memory.allowed(self.start()) / 2;
         let fit = rule.matcher().fit();
-        let trust = fit == Fit::Wide && memory.spent > memory.allowed(self.start()) / 2;
-        if fit != Fit::Exact {
-            memory.spent += EXACT_STEPS * (end - self.start()) as u64;
+        if tired && fit != Fit::Blind && rule.match_bytes_max > SHORT_MATCH_BYTES {
+            return Outcome::Hit(self.start()..end, self.start()..end, false);
         }
+        let length = (end - self.start()) as u64;
+        memory.spent += match (fit, rule.has_checks()) {
+            (Fit::Exact, false) => 0,
+            (Fit::Exact, true) => CHECK_STEPS + 2 * length,
+            _ => CHECK_STEPS + EXACT_STEPS * length,
+        };
         let base = window.base;
-        match rule.confirm(window.text, self.start() - base..end - base, trust) {
+        match rule.confirm(window.text, self.start() - base..end - base) {
             Some((secret, whole)) => {
                 let absolute = |range: Range<usize>| range.start + base..range.end + base;
                 Outcome::Hit(absolute(secret), absolute(whole), false)

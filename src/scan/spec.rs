@@ -9,7 +9,9 @@ pub struct RuleSpec {
     pub info: RuleInfo,
     /// What makes the engine look.
     pub trigger: Trigger,
-    /// Bytes before the trigger that may belong to the match; the match starts where their run starts.
+    /// Bytes before the trigger that may belong to the match. Every start within their run is tried, from its first
+    /// byte to the trigger, and the first that the pattern matches from is the match: checks that refuse it refuse the
+    /// place, and no later start is tried.
     pub lead: Option<Lead>,
     /// What must then be there.
     pub pattern: Pattern,
@@ -25,10 +27,11 @@ pub enum Trigger {
     /// Any of these literals, ASCII case ignored. The pattern starts at the literal (or at the lead before it).
     Keywords(Vec<String>),
     /// A run of at least so many digits, single separators (space, dot, dash, slash, parentheses, plus) allowed between.
+    /// The pattern starts at any group of the run that enough digits follow, but not at the fraction behind `1.`.
     Digits(usize),
 }
 
-/// The run of bytes before a keyword that belongs to the match: the local part before an `@`.
+/// The run of bytes before a keyword that may belong to the match: the local part before an `@`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lead {
     /// A regex character class: `[A-Za-z0-9._%+-]`.
