@@ -29,7 +29,11 @@ fn main() {
     let engine = Engine::new(entries.iter().map(|entry| entry.rule.clone()).collect()).unwrap();
     let begun = Instant::now();
     let large = engine.warm();
-    println!("warm: {:.0} ms, {} KiB, too large: {large:?}", begun.elapsed().as_secs_f64() * 1e3, engine.memory() >> 10);
+    println!(
+        "warm: {:.0} ms, {} KiB, too large: {large:?}",
+        begun.elapsed().as_secs_f64() * 1e3,
+        engine.memory() >> 10
+    );
     // No team needs a checker under both of its names.
     let rules = engine.select(|rule| rule.checker.name() != "pii");
     let ordinary = texts::prompt(TEXT_BYTES);

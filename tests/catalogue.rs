@@ -1,8 +1,6 @@
 //! The catalogue through the real engine: every hit hits however it is cut, and every miss misses.
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
-
 use airiskguard_gateway::checkers::{self, Entry};
 use airiskguard_gateway::scan::{Engine, Hit, RuleSet, Scanner, Stream};
 
@@ -41,15 +39,6 @@ fn for_each_rule(check: impl Fn(&Engine, &RuleSet, &Entry) -> Vec<String>) {
         wrong.extend(check(&engine, &rules, entry).into_iter().map(|it| format!("{}: {it}", entry.rule.info.id)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn the_catalogue_loads_fast() {
-    let entries = checkers::rules().unwrap();
-    let begun = Instant::now();
-    Engine::new(entries).unwrap();
-    // Well below 100 ms on a machine that does nothing else.
-    assert!(begun.elapsed() < Duration::from_millis(1000), "{:?}", begun.elapsed());
 }
 
 #[test]
