@@ -5,8 +5,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use serde_json::Value;
 
 use crate::client::{
-    BLOCKING, CHAT, LABEL, MESSAGES, REDACTING, RESPONSES, blocks, forwarded, hides_as, key, never_arrives, post, prompt,
-    send,
+    BLOCKING, CHAT, LABEL, MESSAGES, REDACTING, RESPONSES, blocks, forwarded, hides_as, key, never_arrives, post,
+    prompt, send,
 };
 
 fn hex(text: &str) -> String {
@@ -61,16 +61,37 @@ fn split_over_the_parts_of_other_dialects() {
     let key = key();
     let (left, right) = key.split_at(9);
     for (path, template) in [
-        (CHAT, r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}]}"#),
-        (RESPONSES, r#"{"input":[{"role":"user","content":[{"type":"input_text","text":"a §"},{"type":"input_text","text":"¤ b"}]}]}"#),
-        (RESPONSES, r#"{"input":[{"type":"function_call_output","output":[{"type":"input_text","text":"a §"},{"type":"input_text","text":"¤ b"}]}]}"#),
-        (MESSAGES, r#"{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}]}]}"#),
+        (
+            CHAT,
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}]}"#,
+        ),
+        (
+            RESPONSES,
+            r#"{"input":[{"role":"user","content":[{"type":"input_text","text":"a §"},{"type":"input_text","text":"¤ b"}]}]}"#,
+        ),
+        (
+            RESPONSES,
+            r#"{"input":[{"type":"function_call_output","output":[{"type":"input_text","text":"a §"},{"type":"input_text","text":"¤ b"}]}]}"#,
+        ),
+        (
+            MESSAGES,
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}]}]}"#,
+        ),
         (MESSAGES, r#"{"messages":[{"role":"user","content":"a §"},{"role":"user","content":"¤ b"}]}"#),
         (MESSAGES, r#"{"system":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}"#),
-        (MESSAGES, r#"{"messages":[{"content":[{"text":"a §","type":"text"},{"text":"¤ b","type":"text"}],"role":"user"}]}"#),
-        (MESSAGES, r#"{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}}]}]}"#),
+        (
+            MESSAGES,
+            r#"{"messages":[{"content":[{"text":"a §","type":"text"},{"text":"¤ b","type":"text"}],"role":"user"}]}"#,
+        ),
+        (
+            MESSAGES,
+            r#"{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}}]}]}"#,
+        ),
         ("/v1/completions", r#"{"prompt":["a §","¤ b"]}"#),
-        ("/v1/messages/batches", r#"{"requests":[{"params":{"messages":[{"role":"user","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}]}}]}"#),
+        (
+            "/v1/messages/batches",
+            r#"{"requests":[{"params":{"messages":[{"role":"user","content":[{"type":"text","text":"a §"},{"type":"text","text":"¤ b"}]}]}}]}"#,
+        ),
     ] {
         let body = template.replace('§', left).replace('¤', right);
         let run = send(&post(REDACTING, path, body.clone()));
@@ -141,7 +162,10 @@ fn encoded_twice_in_json() {
 #[test]
 fn hidden_between_invisible_characters_and_behind_other_forms() {
     let key = key();
-    for invisible in ["\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{180e}", "\u{fe0f}", "\u{2063}", "\u{34f}", "\u{61c}", "\u{202e}", "\u{2066}"] {
+    for invisible in [
+        "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{180e}", "\u{fe0f}", "\u{2063}",
+        "\u{34f}", "\u{61c}", "\u{202e}", "\u{2066}",
+    ] {
         let woven: String = key.chars().map(|c| format!("{c}{invisible}")).collect();
         let woven = woven.trim_end_matches(invisible).to_owned();
         hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &woven, LABEL);
@@ -157,7 +181,23 @@ fn hidden_between_invisible_characters_and_behind_other_forms() {
 fn put_together_from_pieces_of_source_code() {
     let key = key();
     let (left, right) = key.split_at(4);
-    for joint in ["\"+\"", "\" + \"", "' + '", "'+'", "\" +\n    \"", "\"\n  + \"", "\" . \"", "\" & \"", "\" .. \"", "\" \"", "\"\n    \"", "\" \\\n    \"", "\" <> \"", "\" ++ \"", "` + `"] {
+    for joint in [
+        "\"+\"",
+        "\" + \"",
+        "' + '",
+        "'+'",
+        "\" +\n    \"",
+        "\"\n  + \"",
+        "\" . \"",
+        "\" & \"",
+        "\" .. \"",
+        "\" \"",
+        "\"\n    \"",
+        "\" \\\n    \"",
+        "\" <> \"",
+        "\" ++ \"",
+        "` + `",
+    ] {
         let quote = &joint[..1];
         let text = format!("client = connect(id={quote}{left}{joint}{right}{quote})");
         let run = send(&post(REDACTING, MESSAGES, prompt(&text)));
@@ -179,7 +219,8 @@ fn broken_by_a_line_continuation() {
 
 #[test]
 fn wrapped_base64_is_one_text() {
-    let long = format!("{}aws_access_key_id = {}\n{}", "# all sorts of settings\n".repeat(6), key(), "region = x\n".repeat(9));
+    let long =
+        format!("{}aws_access_key_id = {}\n{}", "# all sorts of settings\n".repeat(6), key(), "region = x\n".repeat(9));
     let encoded = STANDARD.encode(&long);
     for (width, end) in [(64, "\n"), (76, "\r\n"), (60, "\n")] {
         let lines: Vec<&str> = encoded.as_bytes().chunks(width).map(|it| std::str::from_utf8(it).unwrap()).collect();
@@ -192,9 +233,13 @@ fn in_a_picture_that_is_none() {
     let key = key();
     let encoded = STANDARD.encode(format!("aws_access_key_id = {key}\n"));
     for data in [encoded.clone(), format!("data:image/png;base64,{encoded}"), format!("iVBORw0KGgo {key}")] {
-        let body = format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{data}"}}}}]}}]}}"#);
+        let body = format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{data}"}}}}]}}]}}"#
+        );
         never_arrives(MESSAGES, &body, &data);
-        let body = format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{data}"}}}}]}}]}}"#);
+        let body = format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{data}"}}}}]}}]}}"#
+        );
         never_arrives(CHAT, &body, &data);
     }
     // A data URL of text, as plain text.
@@ -208,7 +253,9 @@ fn as_an_encrypted_or_signed_text_that_is_none() {
     for data in [key(), format!("id {}", key())] {
         let body = format!(r#"{{"input":[{{"type":"reasoning","encrypted_content":"{data}"}}]}}"#);
         never_arrives(RESPONSES, &body, &key());
-        let body = format!(r#"{{"messages":[{{"role":"assistant","content":[{{"type":"redacted_thinking","data":"{data}"}}]}}]}}"#);
+        let body = format!(
+            r#"{{"messages":[{{"role":"assistant","content":[{{"type":"redacted_thinking","data":"{data}"}}]}}]}}"#
+        );
         never_arrives(MESSAGES, &body, &key());
     }
     // Base64 that reads as text is not encrypted.

@@ -82,12 +82,16 @@ fn all_of_it_in_one_file_passes() {
 #[test]
 fn the_sources_of_this_project_pass() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in ["src/pipeline/exchange.rs", "src/pipeline/body.rs", "src/scan/views/encoded.rs", "README.md", "Cargo.toml"] {
+    for name in
+        ["src/pipeline/exchange.rs", "src/pipeline/body.rs", "src/scan/views/encoded.rs", "README.md", "Cargo.toml"]
+    {
         let text = std::fs::read_to_string(root.join(name)).unwrap();
         let result = serde_json::to_string(&text).unwrap();
         passes(
             MESSAGES,
-            &format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t","content":{result}}}]}}]}}"#),
+            &format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t","content":{result}}}]}}]}}"#
+            ),
         );
     }
 }

@@ -147,7 +147,8 @@ teams: {core: {api_keys: [gw-core], model_allowlist: ['claude-*']}}
 
 #[test]
 fn signed_thinking_is_never_altered_so_a_key_in_it_blocks() {
-    let template = r#"{"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"id §","signature":"c2ln"}]}]}"#;
+    let template =
+        r#"{"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"id §","signature":"c2ln"}]}]}"#;
     let run = send(&post(REDACTING, MESSAGES, template.replace('§', &key())));
     assert_eq!(refusal(&run), Some(RefusalKind::PolicyBlocked));
     assert!(!said(&run).contains(&key()));
@@ -187,7 +188,10 @@ fn only_the_secret_goes_and_the_message_around_it_stays() {
 fn a_key_pair_keeps_its_names_and_loses_its_values() {
     let secret = ["wJalrXUt", "nFEMI9K7MDENGpPxRfiCY", "mAdEuPkEy12"].concat();
     assert_eq!(secret.len(), 40);
-    let body = format!(r#"{{"messages":[{{"role":"user","content":"aws_access_key_id = {}\naws_secret_access_key = {secret}\nregion = eu-west-1"}}]}}"#, key());
+    let body = format!(
+        r#"{{"messages":[{{"role":"user","content":"aws_access_key_id = {}\naws_secret_access_key = {secret}\nregion = eu-west-1"}}]}}"#,
+        key()
+    );
     let run = send(&post(REDACTING, MESSAGES, body));
     let expected = format!(
         r#"{{"messages":[{{"role":"user","content":"aws_access_key_id = {LABEL}\naws_secret_access_key = [REDACTED:AWS_SECRET_KEY]\nregion = eu-west-1"}}]}}"#

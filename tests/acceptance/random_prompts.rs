@@ -44,8 +44,27 @@ impl Spelling {
 
 fn words() -> impl Strategy<Value = Vec<Word>> {
     let plain = prop::sample::select(vec![
-        "fn main() {", " let x = ", "\n", "\t", "\"quoted\"", "\\", "/", "café ", "😀", "\u{0}", "{not json", "[1,2",
-        "100% ", "the file ", "id: ", "a-b_c", "§§", "=", "null", "// ", "$ ",
+        "fn main() {",
+        " let x = ",
+        "\n",
+        "\t",
+        "\"quoted\"",
+        "\\",
+        "/",
+        "café ",
+        "😀",
+        "\u{0}",
+        "{not json",
+        "[1,2",
+        "100% ",
+        "the file ",
+        "id: ",
+        "a-b_c",
+        "§§",
+        "=",
+        "null",
+        "// ",
+        "$ ",
     ]);
     let word = prop_oneof![4 => plain.prop_map(Word::Plain), 1 => any::<u32>().prop_map(Word::Key)];
     prop::collection::vec(word, 0..8)

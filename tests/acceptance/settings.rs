@@ -47,7 +47,8 @@ fn the_actions_of_a_policy() {
         assert_eq!(run.event.outbound.policies, ["p"]);
     }
     assert_eq!(outcome(&format!("{}\nredact_secrets: true", policy("block"))), "redact");
-    let strict = "policies: [{name: p, condition: {checker: secrets}, action: block, redact: false}]\nredact_secrets: true";
+    let strict =
+        "policies: [{name: p, condition: {checker: secrets}, action: block, redact: false}]\nredact_secrets: true";
     assert_eq!(outcome(strict), "block");
 }
 
@@ -83,12 +84,10 @@ fn each_key_of_a_condition_decides() {
         ("source: user", true),
         ("source: tool_result", false),
     ] {
-        let teams = if condition.contains("team: other") {
-            "\nopen_access: true"
-        } else {
-            ""
-        };
-        let settings = format!("policies: [{{name: p, condition: {{{condition}}}, action: review}}]\nblock_on_secrets: false{teams}");
+        let teams = if condition.contains("team: other") { "\nopen_access: true" } else { "" };
+        let settings = format!(
+            "policies: [{{name: p, condition: {{{condition}}}, action: review}}]\nblock_on_secrets: false{teams}"
+        );
         let Ok(_) = File::parse(&format!("{UPSTREAM}{settings}"), "gateway.yaml", &|_| Err("none".into())) else {
             assert!(!holds, "{condition} does not load");
             continue;
@@ -187,9 +186,18 @@ fn mistakes_are_named_with_their_place_and_what_was_expected() {
     for (text, parts) in [
         ("upstream: {anthropic: https://a.b}\nredact_secret: true", ["2:1", "redact_secrets"]),
         ("upstream: {anthropic: https://a.b}\nchecks: {outbound: [secret]}", ["2:21", "secrets"]),
-        ("upstream: {anthropic: https://a.b}\npolicies:\n  - {name: p, condition: {checker: secrets}, action: stop}", ["3:", "block"]),
-        ("upstream: {anthropic: https://a.b}\npolicies:\n  - {name: p, condition: {cheker: secrets}, action: block}", ["3:", "checker"]),
-        ("upstream: {anthropic: https://a.b}\npolicies:\n  - {name: p, condition: {risk: '>= hihg'}, action: block}", ["3:", "high"]),
+        (
+            "upstream: {anthropic: https://a.b}\npolicies:\n  - {name: p, condition: {checker: secrets}, action: stop}",
+            ["3:", "block"],
+        ),
+        (
+            "upstream: {anthropic: https://a.b}\npolicies:\n  - {name: p, condition: {cheker: secrets}, action: block}",
+            ["3:", "checker"],
+        ),
+        (
+            "upstream: {anthropic: https://a.b}\npolicies:\n  - {name: p, condition: {risk: '>= hihg'}, action: block}",
+            ["3:", "high"],
+        ),
         ("upstream: {anthropic: https://a.b}\nlimits: {body_bytes: 7}", ["2:", "body_bytes_max"]),
         ("upstream: {anthropic: ftp://a.b}", ["1:", "http"]),
     ] {

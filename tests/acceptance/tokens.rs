@@ -12,22 +12,76 @@ use crate::support::run;
 type Sample = (&'static str, &'static [&'static str], &'static str, &'static str);
 
 const SAMPLES: &[Sample] = &[
-    ("", &["sk-proj-", "mn_FRCHpyVIf_Jgxt-6AfH2QlJGiQjlCrwnpLRrbmHnoAcEMQN1KuUEg-E_lc3Wg2Sd-MM8EHQ", "T3BlbkFJ", "mZ5lHP-v6FHKsK1B1fv6g1lQtFYrovSjv4PzjFwtFmCM2pFZxpQxiejsZDQERJHyO1a2b3c4d5"], "", "OPENAI_API_KEY"),
+    (
+        "",
+        &[
+            "sk-proj-",
+            "mn_FRCHpyVIf_Jgxt-6AfH2QlJGiQjlCrwnpLRrbmHnoAcEMQN1KuUEg-E_lc3Wg2Sd-MM8EHQ",
+            "T3BlbkFJ",
+            "mZ5lHP-v6FHKsK1B1fv6g1lQtFYrovSjv4PzjFwtFmCM2pFZxpQxiejsZDQERJHyO1a2b3c4d5",
+        ],
+        "",
+        "OPENAI_API_KEY",
+    ),
     ("", &["ASIA", "PUV44D7XKD6QPJNJ"], "", "AWS_ACCESS_KEY"),
-    ("", &["github_", "pat_11U6I7XNBTRK467VKC1ZJW_uKGFN1Fl7LKA9ThpjXqSSCh0CAC68IuKja51fUithJbNmT9K0MhVoHhunud"], "", "GITHUB_TOKEN"),
-    ("", &["-----BEGIN ENCRYPTED PRIV", "ATE KEY-----\nMIIFmvS7v7r56VuaIIEgJPXbyPL3yC1Gc4hDAolDCcROvHxAxN7Q5DF5LQlxF+hQ\n-----END ENCRYPTED PRIV", "ATE KEY-----"], "\nand on", "PRIVATE_KEY_PEM"),
-    ("", &["-----BEGIN PGP PRIV", "ATE KEY BLOCK-----\n\nlIYEmuXGy9Wix13m/Fj14fx5jX/6pSFf89ZBLHk5bwky33I/KhXhroWU494PoLeQ\n-----END PGP PRIV", "ATE KEY BLOCK-----"], "", "PRIVATE_KEY_PEM"),
+    (
+        "",
+        &["github_", "pat_11U6I7XNBTRK467VKC1ZJW_uKGFN1Fl7LKA9ThpjXqSSCh0CAC68IuKja51fUithJbNmT9K0MhVoHhunud"],
+        "",
+        "GITHUB_TOKEN",
+    ),
+    (
+        "",
+        &[
+            "-----BEGIN ENCRYPTED PRIV",
+            "ATE KEY-----\nMIIFmvS7v7r56VuaIIEgJPXbyPL3yC1Gc4hDAolDCcROvHxAxN7Q5DF5LQlxF+hQ\n-----END ENCRYPTED PRIV",
+            "ATE KEY-----",
+        ],
+        "\nand on",
+        "PRIVATE_KEY_PEM",
+    ),
+    (
+        "",
+        &[
+            "-----BEGIN PGP PRIV",
+            "ATE KEY BLOCK-----\n\nlIYEmuXGy9Wix13m/Fj14fx5jX/6pSFf89ZBLHk5bwky33I/KhXhroWU494PoLeQ\n-----END PGP PRIV",
+            "ATE KEY BLOCK-----",
+        ],
+        "",
+        "PRIVATE_KEY_PEM",
+    ),
     ("aws_secret_access_key = ", &["mxBgJIRnj4QycK2e314v", "7LOtQ4+R7BKZrLq3TuJQ"], "", "AWS_SECRET_KEY"),
     ("AWS_SECRET_ACCESS_KEY=", &["mxBgJIRnj4QycK2e314v", "7LOtQ4+R7BKZrLq3TuJQ"], "\n", "AWS_SECRET_KEY"),
     ("", &["postgres", "://app:Tr0ub4", "dor3@db:5432/shop"], "", "DB_CONNECTION_STRING"),
-    ("", &["mongodb", "+srv://svc:q8Zr2LmX9v@cluster0.ab1cd", ".mongodb.net/app?retryWrites=true"], "", "DB_CONNECTION_STRING"),
+    (
+        "",
+        &["mongodb", "+srv://svc:q8Zr2LmX9v@cluster0.ab1cd", ".mongodb.net/app?retryWrites=true"],
+        "",
+        "DB_CONNECTION_STRING",
+    ),
     ("  password: ", &["Tr0ub4", "dor3"], "\n  host: db", "HARDCODED_PASSWORD"),
     ("\"password\": \"", &["q8Zr", "2LmX9"], "\",", "HARDCODED_PASSWORD"),
     ("", &["xoxb-", "636526972737-9930287816315-", "kMF8aNKq2KhDEmsQt6CrSMzt"], "", "SLACK_TOKEN"),
     ("", &["npm_", "J81AQWCp5xCafmCvITBdnGujxJpzqiD97SKX"], "", "NPM_TOKEN"),
-    ("", &["pypi-AgEIcHlwaS5vcmcm", "KO3YOONT-84YZ45VCH4yUSVPxBB76a49HKFimbF9vCsC8iT7OKgdFvxJABFyZH54EjFhFO1974WwOW4oViUi5EnHvkGQPRNM60Y54HE8o5t4yhpyLwA16Q0okQ"], "", "PYPI_TOKEN"),
+    (
+        "",
+        &[
+            "pypi-AgEIcHlwaS5vcmcm",
+            "KO3YOONT-84YZ45VCH4yUSVPxBB76a49HKFimbF9vCsC8iT7OKgdFvxJABFyZH54EjFhFO1974WwOW4oViUi5EnHvkGQPRNM60Y54HE8o5t4yhpyLwA16Q0okQ",
+        ],
+        "",
+        "PYPI_TOKEN",
+    ),
     ("", &["GOCSPX-", "mGRTMcD1xEpp06ITH0ejSoJhF02Q"], "", "GOOGLE_OAUTH_SECRET"),
-    ("", &["ya29.", "a0m89vqXGsupD3aAIHIaO-0N-RdPOZ6wdbmBHQMyPOar8KD5KNgqtqKMdvLwwG1GFo-ZUROG1JzxFxbLKGsCL_FnQEivrn11S0-USEsqgExVCEyM"], "", "GOOGLE_OAUTH_TOKEN"),
+    (
+        "",
+        &[
+            "ya29.",
+            "a0m89vqXGsupD3aAIHIaO-0N-RdPOZ6wdbmBHQMyPOar8KD5KNgqtqKMdvLwwG1GFo-ZUROG1JzxFxbLKGsCL_FnQEivrn11S0-USEsqgExVCEyM",
+        ],
+        "",
+        "GOOGLE_OAUTH_TOKEN",
+    ),
     ("card ", &["4532 0151", " 1283 0366"], " exp 04/29", "CREDIT_CARD"),
 ];
 
@@ -69,7 +123,12 @@ fn every_example_of_every_secret_rule_is_stopped_wherever_it_stands() {
         let twice = serde_json::to_string(&format!(r#"{{"content":{quoted}}}"#)).unwrap();
         for (path, body) in [
             (MESSAGES, format!(r#"{{"messages":[{{"role":"user","content":{quoted}}}]}}"#)),
-            (MESSAGES, format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"tool_result","content":{quoted}}}]}}]}}"#)),
+            (
+                MESSAGES,
+                format!(
+                    r#"{{"messages":[{{"role":"user","content":[{{"type":"tool_result","content":{quoted}}}]}}]}}"#
+                ),
+            ),
             (RESPONSES, format!(r#"{{"input":[{{"type":"function_call","arguments":{twice}}}]}}"#)),
         ] {
             let run = run(&post(REDACTING, path, body.clone()), 0);

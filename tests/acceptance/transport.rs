@@ -164,7 +164,9 @@ fn model_lists_are_told_apart_by_the_version_header() {
 
 #[test]
 fn paths_that_could_mean_something_else_are_refused() {
-    for path in ["/v1/files", "/v1/messages/../files", "/v1//messages", "/v1/messages%2fbatches", "/", "/v1/audio/speech"] {
+    for path in
+        ["/v1/files", "/v1/messages/../files", "/v1//messages", "/v1/messages%2fbatches", "/", "/v1/audio/speech"]
+    {
         assert_eq!(refusal(&send(&post(REDACTING, path, prompt("hi")))), Some(RefusalKind::UnknownPath), "{path}");
     }
 }
@@ -182,5 +184,7 @@ fn a_key_in_query_or_path_does_not_leave() {
 fn session_and_unknown_headers_are_none_of_our_business() {
     let script = with_header(post(REDACTING, MESSAGES, prompt("hi")), "anthropic-beta", "a,b");
     let run = send(&with_header(script, "x-stainless-lang", "js"));
-    assert!(run.forwarded.unwrap().remove_headers.iter().all(|it| !it.starts_with("anthropic") && !it.starts_with("x-s")));
+    assert!(
+        run.forwarded.unwrap().remove_headers.iter().all(|it| !it.starts_with("anthropic") && !it.starts_with("x-s"))
+    );
 }
