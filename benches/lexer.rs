@@ -1,4 +1,5 @@
 //! How fast bodies and streams are read: the lexer beside another parser and a plain copy, and the cost of a frame.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::hint::black_box;
 

@@ -1,9 +1,11 @@
 //! Throughput of the scan engine: ordinary prompts, many rules, the worst texts, and the cost of a delta.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
 
-use airiskguard_gateway::domain::{Checker, Risk, RuleInfo, Score, Sources};
+use airiskguard_gateway::checkers;
+use airiskguard_gateway::domain::{Checker, Direction, Risk, RuleInfo, Score, Sources};
 use airiskguard_gateway::scan::{Engine, Hit, Lead, Pattern, RuleSet, RuleSpec, Scanner, Stream, Trigger};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -12,6 +14,13 @@ mod texts;
 use texts::prompt;
 
 const MIB: usize = 1 << 20;
+
+/// Checkers that hold together, and for which direction.
+const CHOICES: [(&str, &[&str], Option<Direction>); 3] = [
+    ("all", &["secrets", "compliance", "security", "agent", "vuln"], None),
+    ("default outbound", &["secrets", "compliance", "agent"], Some(Direction::Outbound)),
+    ("default inbound", &["vuln", "agent"], Some(Direction::Inbound)),
+];
 
 fn info(id: String) -> RuleInfo {
     RuleInfo {
@@ -99,6 +108,48 @@ fn whole(engine: &Engine, set: &RuleSet, stream: &mut Stream, text: &[u8], hits:
     stream.push(engine, text, hits);
     stream.finish(engine, hits);
     hits.len()
+}
+
+/// The built-in rules on ordinary text, in the choices that configurations make of them.
+fn catalogue(c: &mut Criterion) {
+    let engine = Engine::new(checkers::rules().unwrap()).unwrap();
+    engine.warm();
+    let text = prompt(MIB);
+    let mut group = c.benchmark_group("catalogue");
+    for (name, checkers, direction) in CHOICES {
+        let set = engine.select(|rule| {
+            checkers.contains(&rule.checker.name())
+                && (rule.directions.is_empty() || direction.is_none_or(|it| rule.directions.contains(&it)))
+        });
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        for views in [false, true] {
+            let (mut scanner, mut hits) = (Scanner::new(set.clone(), views), Vec::new());
+            let id = BenchmarkId::new(if views { "with views" } else { "plain" }, name);
+            group.bench_function(id, |b| {
+                b.iter(|| {
+                    hits.clear();
+                    scanner.reset(set.clone());
+                    scanner.push(&engine, &text, &mut hits);
+                    scanner.finish(&engine, &mut hits);
+                    black_box(hits.len())
+                })
+            });
+        }
+        let text = &text[..64 << 10];
+        let (mut stream, mut hits) = (Stream::new(set.clone()), Vec::new());
+        group.throughput(Throughput::Elements(text.chunks(8).count() as u64));
+        group.bench_function(BenchmarkId::new("8-byte deltas", name), |b| {
+            b.iter(|| {
+                stream.reset(set.clone());
+                hits.clear();
+                text.chunks(8).fold(0, |sum, delta| {
+                    stream.push(&engine, delta, &mut hits);
+                    sum + black_box(stream.settled())
+                })
+            })
+        });
+    }
+    group.finish();
 }
 
 fn ordinary(c: &mut Criterion) {
@@ -211,5 +262,5 @@ fn building(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ordinary, worst, deltas, building);
+criterion_group!(benches, catalogue, ordinary, worst, deltas, building);
 criterion_main!(benches);

@@ -1,5 +1,6 @@
 //! The house rules as a test: who may import whom, what the pure rooms must not touch, and how long things may grow.
 //! It reads source text, not types, so it needs only `std`, and every rule is shown to fail on a planted violation.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 #[path = "architecture/planted.rs"]
 mod planted;

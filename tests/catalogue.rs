@@ -1,5 +1,7 @@
 //! The catalogue through the real engine: every hit hits however it is cut, and every miss misses.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(clippy::unwrap_used)]
+#![allow(reason = "a test may look at the clock")]
 
 use airiskguard_gateway::checkers::{self, Entry};
 use airiskguard_gateway::scan::{Engine, Hit, RuleSet, Scanner, Stream};
@@ -92,4 +94,18 @@ fn a_warm_engine_finds_the_same() {
     assert_eq!(engine.warm(), []);
     assert!(cold.len() > entries.len());
     assert_eq!(whole(&engine, &rules, &text, false), cold);
+}
+
+/// Values that are no secret, line after line, are ordinary text however many there are.
+#[test]
+fn many_refused_matches_are_refused() {
+    let (engine, entries) = catalogue();
+    let rules = engine.select(|_| true);
+    let misses = |id: &str| entries.iter().find(|it| it.rule.info.id == id).unwrap().misses.clone();
+    for miss in misses("secrets.generic.password").iter().chain(&misses("secrets.generic.settings")) {
+        let line = format!("{miss:<60} # one of many lines, with a remark behind it\n");
+        if whole(&engine, &rules, &line, false).is_empty() {
+            assert_eq!(whole(&engine, &rules, &line.repeat(5_000), false), [], "{miss}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Each folder below `tests/golden/<dialect>/` is one exchange; `exchange.yaml` says what it shows. In all files the
 //! character `¦` is removed before use, so that made-up keys never stand whole in a file. `GOLDEN_UPDATE=1` writes the
 //! expectations anew: read the difference before you keep it.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! Streamed answers: what is found never arrives, what is harmless arrives at once, what was hidden comes back.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

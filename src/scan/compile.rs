@@ -233,10 +233,10 @@ impl Rule {
     pub(super) fn warm(&self) -> Fit {
         let fit = self.matcher().fit();
         if self.region.is_none() && (self.group != 0 || fit != Fit::Exact) {
-            self.exact.get_or_init(|| build(&self.hir));
+            self.exact();
         }
         if let Some((hir, regex)) = &self.unless {
-            regex.get_or_init(|| build(hir));
+            regex.get_or_init(|| build(hir, true));
         }
         fit
     }
@@ -276,7 +276,11 @@ impl Rule {
 
     fn excuses(&self, whole: &[u8]) -> bool {
         let Some((hir, regex)) = &self.unless else { return false };
-        regex.get_or_init(|| build(hir)).as_ref().is_some_and(|unless| unless.is_match(whole))
+        regex.get_or_init(|| build(hir, true)).as_ref().is_some_and(|unless| unless.is_match(whole))
+    }
+
+    fn exact(&self) -> Option<&meta::Regex> {
+        self.exact.get_or_init(|| build(&self.hir, self.matcher().fit() != Fit::Exact)).as_ref()
     }
 
     fn find(
@@ -284,7 +288,7 @@ impl Rule {
         text: &[u8],
         span: std::ops::Range<usize>,
     ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
-        let regex = self.exact.get_or_init(|| build(&self.hir)).as_ref()?;
+        let regex = self.exact()?;
         let mut captures = regex.create_captures();
         regex.search_captures(&Input::new(text).span(span).anchored(Anchored::Yes), &mut captures);
         let whole = captures.get_group(0)?.range();
@@ -365,10 +369,12 @@ fn one_line(text: &str) -> String {
     sentence.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A regex that finds the group, or tells whether a match is excused.
-fn build(hir: &Hir) -> Option<meta::Regex> {
+/// A regex that finds the group, or tells whether a match is excused. Without `hybrid` it is one that is told where the
+/// match lies: a lazy automaton would only find that a second time.
+fn build(hir: &Hir, hybrid: bool) -> Option<meta::Regex> {
     let config = meta::Config::new()
         .utf8_empty(false)
+        .hybrid(hybrid)
         .nfa_size_limit(Some(2 * EXACT_BYTES_MAX))
         .hybrid_cache_capacity(256 << 10);
     meta::Builder::new().configure(config).build_from_hir(hir).ok()

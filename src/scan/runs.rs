@@ -24,9 +24,9 @@ const GLANCE_BYTES: usize = 32;
 /// Steps that a rule may cost at any time, so that short texts are always decided exactly.
 const STEPS_FREE: u64 = 1 << 19;
 /// What a byte costs where a wide automaton's match is checked with the exact pattern.
-const EXACT_STEPS: u64 = 16;
+const EXACT_STEPS: u64 = 4;
 /// What it costs to check any match, whatever its length: to find its group, to ask what confirms or excuses it.
-const CHECK_STEPS: u64 = 256;
+const CHECK_STEPS: u64 = 128;
 /// No run is open.
 const NONE: u32 = u32::MAX;
 

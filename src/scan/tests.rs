@@ -167,6 +167,18 @@ fn a_pattern_too_rich_for_an_automaton_is_checked_exactly() {
     assert_eq!(texts(&format!(r#"exec("{}" + name)"#, "a".repeat(200))), []);
 }
 
+/// Such a rule is slow and is named, but it holds, and exactly.
+#[test]
+fn a_pattern_too_rich_for_any_automaton_still_holds() {
+    let rich = || rule("rich", &["key"], &format!("key.{{0,40}}a{}b", ".".repeat(20)));
+    let engine = Engine::new(vec![rich()]).unwrap();
+    assert_eq!(engine.warm(), [RuleError { rule: "rich".to_string(), what: Mistake::TooLarge }]);
+    let near = format!("key {}a{}c", "x".repeat(30), "y".repeat(20));
+    assert_eq!(found(vec![rich()], &near), []);
+    let hit = near.replace('c', "b");
+    assert_eq!(found(vec![rich()], &hit), [(0, 0..hit.len())]);
+}
+
 #[test]
 fn prose_is_settled_at_once() {
     let engine = Engine::new(shapes()).unwrap();

@@ -1,4 +1,5 @@
 //! The gateway: serves by default; `check`, `scan`, `keygen` and `connect` beside it.
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod arguments;
 mod configuration;

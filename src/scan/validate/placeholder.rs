@@ -208,10 +208,9 @@ pub(super) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
 
 /// Whether `value` mixes letters with digits or signs.
 pub(super) fn is_mixed(value: &[u8]) -> bool {
-    let letters = value.iter().any(u8::is_ascii_alphabetic);
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let signs = value.iter().any(|byte| b"!@#$%^&*?+~=".contains(byte));
-    letters && (digits >= 1 || signs)
+    let sign =
+        |byte: &u8| matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'?' | b'+' | b'~' | b'=');
+    value.iter().any(u8::is_ascii_alphabetic) && value.iter().any(|byte| byte.is_ascii_digit() || sign(byte))
 }
 
 fn lower(value: &[u8]) -> String {
