@@ -4,13 +4,7 @@
 //! character `¦` is removed before use, so that made-up keys never stand whole in a file. `GOLDEN_UPDATE=1` writes the
 //! expectations anew: read the difference before you keep it.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    clippy::type_complexity
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::type_complexity)]
 
 mod support;
 

@@ -1,13 +1,6 @@
 //! Streamed answers: what is found never arrives, what is harmless arrives at once, what was hidden comes back.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    unreachable_pub
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, unreachable_pub)]
 
 #[path = "streams/client.rs"]
 mod client;
