@@ -1,7 +1,6 @@
 //! The catalogue through the real engine: every hit hits however it is cut, and every miss misses.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(clippy::unwrap_used)]
-#![allow(reason = "a test may look at the clock")]
 
 use airiskguard_gateway::checkers::{self, Entry};
 use airiskguard_gateway::scan::{Engine, Hit, RuleSet, Scanner, Stream};
