@@ -60,7 +60,7 @@ pub(super) struct Chosen {
 impl Engine {
     /// Checks rules and compiles their keywords; every mistake of every rule is reported, not only the first.
     ///
-    /// The automaton of a rule is built when its first candidate comes, which takes that text up to some milliseconds
+    /// The automaton of a rule is built when its first candidate comes, which takes that text some ten milliseconds
     /// a rule, once; [`Engine::warm`] builds all beforehand. What is found never depends on it.
     pub fn new(specs: Vec<RuleSpec>) -> Result<Engine, Vec<RuleError>> {
         let mut errors = Vec::new();
@@ -116,7 +116,7 @@ impl Engine {
         &self.infos
     }
 
-    /// Builds all automata that are not built yet: about a second of work for the built-in catalogue, best done on a
+    /// Builds all automata that are not built yet: about a second of work for the built-in catalogue (the first use of each rule costs some 10 ms otherwise), best done on a
     /// thread of its own while texts are scanned already. Names the rules whose automaton would be too large: they hold,
     /// but slowly, and texts with many of their keywords are decided coarsely, on the side of finding.
     pub fn warm(&self) -> Vec<RuleError> {

@@ -179,6 +179,22 @@ fn a_pattern_too_rich_for_any_automaton_still_holds() {
     assert_eq!(found(vec![rich()], &hit), [(0, 0..hit.len())]);
 }
 
+/// In a text full of accepted matches, what looks like them is hidden without a check, and the same for every cut.
+#[test]
+fn a_thousand_accepted_matches_vouch_for_the_rest() {
+    let spec = || RuleSpec { confirm: vec![Confirm::Mixed], ..rule("long", &["key-"], r"\bkey-[a-z0-9]{6,90}") };
+    let engine = Engine::new(vec![spec()]).unwrap();
+    let rules = engine.select(|_| true);
+    let (good, bad) = ("key-abc123 ", "key-abcdef ");
+    assert_eq!(scan(&engine, &rules, &[format!("{}{bad}", good.repeat(999)).as_bytes()]).len(), 999);
+    let text = format!("{}{}", good.repeat(1000), bad.repeat(10));
+    let whole = scan(&engine, &rules, &[text.as_bytes()]);
+    assert_eq!(whole.len(), 1010);
+    for size in [1, 7, 1000] {
+        assert_eq!(scan(&engine, &rules, &text.as_bytes().chunks(size).collect::<Vec<_>>()), whole);
+    }
+}
+
 #[test]
 fn prose_is_settled_at_once() {
     let engine = Engine::new(shapes()).unwrap();
