@@ -50,7 +50,8 @@ fn the_catalogue_loads_fast() {
     let begun = Instant::now();
     Engine::new(entries).unwrap();
     // Well below 100 ms on a machine that does nothing else.
-    assert!(begun.elapsed() < Duration::from_millis(1000), "{:?}", begun.elapsed());
+    println!("{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
 }
 
 #[test]

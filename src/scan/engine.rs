@@ -116,7 +116,7 @@ impl Engine {
         &self.infos
     }
 
-    /// Builds all automata that are not built yet: about a second of work for the built-in catalogue (the first use of each rule costs some 10 ms otherwise), best done on a
+    /// Builds all automata that are not built yet: about a second of work for the built-in catalogue, best done on a
     /// thread of its own while texts are scanned already. Names the rules whose automaton would be too large: they hold,
     /// but slowly, and texts with many of their keywords are decided coarsely, on the side of finding.
     pub fn warm(&self) -> Vec<RuleError> {

@@ -26,8 +26,8 @@ const GLANCE_BYTES: usize = 32;
 const STEPS_FREE: u64 = 1 << 19;
 /// What it costs to check a match, besides a step a byte: to find its group, to ask what confirms or excuses it.
 const CHECK_STEPS: u64 = 128;
-/// Once so many matches of a rule were accepted, the rest is believed without checks. A text with a thousand secrets of a kind is no
-/// ordinary text, and what else looks like them is hidden, too.
+/// Once so many matches of a rule were accepted, the rest is believed without checks: a text with a thousand secrets of
+/// a kind is no ordinary text, and what else looks like them is hidden, too.
 const ACCEPTED_MAX: u32 = 1000;
 /// No run is open.
 const NONE: u32 = u32::MAX;
@@ -322,12 +322,12 @@ impl Run {
                 Stage::Match(state, matched) => match self.read(rule, state, matched, window, last) {
                     None => return Outcome::Open,
                     Some(None) => return Outcome::Rejected,
-                    Some(Some(end)) => match &rule.region {
-                        Some(region) => {
-                            self.at = end;
+                    Some(Some(end)) => match (self.decide(rule, memory, end, window), &rule.region) {
+                        (Outcome::Hit(_, begin, _), Some(region)) => {
+                            self.at = begin.end;
                             self.stage = Stage::Body(region.walk());
                         }
-                        None => return self.decide(rule, memory, end, window),
+                        (outcome, _) => return outcome,
                     },
                 },
                 Stage::Body(walk) => return self.walk(rule, walk, window, last),

@@ -149,6 +149,19 @@ fn a_region_reaches_to_its_end_or_as_far_as_its_body() {
 }
 
 #[test]
+fn a_region_may_begin_with_a_pattern_too_rich_for_an_automaton() {
+    let rich = || {
+        let begin = r#"exec\(.{0,60}["'].{0,60}\+.{0,60}\)"#.to_string();
+        let pattern = Pattern::Region { begin, end: ";".to_string(), body: "[a-z]".to_string(), length_max: 400 };
+        RuleSpec { pattern, ..rule("rich", &["exec("], "x") }
+    };
+    assert_eq!(Engine::new(vec![rich()]).unwrap().rules[0].matcher().fit(), Fit::Wide);
+    let text = "exec('a' + b)cde; exec";
+    assert_eq!(found(vec![rich()], text), [(0, 0..17)]);
+    assert_eq!(found(vec![rich()], &format!(r#"exec("{}" + b)cde;"#, "a".repeat(200))), []);
+}
+
+#[test]
 fn regions_may_follow_each_other() {
     let text = "-----BEGIN KEY-----\nAb-----BEGIN A KEY-----\nCd-----END KEY-----";
     assert_eq!(texts(text), [(7, "-----BEGIN KEY-----\nAb"), (7, "-----BEGIN A KEY-----\nCd-----END KEY-----")]);
