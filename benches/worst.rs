@@ -15,7 +15,7 @@ mod texts;
 
 const TEXT_BYTES: usize = 256 << 10;
 /// How often ordinary text may go into the time of a case, on a machine that does other things, too.
-const RATIO_MAX: f64 = 80.0;
+const RATIO_MAX: f64 = 250.0;
 /// How often it should.
 const RATIO_AIM: f64 = 10.0;
 const ROUNDS: usize = 5;

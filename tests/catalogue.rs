@@ -104,7 +104,9 @@ fn many_refused_matches_are_refused() {
     for miss in misses("secrets.generic.password").iter().chain(&misses("secrets.generic.settings")) {
         let line = format!("{miss:<60} # one of many lines, with a remark behind it\n");
         if whole(&engine, &rules, &line, false).is_empty() {
-            assert_eq!(whole(&engine, &rules, &line.repeat(5_000), false), [], "{miss}");
+            let hits = whole(&engine, &rules, &line.repeat(5_000), false);
+            let first = hits.first().map(|hit| (&engine.rules()[hit.rule].id, hit.secret.clone()));
+            assert_eq!(first, None, "{miss}");
         }
     }
 }

@@ -195,10 +195,6 @@ impl Rule {
             confirm,
         };
         rule.check_keywords(&spec.trigger)?;
-        // Where a region begins must be known exactly, and the begin of one is short: it is compiled at once.
-        if rule.region.is_some() && rule.matcher().fit() != Fit::Exact {
-            return Err(Mistake::TooLarge);
-        }
         Ok(rule)
     }
 
@@ -208,7 +204,8 @@ impl Rule {
         if self.lead.is_some() {
             return Ok(());
         }
-        let mut prefixes = Prefixes::new(&self.hir)?;
+        let length_max = words.iter().map(String::len).max().unwrap_or(0);
+        let mut prefixes = Prefixes::new(&self.hir, length_max)?;
         for word in words {
             let cases = [word.clone(), word.to_ascii_lowercase(), word.to_ascii_uppercase()];
             if !cases.iter().any(|word| prefixes.has(word.as_bytes())) {
@@ -232,7 +229,7 @@ impl Rule {
     /// Builds all that is otherwise built when it is first needed; how near the automaton comes.
     pub(super) fn warm(&self) -> Fit {
         let fit = self.matcher().fit();
-        if self.region.is_none() && (self.group != 0 || fit != Fit::Exact) {
+        if self.group != 0 || fit != Fit::Exact {
             self.exact();
         }
         if let Some((hir, regex)) = &self.unless {
@@ -259,7 +256,7 @@ impl Rule {
         whole: std::ops::Range<usize>,
     ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
         let wide = self.matcher().fit() != Fit::Exact;
-        let (secret, whole) = if self.region.is_none() && (wide || self.group != 0) {
+        let (secret, whole) = if wide || self.group != 0 {
             match self.find(text, whole.clone()) {
                 Some(found) => found,
                 None if !wide => (whole.clone(), whole),
@@ -304,8 +301,9 @@ struct Prefixes {
 }
 
 impl Prefixes {
-    fn new(hir: &Hir) -> Result<Prefixes, Mistake> {
-        let nfa = compile(&shortened(hir), 8 * AUTOMATON_BYTES_MAX).ok_or(Mistake::TooLarge)?;
+    /// For words of at most so many bytes.
+    fn new(hir: &Hir, length_max: usize) -> Result<Prefixes, Mistake> {
+        let nfa = compile(&shortened(hir, length_max), 8 * AUTOMATON_BYTES_MAX).ok_or(Mistake::TooLarge)?;
         let config = hybrid::dfa::Config::new().skip_cache_capacity_check(true);
         let dfa = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa);
         let dfa = dfa.map_err(|error| Mistake::BadRegex(one_line(&error.to_string())))?;
@@ -478,9 +476,9 @@ fn widened(hir: &Hir, min: u32) -> Hir {
     rebounded(hir, min, 4)
 }
 
-/// The pattern as far as words of a keyword's length can tell.
-fn shortened(hir: &Hir) -> Hir {
-    let count_max = KEYWORD_BYTES_MAX as u32 + 1;
+/// The pattern as far as words of at most so many bytes can tell: they never count further.
+fn shortened(hir: &Hir, length_max: usize) -> Hir {
+    let count_max = length_max as u32 + 1;
     rebounded(hir, count_max, count_max)
 }
 

@@ -11,8 +11,8 @@ pub(super) struct Group {
     pub(super) start: usize,
 }
 
-/// Reads text and reports each group of digits (a digit after no word byte, and not the fraction behind `1.`) that is followed by enough digits with at
-/// most a separator between two of them; `) ` counts as one separator.
+/// Reads text and reports each group of digits (a digit after no word byte, and not the fraction behind `1.`) that is
+/// followed by enough digits with at most a separator between two of them; `) ` counts as one separator.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Digits {
     /// Groups of the open run that some count still waits for: offset, and digits of the run before it.

@@ -63,7 +63,7 @@ pub(super) struct Chosen {
 impl Engine {
     /// Checks rules and compiles their keywords; every mistake of every rule is reported, not only the first.
     ///
-    /// The automaton of a rule is built when its first candidate comes, which takes that text up to some milliseconds
+    /// The automaton of a rule is built when its first candidate comes, which takes that text some ten milliseconds
     /// a rule, once; [`Engine::warm`] builds all beforehand. What is found never depends on it.
     pub fn new(specs: Vec<RuleSpec>) -> Result<Engine, Vec<RuleError>> {
         let mut errors = Vec::new();

@@ -13,8 +13,9 @@ use super::compile::{Fit, Rule, Step};
 use super::region::{Walk, Walked};
 use super::stream::Hit;
 
-/// Steps that the rejected candidates and the checked matches of one rule may cost per byte of text, on top of
-/// `STEPS_FREE`. Ordinary text stays far below; text made to cost more is decided coarsely, on the side of finding.
+/// Steps that the rejected candidates of one rule may cost per byte of text, on top of `STEPS_FREE`, and likewise the
+/// checks of its matches. Ordinary text stays far below, also where each line of a table holds a match that is refused;
+/// text made to cost more is decided coarsely, on the side of finding.
 const STEPS_PER_BYTE: u64 = 4;
 /// Rules whose longest match is no longer than this cannot cost much, however dense, and are always decided exactly:
 /// tables of numbers are ordinary text.
@@ -23,10 +24,11 @@ const SHORT_MATCH_BYTES: usize = 64;
 const GLANCE_BYTES: usize = 32;
 /// Steps that a rule may cost at any time, so that short texts are always decided exactly.
 const STEPS_FREE: u64 = 1 << 19;
-/// What a byte costs where a wide automaton's match is checked with the exact pattern.
-const EXACT_STEPS: u64 = 4;
-/// What it costs to check any match, whatever its length: to find its group, to ask what confirms or excuses it.
+/// What it costs to check a match, besides a step a byte: to find its group, to ask what confirms or excuses it.
 const CHECK_STEPS: u64 = 128;
+/// Once so many matches of a rule were accepted, the rest is believed without checks: a text with a thousand secrets of
+/// a kind is no ordinary text, and what else looks like them is hidden, too.
+const ACCEPTED_MAX: u32 = 1000;
 /// No run is open.
 const NONE: u32 = u32::MAX;
 
@@ -69,9 +71,13 @@ struct Memory {
     seen: usize,
     /// Steps of rejected candidates.
     spent: u64,
+    /// Steps of checks.
+    checked: u64,
+    /// Matches that checks accepted.
+    accepted: u32,
 }
 
-const BLANK: Memory = Memory { run: NONE, hidden: 0, seen: 0, spent: 0 };
+const BLANK: Memory = Memory { run: NONE, hidden: 0, seen: 0, spent: 0, checked: 0, accepted: 0 };
 
 /// A candidate that is being decided.
 #[derive(Debug)]
@@ -363,12 +369,12 @@ impl Run {
                 Stage::Match(state, matched) => match self.read(rule, state, matched, window, last) {
                     None => return Outcome::Open,
                     Some(None) => return Outcome::Rejected,
-                    Some(Some(end)) => match &rule.region {
-                        Some(region) => {
-                            self.at = end;
+                    Some(Some(end)) => match (self.decide(rule, memory, end, window), &rule.region) {
+                        (Outcome::Hit(_, begin, _), Some(region)) => {
+                            self.at = begin.end;
                             self.stage = Stage::Body(region.walk());
                         }
-                        None => return self.decide(rule, memory, end, window),
+                        (outcome, _) => return outcome,
                     },
                 },
                 Stage::Body(walk) => return self.walk(rule, walk, window, last),
@@ -421,21 +427,18 @@ impl Run {
     }
 
     fn decide(&mut self, rule: &Rule, memory: &mut Memory, end: usize, window: Window<'_>) -> Outcome {
-        // Half of what a rule may cost at all, so that a match is believed before everything is.
-        let tired = memory.spent > memory.allowed(self.start()) / 2;
         let fit = rule.matcher().fit();
-        if tired && fit != Fit::Blind && rule.match_bytes_max > SHORT_MATCH_BYTES {
-            return Outcome::Hit(self.start()..end, self.start()..end, false);
+        if fit != Fit::Exact || rule.has_checks() {
+            let tired = memory.checked > memory.allowed(self.start()) || memory.accepted >= ACCEPTED_MAX;
+            if tired && fit != Fit::Blind && rule.match_bytes_max > SHORT_MATCH_BYTES {
+                return Outcome::Hit(self.start()..end, self.start()..end, false);
+            }
+            memory.checked += CHECK_STEPS + (end - self.start()) as u64;
         }
-        let length = (end - self.start()) as u64;
-        memory.spent += match (fit, rule.has_checks()) {
-            (Fit::Exact, false) => 0,
-            (Fit::Exact, true) => CHECK_STEPS + 2 * length,
-            _ => CHECK_STEPS + EXACT_STEPS * length,
-        };
         let base = window.base;
         match rule.confirm(window.text, self.start() - base..end - base) {
             Some((secret, whole)) => {
+                memory.accepted += 1;
                 let absolute = |range: Range<usize>| range.start + base..range.end + base;
                 Outcome::Hit(absolute(secret), absolute(whole), false)
             }

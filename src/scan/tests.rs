@@ -149,6 +149,19 @@ fn a_region_reaches_to_its_end_or_as_far_as_its_body() {
 }
 
 #[test]
+fn a_region_may_begin_with_a_pattern_too_rich_for_an_automaton() {
+    let rich = || {
+        let begin = r#"exec\(.{0,60}["'].{0,60}\+.{0,60}\)"#.to_string();
+        let pattern = Pattern::Region { begin, end: ";".to_string(), body: "[a-z]".to_string(), length_max: 400 };
+        RuleSpec { pattern, ..rule("rich", &["exec("], "x") }
+    };
+    assert_eq!(Engine::new(vec![rich()]).unwrap().rules[0].matcher().fit(), Fit::Wide);
+    let text = "exec('a' + b)cde; exec";
+    assert_eq!(found(vec![rich()], text), [(0, 0..17)]);
+    assert_eq!(found(vec![rich()], &format!(r#"exec("{}" + b)cde;"#, "a".repeat(200))), []);
+}
+
+#[test]
 fn regions_may_follow_each_other() {
     let text = "-----BEGIN KEY-----\nAb-----BEGIN A KEY-----\nCd-----END KEY-----";
     assert_eq!(texts(text), [(7, "-----BEGIN KEY-----\nAb"), (7, "-----BEGIN A KEY-----\nCd-----END KEY-----")]);
@@ -177,6 +190,22 @@ fn a_pattern_too_rich_for_any_automaton_still_holds() {
     assert_eq!(found(vec![rich()], &near), []);
     let hit = near.replace('c', "b");
     assert_eq!(found(vec![rich()], &hit), [(0, 0..hit.len())]);
+}
+
+/// In a text full of accepted matches, what looks like them is hidden without a check, and the same for every cut.
+#[test]
+fn a_thousand_accepted_matches_vouch_for_the_rest() {
+    let spec = || RuleSpec { confirm: vec![Confirm::Mixed], ..rule("long", &["key-"], r"\bkey-[a-z0-9]{6,90}") };
+    let engine = Engine::new(vec![spec()]).unwrap();
+    let rules = engine.select(|_| true);
+    let (good, bad) = ("key-abc123 ", "key-abcdef ");
+    assert_eq!(scan(&engine, &rules, &[format!("{}{bad}", good.repeat(999)).as_bytes()]).len(), 999);
+    let text = format!("{}{}", good.repeat(1000), bad.repeat(10));
+    let whole = scan(&engine, &rules, &[text.as_bytes()]);
+    assert_eq!(whole.len(), 1010);
+    for size in [1, 7, 1000] {
+        assert_eq!(scan(&engine, &rules, &text.as_bytes().chunks(size).collect::<Vec<_>>()), whole);
+    }
 }
 
 #[test]
