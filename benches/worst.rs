@@ -1,8 +1,8 @@
 //! The worst texts of every family of rules: how many times what ordinary text costs they cost, per byte.
 //!
 //! `cargo bench --bench worst [-- FAMILY…]` prints the dearest cases and fails above a limit, which only ever falls; the
-//! aim is ten times. Each case is measured in
-//! turns with ordinary text, the fastest of some rounds, so that a busy machine does not decide.
+//! aim is ten times. Each case is measured in turns with ordinary text, the fastest of some rounds, so that a busy
+//! machine does not decide.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
