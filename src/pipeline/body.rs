@@ -343,10 +343,8 @@ impl DeepVisitor for BodyScan {
 
     fn text(&mut self, level: usize, decoded: &str) {
         let leaf = &mut self.levels[level];
-        if let Some(capture) = &mut leaf.capture
-            && capture.len() + decoded.len() <= CAPTURE_BYTES_MAX
-        {
-            capture.push_str(decoded);
+        if let Some(capture) = &mut leaf.capture {
+            extend(capture, decoded);
         }
         match &mut leaf.opaque {
             Some(check) => check.push(decoded.as_bytes()),
@@ -412,6 +410,17 @@ impl DeepVisitor for BodyScan {
     fn scalar(&mut self, node: NodeAt<'_>, raw: &[u8]) {
         if node.level == 0 && node.path.steps().len() == 1 && node.path.last_key() == Some("stream") {
             self.gathered.streamed = raw == b"true";
+        }
+    }
+}
+
+/// Keeps what fits, whatever the cutting; a value that was cut ends in an ellipsis, so that it is taken for no other.
+fn extend(capture: &mut String, text: &str) {
+    for character in text.chars() {
+        match capture.len() {
+            0..CAPTURE_BYTES_MAX => capture.push(character),
+            _ if capture.ends_with('…') => return,
+            _ => return capture.push('…'),
         }
     }
 }

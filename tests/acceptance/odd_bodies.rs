@@ -85,6 +85,18 @@ teams: {core: {api_keys: [gw-core], model_allowlist: ['claude-*']}}
 }
 
 #[test]
+fn a_model_with_a_long_tail_is_not_the_model_it_begins_with() {
+    let gateway = "
+upstream: {anthropic: {url: https://api.anthropic.com, api_key: company}}
+teams: {core: {api_keys: [gw-core], model_allowlist: [claude-x]}}
+";
+    let body = format!(r#"{{"model":"claude-\u0078{}","messages":[]}}"#, "y".repeat(3000));
+    let mut script = post(gateway, MESSAGES, body);
+    script.headers.push(("x-api-key".into(), "gw-core".into()));
+    assert_eq!(refusal(&send(&script)), Some(RefusalKind::ModelNotAllowed));
+}
+
+#[test]
 fn odd_shapes_are_read_like_any_other() {
     for template in [
         r#"["§"]"#,
