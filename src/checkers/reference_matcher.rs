@@ -9,7 +9,7 @@ use regex_automata::meta::{Config, Regex};
 use regex_automata::util::{captures::Captures, syntax};
 use regex_automata::{Anchored, Input};
 
-use crate::scan::{Lead, Pattern, RuleSpec, Trigger};
+use crate::scan::{Lead, Matched, Pattern, RuleSpec, Trigger};
 
 /// A rule whose regexes are compiled.
 pub(super) struct Matcher {
@@ -59,7 +59,7 @@ impl Matcher {
         }
         let secret = slots.get_group_by_name("secret").map_or(whole.clone(), |span| span.range());
         let excused = self.unless.as_ref().is_some_and(|unless| unless.is_match(&text[whole.clone()]));
-        let confirmed = self.rule.confirm.iter().all(|it| it.accepts(&text[secret.clone()], &text[whole.clone()]));
+        let confirmed = self.rule.confirm.iter().all(|it| it.accepts(&Matched::new(text, &whole, &secret)));
         (!excused && confirmed).then_some(secret)
     }
 

@@ -14,6 +14,7 @@ use super::error::Mistake;
 use super::keywords::KEYWORD_BYTES_MAX;
 use super::region::Region;
 use super::spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};
+use super::validate::Matched;
 use crate::domain::RuleInfo;
 
 /// Longest match of a pattern, bytes.
@@ -265,9 +266,9 @@ impl Rule {
         } else {
             (whole.clone(), whole)
         };
-        let (bytes, all) = (&text[secret.clone()], &text[whole.clone()]);
+        let matched = Matched::new(text, &whole, &secret);
         // The cheap checks stand first, and most of what is refused is refused by them.
-        let refused = !self.confirm.iter().all(|check| check.accepts(bytes, all)) || self.excuses(all);
+        let refused = !self.confirm.iter().all(|check| check.accepts(&matched)) || self.excuses(matched.whole);
         (!refused).then_some((secret, whole))
     }
 

@@ -10,6 +10,7 @@ use super::error::{Mistake, RuleError};
 use super::hold::Beginnings;
 use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
 use super::spec::{RuleSpec, Trigger};
+use super::validate::LOOK_BEHIND_BYTES;
 use crate::domain::RuleInfo;
 
 /// A proper prefix of a keyword of a chosen rule.
@@ -118,7 +119,7 @@ impl Engine {
             owners,
             words,
             digits: digits.collect(),
-            keep_bytes: match_bytes + lead_bytes + KEYWORD_BYTES_MAX + DIGITS_BYTES_MAX + 8,
+            keep_bytes: match_bytes + lead_bytes + KEYWORD_BYTES_MAX + DIGITS_BYTES_MAX + LOOK_BEHIND_BYTES + 8,
             infos: rules.iter().map(|rule| rule.info.clone()).collect(),
             rules,
         }

@@ -21,6 +21,7 @@ pub use scanner::Scanner;
 pub use seam::{Piece, Seam, SeamHit};
 pub use spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};
 pub use stream::{Hit, Stream};
+pub use validate::Matched;
 pub use views::Views;
 
 #[cfg(test)]

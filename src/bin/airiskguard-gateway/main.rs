@@ -6,6 +6,7 @@ mod configuration;
 mod connect;
 mod keygen;
 mod scan;
+#[cfg(feature = "serve")]
 mod serve;
 
 use std::io::{self, Write};
@@ -26,10 +27,13 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = io::stdout().lock();
     let done = match arguments.command {
+        #[cfg(feature = "serve")]
         None => {
             drop(out);
             serve::run(&arguments.serve).map(|()| 0)
         }
+        #[cfg(not(feature = "serve"))]
+        None => Err("this program was built without the feature `serve`: only its commands are there".to_owned()),
         Some(Command::Check { config }) => check(&config).and_then(|text| print(&mut out, &text)),
         Some(Command::Scan(scan)) => scan::run(&scan, &mut io::BufWriter::new(out)),
         Some(Command::Keygen { team }) => keygen::lines(&team).and_then(|text| print(&mut out, &text)),

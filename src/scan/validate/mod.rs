@@ -8,12 +8,35 @@ mod network;
 mod payment;
 mod placeholder;
 
+use std::ops::Range;
 use std::str::FromStr;
 
 use super::Confirm;
 
 /// Entropy is measured over at most so many bytes: enough to tell, and a bound on the work.
 const ENTROPY_BYTES_MAX: usize = 512;
+
+/// What a check may see of the text before a match, bytes.
+pub(in crate::scan) const LOOK_BEHIND_BYTES: usize = 256;
+
+/// What a match is shown as to the checks: the bytes themselves and what stands before them.
+#[derive(Clone, Copy, Debug)]
+pub struct Matched<'a> {
+    /// Up to 256 bytes before the match, as many as the text has.
+    pub before: &'a [u8],
+    /// The whole match.
+    pub whole: &'a [u8],
+    /// The bytes to hide, within `whole`.
+    pub secret: &'a [u8],
+}
+
+impl<'a> Matched<'a> {
+    /// The match at `whole` in `text`, whose part `secret` is to be hidden.
+    pub fn new(text: &'a [u8], whole: &Range<usize>, secret: &Range<usize>) -> Self {
+        let before = &text[whole.start.saturating_sub(LOOK_BEHIND_BYTES)..whole.start];
+        Matched { before, whole: &text[whole.clone()], secret: &text[secret.clone()] }
+    }
+}
 
 impl Confirm {
     /// Every name that [`Confirm::from_str`] reads.
@@ -43,8 +66,9 @@ impl Confirm {
         }
     }
 
-    /// Whether this check lets the match stand. `secret` are the bytes to hide, `whole` is the whole match around them.
-    pub fn accepts(&self, secret: &[u8], whole: &[u8]) -> bool {
+    /// Whether this check lets the match stand.
+    pub fn accepts(&self, matched: &Matched<'_>) -> bool {
+        let Matched { secret, whole, .. } = *matched;
         match self {
             Confirm::Entropy(bits_min) => {
                 entropy::bits_per_byte(&secret[..secret.len().min(ENTROPY_BYTES_MAX)]) >= *bits_min
@@ -102,6 +126,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn whole(text: &[u8]) -> Matched<'_> {
+        Matched::new(text, &(0..text.len()), &(0..text.len()))
+    }
+
     #[test]
     fn every_name_is_read() {
         for name in Confirm::NAMES {
@@ -120,8 +148,8 @@ mod tests {
 
     #[test]
     fn entropy_is_a_threshold() {
-        assert!(Confirm::Entropy(3.0).accepts(b"q8Zr2LmX9vT4", b""));
-        assert!(!Confirm::Entropy(3.0).accepts(b"aaaabbbbaaaa", b""));
+        assert!(Confirm::Entropy(3.0).accepts(&whole(b"q8Zr2LmX9vT4")));
+        assert!(!Confirm::Entropy(3.0).accepts(&whole(b"aaaabbbbaaaa")));
     }
 
     #[test]
@@ -130,9 +158,9 @@ mod tests {
         for name in Confirm::NAMES {
             let confirm: Confirm = name.replace("<bits>", "1").parse().unwrap();
             for input in inputs {
-                let _ = confirm.accepts(input, input);
+                let _ = confirm.accepts(&whole(input));
             }
         }
-        assert!(!Confirm::Card.accepts(b"\xff", b""));
+        assert!(!Confirm::Card.accepts(&whole(b"\xff")));
     }
 }
