@@ -177,7 +177,7 @@ fn contains_any(parts: &LazyLock<Option<AhoCorasick>>, text: &str) -> bool {
 }
 
 /// Whether `value` is a mask, a template or a reference to a variable.
-pub(super) fn is_masked(value: &[u8]) -> bool {
+pub(in crate::scan) fn is_masked(value: &[u8]) -> bool {
     let text = lower(value);
     is_masked_text(&text) || contains_any(&MARKS, &text)
 }
@@ -189,13 +189,13 @@ fn is_masked_text(text: &str) -> bool {
 }
 
 /// Whether `value` is masked, or looked up, or made of words that stand in for a secret.
-pub(super) fn is_placeholder(value: &[u8]) -> bool {
+pub(in crate::scan) fn is_placeholder(value: &[u8]) -> bool {
     let text = lower(value);
     is_masked_text(&text) || contains_any(&PARTS, &text) || is_made_of_names(&text) || is_path(&text)
 }
 
 /// Whether `value` repeats the name it is assigned to, as in `password: user.password2` or `token="auth_token_v2"`.
-pub(super) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
+pub(in crate::scan) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
     let value = &value[..value.len().min(VALUE_BYTES_MAX)];
     let whole = &whole[..whole.len().min(VALUE_BYTES_MAX)];
     let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
