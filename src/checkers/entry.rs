@@ -61,7 +61,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Entry>, LoadError> {
 }
 
 /// The line of a rule's `id` key, the last one if `last`.
-fn line_of(text: &str, id: &str, last: bool) -> usize {
+pub(super) fn line_of(text: &str, id: &str, last: bool) -> usize {
     let names_it = |line: &str| {
         let line = line.trim_start_matches(['-', ' ']);
         line.strip_prefix("id:").is_some_and(|value| value.trim().trim_matches(['"', '\'']) == id)
