@@ -25,12 +25,21 @@ pub struct RuleText<'a> {
     pub text: &'a str,
 }
 
+/// How the examples are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// In one piece.
+    Whole,
+    /// Also cut at every byte, which takes a time that grows with the square of an example's length.
+    Cut,
+}
+
 /// Rules of files beside the built-in catalogue. As in the catalogue, rules of `compliance` also stand under `pii`.
 ///
 /// # Errors
 /// What is wrong, of each file the mistakes of the first step that found any: unreadable rules; ids that are taken; rules
 /// that the engine refuses; examples that show something else than they say.
-pub fn custom(files: &[RuleText<'_>]) -> Result<Vec<Entry>, Vec<LoadError>> {
+pub fn custom(files: &[RuleText<'_>], trial: Trial) -> Result<Vec<Entry>, Vec<LoadError>> {
     let (mut read, mut mistakes) = (Vec::new(), Vec::new());
     for file in files {
         match entries(file) {
@@ -42,7 +51,7 @@ pub fn custom(files: &[RuleText<'_>]) -> Result<Vec<Entry>, Vec<LoadError>> {
     for (file, entries) in &read {
         let known: HashSet<&str> = mistakes.iter().filter_map(|it| it.id.as_deref()).collect();
         if entries.iter().all(|it| !known.contains(it.rule.info.id.as_str())) {
-            let shown = unproven(file, entries);
+            let shown = unproven(file, entries, trial);
             mistakes.extend(shown);
         }
     }
@@ -104,7 +113,7 @@ fn taken_ids(read: &[(&RuleText<'_>, Vec<Entry>)]) -> Vec<LoadError> {
 }
 
 /// What the engine says of the rules, and then what their examples show.
-fn unproven(file: &RuleText<'_>, entries: &[Entry]) -> Vec<LoadError> {
+fn unproven(file: &RuleText<'_>, entries: &[Entry], trial: Trial) -> Vec<LoadError> {
     let prover = match Prover::new(entries) {
         Ok(prover) => prover,
         Err(errors) => {
@@ -115,7 +124,7 @@ fn unproven(file: &RuleText<'_>, entries: &[Entry]) -> Vec<LoadError> {
     let lines = lines(file.text);
     let mut mistakes = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        for flaw in prover.flaws(index, false) {
+        for flaw in prover.flaws(index, trial == Trial::Cut) {
             let line = lines.get(index).and_then(|it: &Lines| it.of(flaw.key, flaw.index));
             let mistake = mistake_at(file, &entry.rule.info.id, Reason::Example(flaw));
             mistakes.push(LoadError { line: line.unwrap_or(mistake.line), ..mistake });

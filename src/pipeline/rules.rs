@@ -1,6 +1,6 @@
 //! The rule files of a configuration, from `config` to `checkers`: neither room knows the other.
 
-use crate::checkers::{Entry, LoadError, RuleText, custom};
+use crate::checkers::{Entry, LoadError, RuleText, Trial, custom};
 use crate::config::{RuleFile, RuleMistake};
 use crate::domain::Checker;
 use crate::scan::RuleSpec;
@@ -34,5 +34,5 @@ pub(super) fn custom_specs(files: &[RuleFile]) -> Result<Vec<RuleSpec>, String> 
 
 fn read(files: &[RuleFile]) -> Result<Vec<Entry>, Vec<LoadError>> {
     let texts: Vec<RuleText<'_>> = files.iter().map(|it| RuleText { origin: &it.path, text: &it.text }).collect();
-    custom(&texts)
+    custom(&texts, Trial::Whole)
 }
