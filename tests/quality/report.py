@@ -8,16 +8,20 @@ from targets import OURS, Measured, Target, percent
 
 # Types and rules of which a table would only say that all is well are left out of it.
 TYPES_OF_RULE_MAX = 3
+# Findings per MB say nothing of a few kilobytes.
+CLEAN_BYTES_MIN = 1_000_000
+CHECKERS = ("secrets", "compliance", "security", "agent", "vuln")
 
 
 def whole(measured: Measured, held: list[Target], facts: list[str]) -> str:
     """The whole generated part."""
-    parts = ["\n".join(facts), "## Targets", targets(held), "## By set", by_set(measured)]
-    parts += ["## Secrets by type", secrets_by_type(measured)]
-    parts += ["## Personal data by type", personal_by_type(measured)]
-    parts += ["## Vulnerable code by type and language", vulnerable(measured)]
-    parts += ["## Attacks by type and language", attacks(measured)]
-    parts += ["## By rule", by_rule(measured), "## Which secret rule found what", secret_rules(measured)]
+    parts = ["\n".join(facts), "### Targets", targets(held), "### By set", by_set(measured)]
+    parts += ["### Clean code by checker", clean_code(measured)]
+    parts += ["### Secrets by type", secrets_by_type(measured)]
+    parts += ["### Personal data by type", personal_by_type(measured)]
+    parts += ["### Vulnerable code by type and language", vulnerable(measured)]
+    parts += ["### Attacks by type and language", attacks(measured)]
+    parts += ["### By rule", by_rule(measured), "### Which secret rule found what", secret_rules(measured)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -51,9 +55,25 @@ def by_set(measured: Measured) -> str:
             part(hit.touched, spans), part(hit.covered, spans) if ours else "",
             str(it.negative_rows), part(it.false, it.negative_rows),
             part(it.false_stopped, it.negative_rows) if ours else "",
-            "–" if it.per_megabyte() is None else f"{it.per_megabyte():.2f}",
+            per_megabyte(it),
         ))  # fmt: skip
     return table(head, rows)
+
+
+def per_megabyte(score: Score, checker: str = "") -> str:
+    return f"{score.per_megabyte(checker):.2f}" if score.negative_bytes >= CLEAN_BYTES_MIN else "–"
+
+
+def clean_code(measured: Measured) -> str:
+    """Ordinary files, by checker."""
+    rows = []
+    for of, place, it in ours(measured, "clean"):
+        for checker in CHECKERS:
+            files = len(it.alarms_of_checker[checker])
+            rows.append((
+                f"`{of.name}`", place, f"`{checker}`", per_megabyte(it, f"{checker}."), part(files, it.negative_rows),
+            ))  # fmt: skip
+    return table(("set", "read as", "checker", "findings per MB", "files with a finding"), rows)
 
 
 def part(count: int, of: int) -> str:

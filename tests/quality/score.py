@@ -68,6 +68,8 @@ class Score:
         # Per label: findings where something is, findings elsewhere.
         self.by_label: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.labels_of_type: dict[str, Counter] = defaultdict(Counter)
+        # Per checker: rows in which it found something although nothing is there.
+        self.alarms_of_checker: dict[str, set[int]] = defaultdict(set)
         self.missed: list[int] = []
         self.alarms: list[int] = []
 
@@ -134,6 +136,7 @@ class Score:
         for it in outcome.findings:
             self.by_rule[it.rule][2] += 1
             self.by_label[it.label][1] += 1
+            self.alarms_of_checker[it.rule.split(".")[0]].add(index)
 
 
 def in_bytes(row: dict) -> list[tuple[int, int]]:

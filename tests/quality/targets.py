@@ -71,18 +71,11 @@ def clean(measured: Measured) -> list[Target]:
     if not scores:
         return []
     secrets = max(it.per_megabyte("secrets.") or 0.0 for _, it in scores)
-    # Rows are files; every rule of `vuln` is asked about finished code, in whichever place.
-    flagged = max(vulnerable_files(it) for _, it in scores)
+    flagged = max(len(it.alarms_of_checker["vuln"]) / max(it.negative_rows, 1) for _, it in scores)
     return [
         Target("clean code, findings of `secrets` per MB", "≤ 0.10", f"{secrets:.2f}", secrets <= 0.1),
         Target("clean files flagged by `vuln`", "≤ 0.50 %", percent(flagged), flagged <= 0.005),
     ]
-
-
-def vulnerable_files(score: Score) -> float:
-    """At most this part of the files: a file that two rules flag is counted twice."""
-    flagged = sum(counts[1] for rule, counts in score.by_rule.items() if rule.startswith("vuln."))
-    return flagged / max(score.negative_rows, 1)
 
 
 def long_prompts(measured: Measured) -> list[Target]:
@@ -111,9 +104,17 @@ def vulnerable(measured: Measured) -> list[Target]:
         recall = it.positive.recall or 0.0
         found.append(Target("`vuln_gosec` recall", "> 38.00 %", percent(recall), recall > 0.38))
     found += at_most(measured, "vuln_gosec", 0.05)
-    bandit = measured.rival("vuln_bandit_examples", "bandit")
-    for _, it in measured.ours("vuln_bandit_examples"):
-        recall, other = it.positive.recall or 0.0, bandit.positive.recall if bandit else None
-        held = None if other is None else recall >= other
-        found.append(Target("`vuln_bandit_examples` recall", f"≥ bandit's, {percent(other)}", percent(recall), held))
+    return found + against_bandit(measured)
+
+
+def against_bandit(measured: Measured) -> list[Target]:
+    """Python rows only. On its own examples bandit cannot be beaten: there the comparison is only shown."""
+    found = []
+    for name, judged in (("vuln_cyberseceval", True), ("vuln_bandit_examples", False)):
+        bandit = measured.rival(name, "bandit")
+        for _, it in measured.ours(name):
+            recall = it.by_language["python"].recall or 0.0
+            other = bandit.positive.recall if bandit else None
+            held = recall > other if judged and other is not None else None
+            found.append(Target(f"`{name}` recall, Python", f"> bandit's {percent(other)}", percent(recall), held))
     return found

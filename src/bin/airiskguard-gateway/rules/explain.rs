@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::io::Write;
 
-use airiskguard_gateway::checkers::{Entry, confirmed_by, in_words};
+use airiskguard_gateway::checkers::{ALL, Entry, confirmed_by, in_words};
 use airiskguard_gateway::domain::{Action, RuleInfo, Source};
 use airiskguard_gateway::policy::by_default;
 use airiskguard_gateway::scan::{Pattern, RuleSpec, Trigger};
@@ -77,7 +77,8 @@ fn facts(out: &mut String, entry: &Entry) -> fmt::Result {
     let names: Vec<&str> = Source::ALL.into_iter().filter(|it| info.sources.contains(*it)).map(Source::name).collect();
     let sources = if all { "every source".to_owned() } else { names.join(", ") };
     writeln!(out, "holds for   {texts}; {sources}")?;
-    writeln!(out, "stands in   {}", entry.origin)
+    let folder = if ALL.iter().any(|it| it.path == entry.origin) { "src/checkers/" } else { "" };
+    writeln!(out, "stands in   {folder}{}", entry.origin)
 }
 
 fn how(out: &mut String, rule: &RuleSpec) -> fmt::Result {
