@@ -9,6 +9,6 @@ mod name;
 mod random;
 mod syntax;
 
-pub(super) use credential::{is_password, is_random_key};
+pub(super) use credential::{is_password, is_random, is_random_key, is_weak_password};
 pub(super) use syntax::ASSIGNMENT_BYTES_MAX;
 pub use syntax::{Read, read};

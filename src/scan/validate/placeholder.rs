@@ -46,7 +46,7 @@ const LOOKUPS: [&str; 30] = [
 ];
 
 /// Words of which sample values are made.
-const SAMPLE_WORDS: [&str; 24] = [
+const SAMPLE_WORDS: [&str; 25] = [
     "example",
     "changeme",
     "change-me",
@@ -71,10 +71,11 @@ const SAMPLE_WORDS: [&str; 24] = [
     "lorem",
     "sample",
     "not-a-real",
+    "correct%20horse",
 ];
 
 /// Words that name the thing instead of being it, by their first letters. A value made only of these is none.
-const NAMES: [&str; 78] = [
+const NAMES: [&str; 79] = [
     "a",
     "access",
     "account",
@@ -136,6 +137,7 @@ const NAMES: [&str; 78] = [
     "password",
     "passwd",
     "plain",
+    "postgres",
     "private",
     "pwd",
     "required",
@@ -222,14 +224,18 @@ fn lower(value: &[u8]) -> String {
     String::from_utf8_lossy(value).to_ascii_lowercase()
 }
 
-/// `xxxx`, `****` and longer runs of anything else.
+/// `xxxx`, `****` and longer runs of anything else; of `a`, which is zero in base64, only one that is half of it all.
 fn has_run(text: &str) -> bool {
     let mut run = 0;
     let mut previous = 0;
     text.bytes().any(|byte| {
         run = if byte == previous { run + 1 } else { 1 };
         previous = byte;
-        run >= if matches!(byte, b'x' | b'*' | b'#') { 4 } else { RUN_MIN }
+        run >= match byte {
+            b'x' | b'*' | b'#' => 4,
+            b'a' => RUN_MIN.max(text.len() / 2),
+            _ => RUN_MIN,
+        }
     })
 }
 
