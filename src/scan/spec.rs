@@ -81,6 +81,10 @@ pub enum Confirm {
     NotPlaceholder,
     /// `password`: by its name, its syntax and its makeup an assigned value is a password.
     Password,
+    /// `weak_password`: the same of one of letters alone.
+    WeakPassword,
+    /// `random`: the secret was made by a machine: no words, no sequences, many different bytes.
+    Random,
     /// `random_key`: by its name and its makeup an assigned value is a key that a machine made.
     RandomKey,
     /// `mixed`: letters and digits or signs, as passwords have and names of types and variables do not.

@@ -8,7 +8,9 @@ mod credential;
 mod name;
 mod random;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
-pub(super) use credential::{is_password, is_random_key};
+pub(super) use credential::{is_password, is_random, is_random_key, is_weak_password};
 pub(super) use syntax::ASSIGNMENT_BYTES_MAX;
 pub use syntax::{Read, read};

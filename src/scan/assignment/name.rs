@@ -12,8 +12,12 @@ const PREFIX_BYTES_MAX: usize = 64;
 pub(super) enum Kind {
     /// Chosen by a person, as a rule: passwords and passphrases.
     Password,
-    /// Made by a machine: tokens, secrets, keys.
+    /// Made by a machine or chosen like a password.
+    Secret,
+    /// Made by a machine: tokens and keys.
     Key,
+    /// The key of something that no list knows: it must be long and random.
+    UnknownKey,
 }
 
 /// A name in lower-case words, the last one first.
@@ -158,7 +162,54 @@ const KEYS_OF: [&str; 60] = [
     "nonce",
 ];
 
-/// Vendors whose bare `key` is one, beside those that have rules of their own.
+/// Keys that are none of this: what looks values up, orders or draws them.
+const OTHER_KEYS: [&str; 44] = [
+    "cache",
+    "primary",
+    "unique",
+    "index",
+    "object",
+    "row",
+    "map",
+    "dict",
+    "group",
+    "routing",
+    "site",
+    "i18n",
+    "translation",
+    "message",
+    "lookup",
+    "storage",
+    "bucket",
+    "s3",
+    "file",
+    "host",
+    "gpg",
+    "pgp",
+    "property",
+    "config",
+    "setting",
+    "field",
+    "column",
+    "table",
+    "header",
+    "query",
+    "param",
+    "parameter",
+    "event",
+    "hot",
+    "arrow",
+    "enter",
+    "tab",
+    "shortcut",
+    "search",
+    "json",
+    "yaml",
+    "dedup",
+    "lock",
+    "metadata",
+];
+
 const PASSWORDS: [&str; 14] = [
     "password",
     "passwords",
@@ -233,8 +284,11 @@ impl Name {
         if PASSWORDS.contains(&word.as_str()) || ends_with_any(word, &["password", "passwd", "passphrase", "pwd"]) {
             return Some(Kind::Password);
         }
+        if matches!(word.as_str(), "secret" | "secrets") || word.ends_with("secret") {
+            return Some(Kind::Secret);
+        }
         if SECRETS.contains(&word.as_str())
-            || ends_with_any(word, &["secret", "token", "apikey", "secretkey", "accesskey", "authkey"])
+            || ends_with_any(word, &["token", "apikey", "secretkey", "accesskey", "authkey"])
         {
             return Some(Kind::Key);
         }
@@ -245,9 +299,12 @@ impl Name {
         ) {
             return Some(Kind::Password);
         }
-        let before = words.next();
-        let qualified = |before: &String| KEYS_OF.contains(&before.as_str());
-        (matches!(word.as_str(), "key" | "keys" | "auth") && before.is_some_and(qualified)).then_some(Kind::Key)
+        let before = words.next()?.as_str();
+        match word.as_str() {
+            "key" | "keys" | "auth" if KEYS_OF.contains(&before) => Some(Kind::Key),
+            "key" if before.len() > 1 && !OTHER_KEYS.contains(&before) => Some(Kind::UnknownKey),
+            _ => None,
+        }
     }
 }
 
@@ -270,18 +327,17 @@ mod tests {
         {
             assert_eq!(kind(name), Some(Kind::Password), "{name}");
         }
-        for name in [
-            "token",
-            "API_KEY",
-            "apiKey",
-            "X-Api-Key",
-            "clientSecret",
-            "aws.secretAccessKey",
-            "JWTSecret",
-            "AUTH_TOKEN_PROD",
-        ] {
+        for name in ["token", "API_KEY", "apiKey", "X-Api-Key", "aws.secretAccessKey", "AUTH_TOKEN_PROD"] {
             assert_eq!(kind(name), Some(Kind::Key), "{name}");
         }
+    }
+
+    #[test]
+    fn names_of_what_is_chosen_or_made() {
+        for name in ["clientSecret", "JWTSecret", "APP_SECRET"] {
+            assert_eq!(kind(name), Some(Kind::Secret), "{name}");
+        }
+        assert_eq!(kind("JINA_KEY"), Some(Kind::UnknownKey));
     }
 
     #[test]

@@ -10,6 +10,9 @@ const FOLLOWERS: [u32; 26] = [
 /// Share of pairs of letters that are rare in words, from which on a value is no word. Words stay below a tenth.
 const RARE_PAIRS_MIN: f64 = 0.25;
 
+/// So many bytes that count up were typed, not drawn.
+const SEQUENCE_MIN: usize = 8;
+
 /// What a value is made of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Makeup {
@@ -25,11 +28,13 @@ pub(super) struct Makeup {
     pub(super) in_words: usize,
     /// All are hex digits or dashes.
     pub(super) hex: bool,
+    /// Eight of them count up.
+    pub(super) sequence: bool,
 }
 
 impl Makeup {
     pub(super) fn of(value: &[u8]) -> Makeup {
-        let mut makeup = Makeup { length: value.len(), hex: true, ..Makeup::default() };
+        let mut makeup = Makeup { length: value.len(), hex: true, sequence: has_sequence(value), ..Makeup::default() };
         let mut seen = [false; 256];
         for &byte in value {
             match byte {
@@ -57,7 +62,7 @@ impl Makeup {
 
     /// Whether a machine made it, to be guessed by nobody.
     pub(super) fn is_random(&self) -> bool {
-        if self.length < 10 || self.is_wordy() {
+        if self.length < 12 || self.is_wordy() || self.sequence {
             return false;
         }
         if self.hex && self.letters() + self.digits >= 16 {
@@ -66,10 +71,25 @@ impl Makeup {
         let mixed = self.digits > 0 && self.letters() > 1;
         let both_cases = self.upper > 1 && self.lower > 1;
         match self.length {
-            10..=15 => mixed && self.distinct * 2 > self.length && (both_cases || self.signs > 0 || self.digits > 2),
+            12..=19 => mixed && self.distinct >= 10 && (both_cases || self.signs > 0 || self.distinct >= 13),
             _ => (mixed || both_cases || self.digits == 0) && self.distinct >= 9 && 8 * self.in_words < 3 * self.length,
         }
     }
+
+    /// The same beyond doubt.
+    pub(super) fn is_long_random(&self) -> bool {
+        self.length >= 20 && self.is_random() && self.digits > 1 && 4 * self.in_words < self.length
+    }
+}
+
+/// Whether eight bytes in a row count up: `12345678`, `abcdefgh`.
+fn has_sequence(value: &[u8]) -> bool {
+    let mut run = 1;
+    value.windows(2).any(|pair| {
+        let follows = pair[1] == pair[0].wrapping_add(1) || pair == b"90";
+        run = if follows && pair[1].is_ascii_alphanumeric() { run + 1 } else { 1 };
+        run >= SEQUENCE_MIN
+    })
 }
 
 /// The words of a run of letters: `camelCase` has two.

@@ -9,6 +9,8 @@ use std::ops::Range;
 const NAME_BYTES_MAX: usize = 64;
 /// Further words of a name: `heroku api key = …`.
 const NAME_WORDS_MAX: usize = 3;
+/// A shorter name is no keyword of a configuration, bytes.
+const WORD_BYTES_MIN: usize = 6;
 /// Longest stretch of spaces, line breaks and braces between two parts.
 const GAP_BYTES_MAX: usize = 40;
 /// Longest value, bytes.
@@ -75,6 +77,11 @@ impl Reader<'_> {
             self.at += 1;
             return self.value(Separator::Space);
         }
+        // `password 'x'`, as configuration in Groovy and Ruby has it. `pass 'x' on` is a sentence.
+        let quote = |byte| matches!(byte, b'"' | b'\'');
+        if self.at >= WORD_BYTES_MIN && self.peek(0)? == Some(b' ') && self.peek(1)?.is_some_and(quote) {
+            return self.value(Separator::Weak);
+        }
         let mut separator = self.words()?;
         if separator.is_none() {
             separator = Some(self.separator()?);
@@ -92,7 +99,7 @@ impl Reader<'_> {
             let from = self.at + 1;
             self.at = from;
             self.skip(NAME_BYTES_MAX, is_name)?;
-            if matches!(&self.text[from..self.at], b"is" | b"was" | b"as") {
+            if matches!(&self.text[from..self.at], b"is" | b"was") {
                 return Ok(Some(Separator::Weak));
             }
         }
@@ -157,11 +164,15 @@ impl Reader<'_> {
         let spaces = |byte| is_blank(byte) || matches!(byte, b'\r' | b'\n');
         self.skip(GAP_BYTES_MAX, spaces)?;
         let broken = self.text[from..self.at].contains(&b'\n');
+        // The next item of a list is no value of this one.
+        if broken && separator == Separator::Weak {
+            return Err(Stop::No);
+        }
         if let Some(opener) = self.opener()? {
             return self.quoted(opener);
         }
         match separator {
-            Separator::Element => self.bare(|byte| byte == b'<' || byte.is_ascii_whitespace()),
+            Separator::Element => self.element(),
             Separator::Weak => Err(Stop::No),
             _ if broken => Err(Stop::No),
             Separator::Space if self.peek(0)? == Some(b'-') => Err(Stop::No),
@@ -245,14 +256,22 @@ impl Reader<'_> {
                 break;
             }
             // A call or a lookup: what stands there is code.
-            let code =
-                matches!(byte, b'(' | b'[') && self.text[from..self.at].iter().all(|it| is_name(*it) || *it == b':');
+            let code = matches!(byte, b'(' | b'[')
+                && self.text[from..self.at].iter().all(|it| is_name(*it) || matches!(it, b':' | b'!'));
             if code || self.at - from >= VALUE_BYTES_MAX {
                 return Err(Stop::No);
             }
             self.at += 1;
         }
         self.found(from..self.at)
+    }
+
+    /// The content of an XML element: its end tag follows.
+    fn element(&mut self) -> Result<Range<usize>, Stop> {
+        let value = self.bare(|byte| byte == b'<' || byte.is_ascii_whitespace())?;
+        self.skip(GAP_BYTES_MAX, |byte| byte.is_ascii_whitespace())?;
+        let closed = self.peek(0)? == Some(b'<') && self.peek(1)? == Some(b'/');
+        if closed { Ok(value) } else { Err(Stop::No) }
     }
 
     fn found(&mut self, mut value: Range<usize>) -> Result<Range<usize>, Stop> {

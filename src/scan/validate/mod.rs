@@ -50,6 +50,8 @@ impl Confirm {
         "not_placeholder",
         "mixed",
         "password",
+        "weak_password",
+        "random",
         "random_key",
         "url_password",
         "email",
@@ -64,7 +66,12 @@ impl Confirm {
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
-            Confirm::NotPlaceholder | Confirm::Jwt | Confirm::Password | Confirm::RandomKey => 4,
+            Confirm::NotPlaceholder
+            | Confirm::Jwt
+            | Confirm::Password
+            | Confirm::WeakPassword
+            | Confirm::Random
+            | Confirm::RandomKey => 4,
         }
     }
 
@@ -84,6 +91,8 @@ impl Confirm {
                 !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole)
             }
             Confirm::Password => assignment::is_password(matched),
+            Confirm::WeakPassword => assignment::is_weak_password(matched),
+            Confirm::Random => assignment::is_random(matched),
             Confirm::RandomKey => assignment::is_random_key(matched),
             Confirm::Mixed => placeholder::is_mixed(secret),
             Confirm::UrlPassword => network::has_url_password(secret),
@@ -111,6 +120,8 @@ impl FromStr for Confirm {
             "not_placeholder" => Confirm::NotPlaceholder,
             "mixed" => Confirm::Mixed,
             "password" => Confirm::Password,
+            "weak_password" => Confirm::WeakPassword,
+            "random" => Confirm::Random,
             "random_key" => Confirm::RandomKey,
             "url_password" => Confirm::UrlPassword,
             "email" => Confirm::Email,

@@ -11,6 +11,9 @@ const RUN_MIN: usize = 6;
 const TEMPLATE_MARKS: [&str; 14] =
     ["${", "$(", "{{", "}}", "<%", "%>", "#{", "%(", "[[", "<your", "[redacted", "<redacted", "...", "\u{2026}"];
 
+/// Those of [`TEMPLATE_MARKS`] that open.
+const OPENERS: [&str; 7] = ["${", "$(", "{{", "<%", "#{", "%(", "[["];
+
 /// Parts of the text that fetches a value from elsewhere instead of stating it.
 const LOOKUPS: [&str; 30] = [
     "os.environ",
@@ -46,7 +49,7 @@ const LOOKUPS: [&str; 30] = [
 ];
 
 /// Words of which sample values are made.
-const SAMPLE_WORDS: [&str; 24] = [
+const SAMPLE_WORDS: [&str; 25] = [
     "example",
     "changeme",
     "change-me",
@@ -71,10 +74,11 @@ const SAMPLE_WORDS: [&str; 24] = [
     "lorem",
     "sample",
     "not-a-real",
+    "correct%20horse",
 ];
 
 /// Words that name the thing instead of being it, by their first letters. A value made only of these is none.
-const NAMES: [&str; 78] = [
+const NAMES: [&str; 79] = [
     "a",
     "access",
     "account",
@@ -136,6 +140,7 @@ const NAMES: [&str; 78] = [
     "password",
     "passwd",
     "plain",
+    "postgres",
     "private",
     "pwd",
     "required",
@@ -172,8 +177,13 @@ fn any_of(lists: &[&[&str]]) -> Option<AhoCorasick> {
     AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(lists.concat()).ok()
 }
 
+/// An opener of a template opens one only where a name or an expression follows: random signs stand in a row, too.
 fn contains_any(parts: &LazyLock<Option<AhoCorasick>>, text: &str) -> bool {
-    parts.as_ref().is_some_and(|parts| parts.is_match(text))
+    let is_opener = |part: &str| OPENERS.contains(&part);
+    let opens = |rest: &str| rest.starts_with(|it: char| it.is_ascii_alphabetic() || " _.'\"-/{$@&:".contains(it));
+    parts.as_ref().is_some_and(|parts| {
+        parts.find_iter(text).any(|found| !is_opener(&text[found.range()]) || opens(&text[found.end()..]))
+    })
 }
 
 /// Whether `value` is a mask, a template or a reference to a variable.
@@ -222,14 +232,18 @@ fn lower(value: &[u8]) -> String {
     String::from_utf8_lossy(value).to_ascii_lowercase()
 }
 
-/// `xxxx`, `****` and longer runs of anything else.
+/// `xxxx`, `****` and longer runs of anything else; of `a`, which is zero in base64, only one that is half of it all.
 fn has_run(text: &str) -> bool {
     let mut run = 0;
     let mut previous = 0;
     text.bytes().any(|byte| {
         run = if byte == previous { run + 1 } else { 1 };
         previous = byte;
-        run >= if matches!(byte, b'x' | b'*' | b'#') { 4 } else { RUN_MIN }
+        run >= match byte {
+            b'x' | b'*' | b'#' => 4,
+            b'a' => RUN_MIN.max(text.len() / 2),
+            _ => RUN_MIN,
+        }
     })
 }
 
