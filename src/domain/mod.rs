@@ -3,6 +3,7 @@
 mod clock;
 mod event;
 mod finding;
+mod fingerprint;
 mod identity;
 mod risk;
 mod rule;
@@ -13,6 +14,7 @@ mod verdict;
 pub use clock::{Clock, Stamp};
 pub use event::{Coverage, Event, Outcome, Skipped};
 pub use finding::{Finding, Place};
+pub use fingerprint::Fingerprint;
 pub use identity::{KeyId, Model, RequestId, SessionId, Team};
 pub use risk::{Risk, Score};
 pub use rule::{Checker, RuleInfo};
