@@ -9,7 +9,7 @@ use super::node::{self, Flaw, Node, Value};
 use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
 use super::{Admin, Checks, File, Limits, LogLevel, Notifications, OnUnscannable, Redaction, Tls, units};
-use super::{policies, teams, upstreams};
+use super::{exceptions, known, policies, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -92,6 +92,8 @@ fn file(reader: &mut Reader<'_>, root: &Node) -> Option<File> {
     }
     file.teams = teams::read(reader, &top);
     file.policies = policies::read(reader, &top, &file.teams);
+    file.exceptions = exceptions::read(reader, &top, &file.teams);
+    file.known_secrets = known::read(reader, &top);
     if let Some(field) = top.find("notifications") {
         file.notifications = notifications(reader, field);
     }

@@ -21,7 +21,8 @@ fn resolve(reference: &Reference) -> Result<String, String> {
         Reference::File(path) if path == "/run/lines" => Ok("two\nlines".to_owned()),
         Reference::File(path) if path == "/run/secrets/anthropic_api_key" => Ok("made-up".to_owned()),
         Reference::Environment(_) => Err("it is not set".to_owned()),
-        Reference::File(_) => Err("no such file".to_owned()),
+        Reference::Fingerprints(path) if path == "/etc/gateway/known-secrets.txt" => Ok("lines".to_owned()),
+        Reference::File(_) | Reference::Fingerprints(_) => Err("no such file".to_owned()),
     }
 }
 

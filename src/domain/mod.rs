@@ -20,4 +20,4 @@ pub use risk::{Risk, Score};
 pub use rule::{Checker, RuleInfo};
 pub use secret::Secret;
 pub use source::{Direction, Source, Sources};
-pub use verdict::{Action, Verdict};
+pub use verdict::{Action, Excepted, Verdict};

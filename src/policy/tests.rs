@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::File;
-use crate::domain::{Action, Checker, Direction, Finding, Place, Risk, RuleInfo, Score, Source, Sources};
+use crate::domain::{
+    Action, Checker, Direction, Finding, Fingerprint, Place, Risk, RuleInfo, Score, Source, Sources, Stamp,
+};
 
 /// A finding from `rule.id risk score`, with marks after it: `+` redactable, `~` flag only, `@source`.
 fn finding(text: &str) -> Finding {
@@ -47,6 +49,8 @@ struct Case {
     team: &'static str,
     model: Option<&'static str>,
     direction: Direction,
+    fingerprints: Vec<Option<Fingerprint>>,
+    now: Stamp,
     redact_secrets: bool,
     block_on_secrets: bool,
 }
@@ -64,6 +68,8 @@ fn under(policies: &str) -> Case {
         team: "red",
         model: Some("claude-opus-4-6"),
         direction: Direction::Outbound,
+        fingerprints: Vec::new(),
+        now: Stamp::default(),
         redact_secrets: false,
         block_on_secrets: true,
     }
@@ -98,6 +104,8 @@ impl Case {
             team: self.team,
             model: self.model,
             findings: &findings,
+            fingerprints: &self.fingerprints,
+            now: self.now,
             checkers: &checkers,
             redact_secrets: self.redact_secrets,
             block_on_secrets: self.block_on_secrets,
