@@ -143,7 +143,10 @@ impl File {
                     "remove it, or renew `expires` once somebody has looked whether its reason still holds",
                 ),
                 day if day.since(today) > DAYS_MAX => (
-                    format!("the exception `{}` holds until {day}: nobody will look at it for more than a year", it.name),
+                    format!(
+                        "the exception `{}` holds until {day}: nobody will look at it for more than a year",
+                        it.name
+                    ),
                     "choose an earlier day; an exception can be renewed",
                 ),
                 _ => continue,

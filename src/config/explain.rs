@@ -115,7 +115,7 @@ fn excepted(it: &Scope) -> String {
         it.team.as_ref().map(|it| format!("for the team {it}")),
         it.model.as_ref().map(|it| format!("to the model {it}")),
         it.direction.map(|it| format!("{it} only")),
-        it.source.map(|it| format!("in a {it}")),
+        it.source.map(|it| format!("in text of source {it}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -53,8 +53,7 @@ pub(super) const CHECKERS_ABOVE: &[&str] = &["risk", "score", "count"];
 
 pub(super) const EXCEPTION: &[&str] = &["name", "reason", "expires", "scope"];
 
-pub(super) const SCOPE: &[&str] =
-    &["rule", "type", "checker", "fingerprint", "team", "model", "direction", "source"];
+pub(super) const SCOPE: &[&str] = &["rule", "type", "checker", "fingerprint", "team", "model", "direction", "source"];
 
 pub(super) const TEAM: &[&str] =
     &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets"];

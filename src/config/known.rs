@@ -15,8 +15,7 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>) -> KnownSecrets {
     if let Some(field) = section.find("key") {
         known.key = reader.secret(field);
         if known.key.as_ref().is_some_and(|it| it.expose().len() < Fingerprint::KEY_CHARS_MIN) {
-            let expected =
-                format!("at least {} characters, made by a random generator", Fingerprint::KEY_CHARS_MIN);
+            let expected = format!("at least {} characters, made by a random generator", Fingerprint::KEY_CHARS_MIN);
             reader.reject(field, "this key can be guessed", &expected);
         }
         let typed = reader.typed(field);
@@ -36,7 +35,8 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>) -> KnownSecrets {
             }
         }
         if section.find("key").is_none() {
-            let mistake = Mistake::new(&field.path, Some(field.node.span), "these files cannot be read without their key");
+            let mistake =
+                Mistake::new(&field.path, Some(field.node.span), "these files cannot be read without their key");
             let help = "write `key: ${AIRISKGUARD_FINGERPRINT_KEY}` beside it, the key they were made with";
             reader.mistakes.push(mistake.expected("`key` beside `files`").help(help));
         }

@@ -25,13 +25,7 @@ impl Snapshot {
     }
 
     /// The same at this time.
-    pub fn inspect_at(
-        self: &Arc<Self>,
-        text: &str,
-        direction: Direction,
-        source: Source,
-        now: Stamp,
-    ) -> Inspection {
+    pub fn inspect_at(self: &Arc<Self>, text: &str, direction: Direction, source: Source, now: Stamp) -> Inspection {
         let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None, now };
         let reading = Reading {
             engine: self.engine.clone(),

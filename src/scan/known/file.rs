@@ -162,7 +162,10 @@ impl fmt::Display for FileMistake {
             FileMistake::Version => write!(f, "this program reads version {VERSION} of the format; {AGAIN}"),
             FileMistake::NoKey => write!(f, "expected `key` and 16 hex digits; {AGAIN}"),
             FileMistake::OtherKey => {
-                write!(f, "made with another key than `known_secrets.key`: configure the key it was made with, or {AGAIN}")
+                write!(
+                    f,
+                    "made with another key than `known_secrets.key`: configure the key it was made with, or {AGAIN}"
+                )
             }
             FileMistake::Line => write!(
                 f,

@@ -49,8 +49,9 @@ pub(crate) fn run(arguments: &Fingerprint, out: &mut dyn Write) -> Result<u8, St
 fn key(file: Option<&Path>) -> Result<Secret, String> {
     let text = match file {
         Some(path) => configuration::resolve(&Reference::File(path.display().to_string())),
-        None => configuration::resolve(&Reference::Environment(KEY_VARIABLE.into()))
-            .map_err(|reason| format!("{reason}: set it to the key of the fingerprints, or name a file with --key-file")),
+        None => configuration::resolve(&Reference::Environment(KEY_VARIABLE.into())).map_err(|reason| {
+            format!("{reason}: set it to the key of the fingerprints, or name a file with --key-file")
+        }),
     };
     let key = text?.trim().to_owned();
     match key.len() < Digest::KEY_CHARS_MIN {
@@ -100,7 +101,8 @@ fn entries(
         let length_min = if it.is_listed { SECRET_BYTES_MIN } else { arguments.length_min.max(SECRET_BYTES_MIN) };
         if text.len() < length_min {
             match it.is_listed {
-                true => refused.push(format!("{place}: shorter than {length_min} bytes, so it would be found in ordinary text")),
+                true => refused
+                    .push(format!("{place}: shorter than {length_min} bytes, so it would be found in ordinary text")),
                 false => notes.push(format!("{place}: skipped, shorter than {length_min} bytes")),
             }
             continue;
