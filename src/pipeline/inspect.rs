@@ -1,12 +1,13 @@
 //! Scans a text outside an exchange, by the same engine and policies: for `scan`, measurements and rule tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::body::{Reading, Sources};
 use super::judge::Judge;
 use super::locate::{in_text, scan_whole};
 use super::{Snapshot, locate::Located};
-use crate::domain::{Direction, Finding, Source, Verdict};
+use crate::domain::{Direction, Finding, Source, Stamp, Verdict};
 
 /// What a text holds and what would be done. Spans are byte offsets into the text.
 #[derive(Clone, Debug)]
@@ -18,9 +19,14 @@ pub struct Inspection {
 }
 
 impl Snapshot {
-    /// Scans `text` as the first team's, written by `source`.
+    /// Scans `text` as the first team's, written by `source`. Without a time, no exception holds.
     pub fn inspect(self: &Arc<Self>, text: &str, direction: Direction, source: Source) -> Inspection {
-        let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None };
+        self.inspect_at(text, direction, source, Stamp { unix: Duration::MAX, ..Stamp::default() })
+    }
+
+    /// The same at this time.
+    pub fn inspect_at(self: &Arc<Self>, text: &str, direction: Direction, source: Source, now: Stamp) -> Inspection {
+        let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None, now };
         let reading = Reading {
             engine: self.engine.clone(),
             rules: judge.team.rules(direction).clone(),

@@ -9,6 +9,7 @@ use super::digits::is_word;
 use super::error::{Mistake, RuleError};
 use super::hold::Beginnings;
 use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
+use super::known::Known;
 use super::spec::{RuleSpec, Trigger};
 use super::validate::LOOK_BEHIND_BYTES;
 use crate::domain::RuleInfo;
@@ -39,6 +40,8 @@ pub struct Engine {
     digits: Vec<Option<usize>>,
     /// Bytes of text a stream must keep.
     pub(super) keep_bytes: usize,
+    /// Known values; their rules come behind all others.
+    pub(super) known: Option<Known>,
     infos: Vec<Arc<RuleInfo>>,
 }
 
@@ -57,6 +60,8 @@ pub(super) struct Chosen {
     pub(super) digit_counts: Vec<usize>,
     /// Per count: the rules that ask for it.
     pub(super) digit_rules: Vec<Vec<u32>>,
+    /// Whether known values are looked for.
+    pub(super) known: bool,
     /// Number of rules chosen.
     count: usize,
 }
@@ -79,6 +84,18 @@ impl Engine {
             }
         }
         if errors.is_empty() { Ok(Engine::assemble(&specs, rules)) } else { Err(errors) }
+    }
+
+    /// The same, and known values beside the rules.
+    ///
+    /// # Errors
+    /// As for [`Engine::new`].
+    pub fn with_known(specs: Vec<RuleSpec>, known: Known) -> Result<Engine, Vec<RuleError>> {
+        let mut engine = Engine::new(specs)?;
+        engine.keep_bytes = engine.keep_bytes.max(known.longest() + LOOK_BEHIND_BYTES);
+        engine.infos.extend(known.infos().iter().cloned().map(Arc::new));
+        engine.known = Some(known);
+        Ok(engine)
     }
 
     fn assemble(specs: &[RuleSpec], rules: Vec<Rule>) -> Engine {
@@ -120,9 +137,15 @@ impl Engine {
             words,
             digits: digits.collect(),
             keep_bytes: match_bytes + lead_bytes + KEYWORD_BYTES_MAX + DIGITS_BYTES_MAX + LOOK_BEHIND_BYTES + 8,
+            known: None,
             infos: rules.iter().map(|rule| rule.info.clone()).collect(),
             rules,
         }
+    }
+
+    /// The known values that are looked for, if any.
+    pub fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
     }
 
     /// The rules in the order they were given; a [`super::Hit`] names one by its index.
@@ -146,18 +169,21 @@ impl Engine {
     /// The rules that a predicate keeps.
     pub fn select(&self, keep: impl Fn(&RuleInfo) -> bool) -> RuleSet {
         let mut chosen = Chosen {
-            bits: vec![0; self.rules.len().div_ceil(64)],
+            bits: vec![0; self.infos.len().div_ceil(64)],
             flags: vec![0; self.keywords.states()],
             leads: Vec::new(),
             digit_counts: Vec::new(),
             digit_rules: Vec::new(),
+            known: false,
             count: 0,
         };
-        for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| keep(&rule.info)) {
+        for (index, _) in self.infos.iter().enumerate().filter(|(_, info)| keep(info)) {
             chosen.bits[index / 64] |= 1 << (index % 64);
             chosen.count += 1;
-            if rule.lead.is_some() {
-                chosen.leads.push(index as u32);
+            match self.rules.get(index) {
+                Some(rule) if rule.lead.is_some() => chosen.leads.push(index as u32),
+                Some(_) => {}
+                None => chosen.known = true,
             }
         }
         self.flag_states(&mut chosen);

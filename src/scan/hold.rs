@@ -60,6 +60,9 @@ impl Stream {
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
+        if self.rules.0.known {
+            first = first.min(self.watch.pending(end));
+        }
         for &rule in &self.rules.0.leads {
             let length = self.runs.open_lead(&engine.rules, rule, window, window);
             if !is_glimpse(engine, rule, end - length, window) {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::digits::{Digits, Group, is_word};
 use super::engine::{Engine, KEYWORD, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
 use super::keywords::{Found, LANES};
+use super::known::{Sight, Watch};
 use super::runs::{Candidate, Runs, Window};
 
 /// Large pieces are read in blocks of so many bytes, which bounds what a stream keeps.
@@ -36,6 +37,7 @@ pub struct Stream {
     pub(super) state: u32,
     pub(super) digits: Digits,
     pub(super) runs: Runs,
+    pub(super) watch: Watch,
     pub(super) settled: usize,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
@@ -52,6 +54,7 @@ impl Stream {
             state: 0,
             digits: Digits::default(),
             runs: Runs::default(),
+            watch: Watch::default(),
             settled: 0,
             found: Default::default(),
             groups: Vec::new(),
@@ -67,6 +70,7 @@ impl Stream {
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());
         self.runs.reset();
+        self.watch.reset();
     }
 
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
@@ -90,6 +94,9 @@ impl Stream {
         let from = hits.len();
         let window = Window { base: self.base, text: &self.buffer };
         self.runs.advance(&engine.rules, window, true, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.finish(&sight, window, hits);
+        }
         self.settled = window.end();
         self.relate(from, hits);
     }
@@ -135,6 +142,9 @@ impl Stream {
             }
         }
         self.runs.advance(&engine.rules, window, false, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.read(&sight, window, from, hits);
+        }
         if self.buffer.len() > engine.keep_bytes + BLOCK_BYTES {
             let drop = self.buffer.len() - engine.keep_bytes;
             self.buffer.drain(..drop);
@@ -149,6 +159,9 @@ impl Stream {
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
+        }
+        if self.rules.0.known {
+            first = first.min(self.watch.pending(end));
         }
         let lead_before = |offset: usize| {
             let before = Window { base: window.base, text: &window.text[..offset - window.base] };
@@ -190,6 +203,12 @@ impl Stream {
             index += 1;
         }
     }
+}
+
+/// What known values are looked for with, where any of them is chosen.
+fn sight<'a>(engine: &'a Engine, rules: &'a RuleSet) -> Option<Sight<'a>> {
+    let known = engine.known.as_ref().filter(|_| rules.0.known)?;
+    Some(Sight { known, rules, rule: engine.rules.len() })
 }
 
 /// Keywords end at `end`: looks at each place where a chosen rule may match.

@@ -36,7 +36,7 @@ pub(crate) fn run(scan: &Scan, out: &mut dyn Write) -> Result<u8, String> {
     for path in paths(scan) {
         let bytes = read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let text = String::from_utf8_lossy(&bytes);
-        let inspection = snapshot.inspect(&text, direction, source_of(direction));
+        let inspection = snapshot.inspect_at(&text, direction, source_of(direction), configuration::now());
         stopped |= inspection.verdict.action >= Action::Redact;
         let written = match scan.json {
             true => writeln!(out, "{}", object(json!(path.display().to_string()), &inspection)),
@@ -82,7 +82,7 @@ fn inspect_line(snapshot: &Arc<Snapshot>, direction: Direction, line: &str) -> R
             format!("unknown source `{name}`; expected one of {}", names.join(", "))
         })?,
     };
-    Ok((line.id, snapshot.inspect(&line.text, direction, source)))
+    Ok((line.id, snapshot.inspect_at(&line.text, direction, source, configuration::now())))
 }
 
 fn object(id: Value, inspection: &Inspection) -> Value {
@@ -128,7 +128,7 @@ fn paths(scan: &Scan) -> Vec<std::path::PathBuf> {
     if scan.paths.is_empty() { vec!["-".into()] } else { scan.paths.clone() }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let source: Box<dyn Read> =
         if path.as_os_str() == "-" { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path)?) };
