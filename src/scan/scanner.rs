@@ -1,6 +1,7 @@
 //! A text as it stands and, where asked for, as it reads once decoded.
 
 use super::engine::{Engine, RuleSet};
+use super::place::Language;
 use super::stream::{Hit, Stream};
 use super::views::Views;
 
@@ -23,6 +24,11 @@ impl Scanner {
             views.reset(rules.clone());
         }
         self.stream.reset(rules);
+    }
+
+    /// The whole text is a file of this language, as for [`Stream::language`]; the views do without.
+    pub fn language(&mut self, language: Language) {
+        self.stream.language(language);
     }
 
     /// Text that stands before, as for [`Stream::context`]; the views do without.

@@ -1,5 +1,6 @@
 //! What the engine needs to know of one rule, as the catalogue or a custom rule file states it.
 
+use super::place::Languages;
 use crate::domain::RuleInfo;
 
 /// A rule before it is compiled.
@@ -86,4 +87,11 @@ pub enum Confirm {
     PublicIp,
     /// `phone_us`: a possible North American number.
     PhoneUs,
+    /// `place: code`: the match is code that runs, no comment, literal, removed line of a patch, or prose. The checker
+    /// `vuln` asks for it unless a rule says otherwise.
+    Code,
+    /// `place: quoted`: as `code`, but it may stand in a literal.
+    Quoted,
+    /// `languages: [go]`: the fence or file is of one of these languages, or of an unknown one.
+    Languages(Languages),
 }

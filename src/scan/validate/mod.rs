@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use super::Confirm;
+use super::place::Surroundings;
 
 /// Entropy is measured over at most so many bytes: enough to tell, and a bound on the work.
 const ENTROPY_BYTES_MAX: usize = 512;
@@ -28,13 +29,26 @@ pub struct Matched<'a> {
     pub whole: &'a [u8],
     /// The bytes to hide, within `whole`.
     pub secret: &'a [u8],
+    /// What is known of the place where the match begins.
+    pub around: Surroundings,
 }
 
 impl<'a> Matched<'a> {
-    /// The match at `whole` in `text`, whose part `secret` is to be hidden.
+    /// The match at `whole` in `text`, whose part `secret` is to be hidden. The text is there as a whole: what stands
+    /// around the match is read from its beginning.
     pub fn new(text: &'a [u8], whole: &Range<usize>, secret: &Range<usize>) -> Self {
+        Matched::seen(text, whole, secret, Surroundings::within(text, whole.start))
+    }
+
+    /// The same for a part of a text, with what is known of the place.
+    pub(in crate::scan) fn seen(
+        text: &'a [u8],
+        whole: &Range<usize>,
+        secret: &Range<usize>,
+        around: Surroundings,
+    ) -> Self {
         let before = &text[whole.start.saturating_sub(LOOK_BEHIND_BYTES)..whole.start];
-        Matched { before, whole: &text[whole.clone()], secret: &text[secret.clone()] }
+        Matched { before, whole: &text[whole.clone()], secret: &text[secret.clone()], around }
     }
 }
 
@@ -60,15 +74,21 @@ impl Confirm {
         match self {
             Confirm::Mixed => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
-            Confirm::Entropy(_) => 2,
+            Confirm::Languages(_) => 0,
+            Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
             Confirm::NotPlaceholder | Confirm::Jwt => 4,
         }
     }
 
+    /// Whether it asks what is around a match, which the stream must then follow.
+    pub(super) fn reads_place(&self) -> bool {
+        matches!(self, Confirm::Code | Confirm::Quoted | Confirm::Languages(_))
+    }
+
     /// Whether this check lets the match stand.
     pub fn accepts(&self, matched: &Matched<'_>) -> bool {
-        let Matched { secret, whole, .. } = *matched;
+        let Matched { before, secret, whole, around } = *matched;
         match self {
             Confirm::Entropy(bits_min) => {
                 entropy::bits_per_byte(&secret[..secret.len().min(ENTROPY_BYTES_MAX)]) >= *bits_min
@@ -86,6 +106,9 @@ impl Confirm {
             Confirm::Email => network::is_email(secret),
             Confirm::PublicIp => network::is_public_ip(secret),
             Confirm::PhoneUs => identity::is_phone_us(secret),
+            Confirm::Code => around.is_code(before, whole, false),
+            Confirm::Quoted => around.is_code(before, whole, true),
+            Confirm::Languages(languages) => around.speaks(*languages),
         }
     }
 }
