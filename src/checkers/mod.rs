@@ -85,6 +85,13 @@ pub const ALL: &[Family] = &[
     family!("vuln", "vuln/cryptography.yaml"),
     family!("vuln", "vuln/credentials.yaml"),
     family!("vuln", "vuln/web.yaml"),
+    family!("vuln", "vuln/go_injection.yaml"),
+    family!("vuln", "vuln/go_crypto.yaml"),
+    family!("vuln", "vuln/go_runtime.yaml"),
+    family!("vuln", "vuln/python_injection.yaml"),
+    family!("vuln", "vuln/python_crypto.yaml"),
+    family!("vuln", "vuln/python_runtime.yaml"),
+    family!("vuln", "vuln/trojan_source.yaml"),
 ];
 
 /// Every rule of the catalogue, as the engine wants it.

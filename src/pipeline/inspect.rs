@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::body::{Reading, Sources};
 use super::judge::Judge;
-use super::locate::{in_text, scan_file};
+use super::locate::{in_text, scan_block};
 use super::{Snapshot, locate::Located};
 use crate::domain::{Direction, Finding, Source, Verdict};
-use crate::scan::Language;
+use crate::scan::{Block, Language};
 
 /// What a text holds and what would be done. Spans are byte offsets into the text.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ impl Snapshot {
         source: Source,
         language: Option<Language>,
     ) -> Inspection {
+        let block = language.map_or(Block::Text, |language| Block::Code(Some(language)));
         let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None };
         let reading = Reading {
             engine: self.engine.clone(),
@@ -40,7 +41,7 @@ impl Snapshot {
             views: direction == Direction::Outbound,
             hits_max: self.limits.findings_max as usize,
         };
-        let hits = scan_file(&reading, source, text, language);
+        let hits = scan_block(&reading, source, text, block);
         let mut located: Vec<Located> = hits.iter().map(|hit| in_text(&reading, source, text, hit, "text")).collect();
         located.sort_by_key(|it| (it.finding.span.start, it.finding.span.end));
         let verdict = judge.decide_located(direction, &located);

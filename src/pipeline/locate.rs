@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::body::{Gathered, LeafHit, LeafRef, Reading, SeamHit};
 use crate::domain::{Finding, Place, Secret, Source};
-use crate::scan::{Hit, Language, Scanner};
+use crate::scan::{Block, Hit, Scanner};
 use crate::wire::json;
 
 /// A finding and the raw bytes it stands in.
@@ -50,15 +50,15 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
 
 /// Runs the rules of `source` over a complete text.
 pub(super) fn scan_whole(reading: &Reading, source: Source, text: &str) -> Vec<Hit> {
-    scan_file(reading, source, text, None)
+    scan_block(reading, source, text, Block::Text)
 }
 
-/// The same for a text that is a file of a language, where that is known.
-pub(super) fn scan_file(reading: &Reading, source: Source, text: &str, language: Option<Language>) -> Vec<Hit> {
+/// The same for a text of which is known what it is: a file of a language, a document that could not be read.
+pub(super) fn scan_block(reading: &Reading, source: Source, text: &str, block: Block) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut scanner = Scanner::new(reading.rules.of(source).clone(), reading.views);
-    if let Some(language) = language {
-        scanner.language(language);
+    if block != Block::Text {
+        scanner.block(block);
     }
     scanner.push(&reading.engine, text.as_bytes(), &mut hits);
     scanner.finish(&reading.engine, &mut hits);

@@ -1,7 +1,7 @@
 //! A text as it stands and, where asked for, as it reads once decoded.
 
 use super::engine::{Engine, RuleSet};
-use super::place::Language;
+use super::place::Block;
 use super::stream::{Hit, Stream};
 use super::views::Views;
 
@@ -26,9 +26,9 @@ impl Scanner {
         self.stream.reset(rules);
     }
 
-    /// The whole text is a file of this language, as for [`Stream::language`]; the views do without.
-    pub fn language(&mut self, language: Language) {
-        self.stream.language(language);
+    /// What the whole text is, as for [`Stream::block`]; the views do without.
+    pub fn block(&mut self, block: Block) {
+        self.stream.block(block);
     }
 
     /// Text that stands before, as for [`Stream::context`]; the views do without.

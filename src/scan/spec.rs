@@ -87,6 +87,16 @@ pub enum Confirm {
     PublicIp,
     /// `phone_us`: a possible North American number.
     PhoneUs,
+    /// `varies`: the secret holds a name that is no constant and was not given a literal value shortly before.
+    Varies,
+    /// `flows`: a name to which the line in front of the match assigns stands, as a value, in the match's last line.
+    Flows,
+    /// `bare_call`: a call of a function, not of a method, and not the definition of one.
+    BareCall,
+    /// `result_ignored`: the last value of the call, in Go, is assigned to `_`.
+    ResultIgnored,
+    /// `has_context`: the function around, in Go, has a context or a request to take one from.
+    HasContext,
     /// `place: code`: the match is code that runs, no comment, literal, removed line of a patch, or prose. The checker
     /// `vuln` asks for it unless a rule says otherwise.
     Code,

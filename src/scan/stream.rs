@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::digits::{Digits, Group, is_word};
 use super::engine::{Engine, KEYWORD, MARK, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
 use super::keywords::{Found, LANES};
-use super::place::{Language, MARKS, Marks};
+use super::place::{Block, MARKS, Marks};
 use super::runs::{Candidate, Runs, Window};
 
 /// Large pieces are read in blocks of so many bytes, which bounds what a stream keeps.
@@ -74,9 +74,9 @@ impl Stream {
         self.marks.reset();
     }
 
-    /// The whole text is a file of this language. To be said before the first push.
-    pub fn language(&mut self, language: Language) {
-        self.marks.set_file(language);
+    /// What the whole text is: a file of a language, say. To be told before the first push and without context.
+    pub fn block(&mut self, block: Block) {
+        self.marks.set_whole(block);
     }
 
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
@@ -118,12 +118,12 @@ impl Stream {
     fn read(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
         self.runs.resize(engine.rules.len());
         for block in text.chunks(BLOCK_BYTES) {
-            self.block(engine, block, hits);
+            self.read_block(engine, block, hits);
         }
         self.settled = self.settled.max(self.undecided(engine));
     }
 
-    fn block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
+    fn read_block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
         let from = self.buffer.len();
         self.buffer.extend_from_slice(block);
         self.state = engine.keywords.read(self.state, block, &mut self.found);

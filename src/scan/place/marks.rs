@@ -56,8 +56,8 @@ impl State {
 /// The marks of one text. Memory: at most a state for every two bytes of text that the stream keeps.
 #[derive(Debug, Default)]
 pub(in crate::scan) struct Marks {
-    /// The whole text is a file of this language.
-    file: Option<Language>,
+    /// What the whole text is, where that is known; fences in it say nothing then.
+    whole: Option<Block>,
     /// Where the text itself begins, behind its context.
     origin: usize,
     /// From each offset on, in order.
@@ -77,10 +77,10 @@ impl Marks {
         *self = Marks { states: std::mem::take(&mut self.states), ..Marks::default() };
     }
 
-    /// The text is a file of this language.
-    pub(in crate::scan) fn set_file(&mut self, language: Language) {
-        self.file = Some(language);
-        self.last.block = Block::Code(Some(language));
+    /// The whole text is such a block.
+    pub(in crate::scan) fn set_whole(&mut self, block: Block) {
+        self.whole = Some(block);
+        self.last.block = block;
         self.states.clear();
         self.states.push_back((0, self.last));
     }
@@ -115,7 +115,7 @@ impl Marks {
         let indent = Indent::of(before);
         let inside = self.last.inside_at(start);
         match kind {
-            0 | TILDES if self.file.is_none() && indent == Indent::Line => {
+            0 | TILDES if self.whole.is_none() && indent == Indent::Line => {
                 if inside.is_none() || self.last.fence.is_some() {
                     (self.open_line, self.fence_line) = (Some(start), start);
                     self.more(base, text);

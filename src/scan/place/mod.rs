@@ -11,6 +11,9 @@ mod marks;
 pub use language::{Language, Languages};
 pub(in crate::scan) use marks::{MARKS, Marks};
 
+/// Of the line before a match so much is read.
+const LINE_BYTES_MAX: usize = 256;
+
 /// What is known of a place before its own line is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Surroundings {
@@ -32,13 +35,16 @@ pub enum Block {
     Text,
     /// Code, of this language where that is known.
     Code(Option<Language>),
+    /// A document that could not be read, such as JSON that breaks off: what is code in it cannot be told from the rest,
+    /// and all of it is taken as code.
+    Broken,
 }
 
 impl Block {
     /// Its language, where that is known.
     pub fn language(self) -> Option<Language> {
         match self {
-            Block::Text => None,
+            Block::Text | Block::Broken => None,
             Block::Code(language) => language,
         }
     }
@@ -60,7 +66,10 @@ impl Surroundings {
 
     /// Whether the match `whole` behind `before` is code that runs. `quoted`: literals are taken as code, too.
     pub fn is_code(&self, before: &[u8], whole: &[u8], quoted: bool) -> bool {
-        let own = &before[before.len().saturating_sub(self.own_bytes)..];
+        if self.block == Block::Broken {
+            return true;
+        }
+        let own = &before[before.len().saturating_sub(self.own_bytes.min(LINE_BYTES_MAX))..];
         !self.inside && line::is_code(own, whole, self, quoted)
     }
 

@@ -159,7 +159,7 @@ fn the_language_of_a_file_holds_for_all_of_it() {
     let engine = Engine::new(rules()).unwrap();
     let find = |language, text: &str| {
         let (mut stream, mut hits) = (Stream::new(engine.select(|_| true)), Vec::new());
-        stream.language(language);
+        stream.block(Block::Code(Some(language)));
         stream.push(&engine, text.as_bytes(), &mut hits);
         stream.finish(&engine, &mut hits);
         hits.len()

@@ -1,6 +1,7 @@
 //! Checks on a match that a regex cannot make: checksums, structure, entropy, placeholders.
 
 mod entropy;
+mod flow;
 mod github;
 mod identity;
 mod jwt;
@@ -18,12 +19,12 @@ use super::place::Surroundings;
 const ENTROPY_BYTES_MAX: usize = 512;
 
 /// What a check may see of the text before a match, bytes.
-pub(in crate::scan) const LOOK_BEHIND_BYTES: usize = 256;
+pub(in crate::scan) const LOOK_BEHIND_BYTES: usize = 1024;
 
 /// What a match is shown as to the checks: the bytes themselves and what stands before them.
 #[derive(Clone, Copy, Debug)]
 pub struct Matched<'a> {
-    /// Up to 256 bytes before the match, as many as the text has.
+    /// Up to 1024 bytes before the match, as many as the text has.
     pub before: &'a [u8],
     /// The whole match.
     pub whole: &'a [u8],
@@ -67,6 +68,11 @@ impl Confirm {
         "email",
         "public_ip",
         "phone_us",
+        "varies",
+        "flows",
+        "result_ignored",
+        "bare_call",
+        "has_context",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
@@ -75,6 +81,8 @@ impl Confirm {
             Confirm::Mixed => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Languages(_) => 0,
+            Confirm::Varies | Confirm::Flows | Confirm::ResultIgnored | Confirm::HasContext => 4,
+            Confirm::BareCall => 0,
             Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
             Confirm::NotPlaceholder | Confirm::Jwt => 4,
@@ -106,6 +114,11 @@ impl Confirm {
             Confirm::Email => network::is_email(secret),
             Confirm::PublicIp => network::is_public_ip(secret),
             Confirm::PhoneUs => identity::is_phone_us(secret),
+            Confirm::Varies => flow::varies(before, secret),
+            Confirm::Flows => flow::flows(before, whole),
+            Confirm::BareCall => flow::is_bare_call(before),
+            Confirm::ResultIgnored => flow::is_result_ignored(before),
+            Confirm::HasContext => flow::has_context(before),
             Confirm::Code => around.is_code(before, whole, false),
             Confirm::Quoted => around.is_code(before, whole, true),
             Confirm::Languages(languages) => around.speaks(*languages),
@@ -133,6 +146,11 @@ impl FromStr for Confirm {
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
+            "varies" => Confirm::Varies,
+            "flows" => Confirm::Flows,
+            "bare_call" => Confirm::BareCall,
+            "result_ignored" => Confirm::ResultIgnored,
+            "has_context" => Confirm::HasContext,
             _ => return entropy_of(text).ok_or(UnknownConfirm),
         })
     }
