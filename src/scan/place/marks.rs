@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Block, Language, Surroundings};
 
 /// What the keyword automaton looks for on behalf of [`Marks`]; their indexes are the kinds that [`Marks::note`] takes.
-pub(in crate::scan) const MARKS: [&str; 11] = [
+pub(in crate::scan) const MARKS: [&str; 13] = [
     "```",
     "~~~",
     "\"\"\"",
@@ -17,6 +17,8 @@ pub(in crate::scan) const MARKS: [&str; 11] = [
     "*** begin patch",
     "*** update file",
     "*** end patch",
+    "package ",
+    "<?php",
 ];
 
 const TILDES: usize = 1;
@@ -25,6 +27,8 @@ const SINGLE_QUOTES: usize = 3;
 const COMMENT_BEGIN: usize = 4;
 const COMMENT_END: usize = 5;
 const PATCH_END: usize = 10;
+const PACKAGE: usize = 11;
+const PHP: usize = 12;
 
 /// Of a fence's line so much is read to find its tag.
 const FENCE_LINE_BYTES_MAX: usize = 128;
@@ -63,9 +67,10 @@ pub(in crate::scan) struct Marks {
     /// From each offset on, in order.
     states: VecDeque<(usize, State)>,
     last: State,
-    /// A fence whose line is not complete, and the last one that was.
+    /// A line that began like a fence and is not complete.
     open_line: Option<usize>,
-    fence_line: usize,
+    /// The last line that began so.
+    fence_line: Option<usize>,
     /// Quotes before this offset are used up.
     quotes_until: usize,
 }
@@ -117,11 +122,17 @@ impl Marks {
         match kind {
             0 | TILDES if self.whole.is_none() && indent == Indent::Line => {
                 if inside.is_none() || self.last.fence.is_some() {
-                    (self.open_line, self.fence_line) = (Some(start), start);
+                    (self.open_line, self.fence_line) = (Some(start), Some(start));
                     self.more(base, text);
                 }
             }
             0 | TILDES => {}
+            PACKAGE if self.is_bare() && indent == Indent::Line && inside.is_none() => {
+                (self.open_line, self.fence_line) = (Some(start), Some(start));
+                self.more(base, text);
+            }
+            PHP if self.is_bare() && indent == Indent::Line && inside.is_none() => self.turn(end, code(Language::Php)),
+            PACKAGE | PHP => {}
             DOUBLE_QUOTES | SINGLE_QUOTES => self.quotes(kind, start, indent, before, inside),
             COMMENT_BEGIN if inside.is_none() && self.begins_comment(indent, before) => {
                 self.turn(end, State { inside: Some((kind, start)), ..self.last });
@@ -159,17 +170,20 @@ impl Marks {
         }
     }
 
-    /// Whether the offset is on the line of the last fence, where nothing else counts.
+    /// Whether the offset is on a line that began like a fence, where nothing else counts.
     fn in_fence_line(&self, start: usize, base: usize, text: &[u8]) -> bool {
-        let fence = self.fence_line;
-        let near = fence < start && fence >= base && start - fence <= FENCE_LINE_BYTES_MAX && self.last.fence.is_some();
-        (near || self.open_line.is_some()) && memchr::memchr(b'\n', &text[fence - base..start - base]).is_none()
+        let near = |fence: &usize| *fence < start && *fence >= base && start - *fence <= FENCE_LINE_BYTES_MAX;
+        let same = |fence: usize| memchr::memchr(b'\n', &text[fence - base..start - base]).is_none();
+        self.fence_line.filter(near).is_some_and(same)
     }
 
     /// The line of a fence from its first sign on, without the line break.
     fn fence(&mut self, start: usize, line: &[u8]) {
         self.open_line = None;
         let sign = line[0];
+        if sign != b'`' && sign != b'~' {
+            return self.package(start + line.len(), line);
+        }
         let count = line.iter().take_while(|&&byte| byte == sign).count();
         let tag = line[count..].trim_ascii();
         if sign == b'`' && tag.contains(&b'`') {
@@ -185,6 +199,19 @@ impl Marks {
                 self.turn(until, state);
             }
         }
+    }
+
+    /// A line that begins with `package`: a file of Go begins so, one of Java has a semicolon.
+    fn package(&mut self, until: usize, line: &[u8]) {
+        let name = line[MARKS[PACKAGE].len()..].trim_ascii_end();
+        if !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+            self.turn(until, code(Language::Go));
+        }
+    }
+
+    /// Whether nothing has said yet what the text is.
+    fn is_bare(&self) -> bool {
+        self.whole.is_none() && self.last.fence.is_none() && self.last.block == Block::Text
     }
 
     fn quotes(&mut self, kind: usize, start: usize, indent: Indent, before: &[u8], inside: Option<usize>) {
@@ -209,6 +236,10 @@ impl Marks {
             None => indent == Indent::Line,
         }
     }
+}
+
+fn code(language: Language) -> State {
+    State { block: Block::Code(Some(language)), ..State::default() }
 }
 
 /// What stands before a mark on its line.

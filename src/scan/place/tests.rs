@@ -136,6 +136,15 @@ fn a_fence_tells_the_language() {
 }
 
 #[test]
+fn a_file_tells_its_language_by_its_first_line() {
+    assert!(found("package main\n\nonly(x)"));
+    assert!(!found("<?php\nonly(x)"));
+    assert!(found("// note\npackage x\n\nthe quick brown run(x)"), "no prose in a file");
+    assert!(!found("package manager, the best\nthe quick brown run(x)"));
+    assert!(!found("package a.b;\nthe quick brown run(x)"));
+}
+
+#[test]
 fn lines_taken_away_do_not_count_and_others_do() {
     let patch = |line: &str| format!("diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,3 @@\n a\n{line}\n");
     assert!(!found(&patch("-    run(x)")));
@@ -203,6 +212,8 @@ fn fragments() -> impl Strategy<Value = String> {
         "python",
         "@@ -",
         "diff --git ",
+        "package ",
+        "<?php",
         "*** Begin Patch",
         "*** End Patch",
         "-",

@@ -20,6 +20,10 @@ pub(super) fn flows(before: &[u8], whole: &[u8]) -> bool {
     let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
     // The match may begin with the sign itself.
     let names = memchr::memchr(b'=', line).map_or(line, |sign| &line[..sign]);
+    // What was parsed as a number or an address is no free text any more.
+    if [&b"Atoi("[..], b"Parse", b"int(", b"float("].iter().any(|it| memchr::memmem::find(line, it).is_some()) {
+        return false;
+    }
     let Some(last) = memchr::memrchr(b'\n', whole.trim_ascii_end()) else { return false };
     let line = &whole[last + 1..];
     let assigned =
@@ -212,6 +216,7 @@ mod tests {
         assert!(!flows("name := r.", "FormValue(\"n\")\n\tos.Open(other)"));
         assert!(!flows("name := r.", "FormValue(\"n\")\n\tos.Open(\"name\")"));
         assert!(flows("\tvar size", " uint64 = math.MaxUint64\n\tint16(size)"));
+        assert!(!flows("id, err := strconv.Atoi(r.", "FormValue(\"n\"))\n\tos.Open(id)"));
         assert!(!flows("name := r.", "FormValue(name)"));
         assert!(!flows("", ""));
     }
