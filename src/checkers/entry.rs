@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::error::{LoadError, Reason};
 use crate::domain::{Checker, Direction, Risk, RuleInfo, Score, Source, Sources};
-use crate::scan::{Confirm, Lead, Pattern, RuleSpec, Trigger};
+use crate::scan::{Confirm, Language, Languages, Lead, Pattern, RuleSpec, Trigger};
 
 /// Longest match of a pattern, bytes: the engine's window.
 const PATTERN_BYTES_MAX: usize = 4096;
@@ -95,6 +95,9 @@ struct Written {
     unless: Option<String>,
     #[serde(default)]
     confirm: Vec<String>,
+    place: Option<String>,
+    #[serde(default)]
+    languages: Vec<String>,
     why: String,
     advice: Option<String>,
     cwe: Option<u32>,
@@ -124,6 +127,7 @@ impl Written {
     fn check(self, origin: &str) -> Result<Entry, Reason> {
         let info = self.info()?;
         let trigger = self.trigger()?;
+        let places = self.places()?;
         let lead = self.lead.map(WrittenLead::check).transpose()?;
         if let Some(unless) = &self.unless {
             regex("unless", unless)?;
@@ -131,14 +135,15 @@ impl Written {
         let pattern = match (self.pattern, self.assigned, self.region) {
             (Some(pattern), None, None) => bounded("pattern", pattern).map(Pattern::Regex)?,
             (None, Some(value), None) => bounded("assigned", value).map(Pattern::Assigned)?,
-            (None, None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() => {
+            (None, None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() || !places.is_empty() => {
                 return Err(Reason::RegionChecks);
             }
             (None, None, Some(region)) => region.check()?,
             _ => return Err(Reason::OnePattern),
         };
-        let confirm =
-            self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES)).collect::<Result<_, _>>()?;
+        let named_checks = self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES));
+        let mut confirm: Vec<Confirm> = named_checks.collect::<Result<_, _>>()?;
+        confirm.extend(places);
         Ok(Entry {
             rule: RuleSpec { info, trigger, lead, pattern, unless: self.unless, confirm },
             origin: origin.to_owned(),
@@ -182,6 +187,23 @@ impl Written {
             flag_only,
             checker: Checker::new(checker),
         })
+    }
+
+    /// Where matches count. What is vulnerable is code, and nothing else; other rules hold anywhere.
+    fn places(&self) -> Result<Vec<Confirm>, Reason> {
+        let by_default = if checker_of(&self.id)? == "vuln" { "code" } else { "anywhere" };
+        let mut places = match self.place.as_deref().unwrap_or(by_default) {
+            "anywhere" => Vec::new(),
+            "code" => vec![Confirm::Code],
+            "quoted" => vec![Confirm::Quoted],
+            other => return Err(unknown("place", other, &["anywhere", "code", "quoted"])),
+        };
+        if !self.languages.is_empty() {
+            let expected: Vec<&str> = Language::names().collect();
+            let languages = self.languages.iter().map(|name| named::<Language>("languages", name, &expected));
+            places.push(Confirm::Languages(languages.collect::<Result<Languages, _>>()?));
+        }
+        Ok(places)
     }
 
     fn trigger(&self) -> Result<Trigger, Reason> {
