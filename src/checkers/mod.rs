@@ -107,6 +107,21 @@ pub const ALL: &[Family] = &[
     family!("vuln", "vuln/python_crypto.yaml"),
     family!("vuln", "vuln/python_runtime.yaml"),
     family!("vuln", "vuln/trojan_source.yaml"),
+    family!("vuln", "vuln/sql.yaml"),
+    family!("vuln", "vuln/queries.yaml"),
+    family!("vuln", "vuln/sessions.yaml"),
+    family!("vuln", "vuln/javascript.yaml"),
+    family!("vuln", "vuln/java.yaml"),
+    family!("vuln", "vuln/php.yaml"),
+    family!("vuln", "vuln/ruby.yaml"),
+    family!("vuln", "vuln/csharp.yaml"),
+    family!("vuln", "vuln/c.yaml"),
+    family!("vuln", "vuln/rust.yaml"),
+    family!("vuln", "vuln/shell.yaml"),
+    family!("vuln", "vuln/docker.yaml"),
+    family!("vuln", "vuln/kubernetes.yaml"),
+    family!("vuln", "vuln/actions.yaml"),
+    family!("vuln", "vuln/terraform.yaml"),
 ];
 
 /// Every rule of the catalogue, as the engine wants it.
