@@ -72,8 +72,18 @@ pub enum Confirm {
     Ssn,
     /// `jwt`: base64url JSON header with `alg` and JSON payload.
     Jwt,
-    /// `github_checksum`: the CRC-32 suffix of GitHub's tokens.
-    GithubChecksum,
+    /// `checksum`: the CRC-32 at the end of tokens of GitHub, npm, Grafana and Atlassian.
+    Checksum,
+    /// `aws_key_id`: base 32 behind the prefix, with a possible account number in it.
+    AwsKeyId,
+    /// `aws_secret`: letters of both cases and others, not only hex.
+    AwsSecret,
+    /// `discord`: the first part is base64 of a user's number.
+    Discord,
+    /// `basic_auth`: base64 of `user:password`.
+    BasicAuth,
+    /// `not_published`: none of the keys that vendors print in their documentation and emulators.
+    NotPublished,
     /// `not_masked`: no mask (`xxxx`, `****`, `…`), template or variable reference. For tokens that their prefix proves.
     NotMasked,
     /// `not_placeholder`: as `not_masked`, and no sample word (`changeme`, `your-key`) either. For values that only

@@ -1,12 +1,15 @@
 //! Checks on a match that a regex cannot make: checksums, structure, entropy, placeholders.
 
+mod aws;
+mod checksum;
+mod encoded;
 mod entropy;
-mod github;
 mod identity;
 mod jwt;
 mod network;
 mod payment;
 pub(super) mod placeholder;
+mod published;
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -45,7 +48,12 @@ impl Confirm {
         "card",
         "ssn",
         "jwt",
-        "github_checksum",
+        "checksum",
+        "aws_key_id",
+        "aws_secret",
+        "discord",
+        "basic_auth",
+        "not_published",
         "not_masked",
         "not_placeholder",
         "mixed",
@@ -65,13 +73,15 @@ impl Confirm {
             Confirm::Mixed => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
-            Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
+            Confirm::AwsKeyId | Confirm::AwsSecret | Confirm::Checksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
             Confirm::NotPlaceholder
             | Confirm::Jwt
             | Confirm::Password
             | Confirm::WeakPassword
             | Confirm::Random
             | Confirm::RandomKey => 4,
+            Confirm::Discord | Confirm::BasicAuth => 4,
+            Confirm::NotPublished => 5,
         }
     }
 
@@ -85,7 +95,12 @@ impl Confirm {
             Confirm::Card => payment::is_card(secret),
             Confirm::Ssn => identity::is_ssn(secret),
             Confirm::Jwt => jwt::is_jwt(secret),
-            Confirm::GithubChecksum => github::has_checksum(secret),
+            Confirm::Checksum => checksum::has_checksum(secret),
+            Confirm::AwsKeyId => aws::is_key_id(secret),
+            Confirm::AwsSecret => aws::is_secret_key(secret),
+            Confirm::Discord => encoded::is_discord_token(secret),
+            Confirm::BasicAuth => encoded::is_basic_credential(secret),
+            Confirm::NotPublished => !published::is_published(secret),
             Confirm::NotMasked => !placeholder::is_masked(secret),
             Confirm::NotPlaceholder => {
                 !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole)
@@ -115,7 +130,12 @@ impl FromStr for Confirm {
             "card" => Confirm::Card,
             "ssn" => Confirm::Ssn,
             "jwt" => Confirm::Jwt,
-            "github_checksum" => Confirm::GithubChecksum,
+            "checksum" => Confirm::Checksum,
+            "aws_key_id" => Confirm::AwsKeyId,
+            "aws_secret" => Confirm::AwsSecret,
+            "discord" => Confirm::Discord,
+            "basic_auth" => Confirm::BasicAuth,
+            "not_published" => Confirm::NotPublished,
             "not_masked" => Confirm::NotMasked,
             "not_placeholder" => Confirm::NotPlaceholder,
             "mixed" => Confirm::Mixed,

@@ -1,0 +1,49 @@
+//! Tokens that are base64 of something: a chat bot's number, a user and password.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+/// Digits in the number of a user of Discord.
+const SNOWFLAKE: std::ops::RangeInclusive<usize> = 15..=20;
+
+/// Whether `token` begins with the number of a bot: its first part, up to a `.`, is base64 of digits.
+pub(super) fn is_discord_token(token: &[u8]) -> bool {
+    let first = token.split(|&byte| byte == b'.').next().unwrap_or_default();
+    BASE64.decode(first).is_ok_and(|id| SNOWFLAKE.contains(&id.len()) && id.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether `value` is base64 of `user:password`, both printable and neither empty.
+pub(super) fn is_basic_credential(value: &[u8]) -> bool {
+    let Ok(decoded) = BASE64.decode(value) else { return false };
+    let Some(colon) = decoded.iter().position(|&byte| byte == b':') else { return false };
+    let (user, password) = (&decoded[..colon], &decoded[colon + 1..]);
+    !user.is_empty() && password.len() >= 3 && decoded.iter().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bots_have_numbers() {
+        let token =
+            |id: &str| format!("{}.YaBcDe.MadeUpMadeUpMadeUpMadeUpMad", BASE64.encode(id).trim_end_matches('='));
+        assert!(is_discord_token(token("123456789012345678").as_bytes()));
+        assert!(!is_discord_token(token("12345678901234567x").as_bytes()));
+        assert!(!is_discord_token(token("1234").as_bytes()));
+        assert!(!is_discord_token(b"module.function.call"));
+    }
+
+    #[test]
+    fn users_have_passwords() {
+        assert!(is_basic_credential(BASE64.encode("ci:q8Zr2LmX9").as_bytes()));
+        assert!(!is_basic_credential(BASE64.encode("ci:").as_bytes()));
+        assert!(!is_basic_credential(BASE64.encode("no colon here").as_bytes()));
+        assert!(!is_basic_credential(BASE64.encode([0, b':', 1, 2, 3, 4]).as_bytes()));
+    }
+}
