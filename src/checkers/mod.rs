@@ -66,6 +66,7 @@ pub const ALL: &[Family] = &[
     family!("secrets", "secrets/openai.yaml"),
     family!("secrets", "secrets/ai_vendors.yaml"),
     family!("secrets", "secrets/ai_tools.yaml"),
+    family!("secrets", "secrets/ai_small_vendors.yaml"),
     family!("secrets", "secrets/code_hosts.yaml"),
     family!("secrets", "secrets/registries.yaml"),
     family!("secrets", "secrets/ci.yaml"),

@@ -1,4 +1,4 @@
-//! Tokens that are base64 of something: a chat bot's number, a user and password.
+//! Credentials that are base64 of something readable.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -8,14 +8,6 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-/// Digits in the number of a user of Discord.
-const SNOWFLAKE: std::ops::RangeInclusive<usize> = 15..=20;
-
-/// Whether `token` begins with the number of a bot: its first part, up to a `.`, is base64 of digits.
-pub(super) fn is_discord_token(token: &[u8]) -> bool {
-    let first = token.split(|&byte| byte == b'.').next().unwrap_or_default();
-    BASE64.decode(first).is_ok_and(|id| SNOWFLAKE.contains(&id.len()) && id.iter().all(u8::is_ascii_digit))
-}
 
 /// Whether `value` is base64 of `user:password`, both printable and neither empty.
 pub(super) fn is_basic_credential(value: &[u8]) -> bool {
@@ -28,16 +20,6 @@ pub(super) fn is_basic_credential(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bots_have_numbers() {
-        let token =
-            |id: &str| format!("{}.YaBcDe.MadeUpMadeUpMadeUpMadeUpMad", BASE64.encode(id).trim_end_matches('='));
-        assert!(is_discord_token(token("123456789012345678").as_bytes()));
-        assert!(!is_discord_token(token("12345678901234567x").as_bytes()));
-        assert!(!is_discord_token(token("1234").as_bytes()));
-        assert!(!is_discord_token(b"module.function.call"));
-    }
 
     #[test]
     fn users_have_passwords() {

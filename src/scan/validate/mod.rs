@@ -6,6 +6,7 @@ mod encoded;
 mod entropy;
 mod identity;
 mod jwt;
+mod made_up;
 mod network;
 mod payment;
 pub(super) mod placeholder;
@@ -51,7 +52,8 @@ impl Confirm {
         "checksum",
         "aws_key_id",
         "aws_secret",
-        "discord",
+        "own_word",
+        "not_sequence",
         "basic_auth",
         "not_published",
         "not_masked",
@@ -70,7 +72,7 @@ impl Confirm {
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Confirm::Mixed => 0,
+            Confirm::Mixed | Confirm::OwnWord | Confirm::NotSequence => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
             Confirm::AwsKeyId | Confirm::AwsSecret | Confirm::Checksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
@@ -80,7 +82,7 @@ impl Confirm {
             | Confirm::WeakPassword
             | Confirm::Random
             | Confirm::RandomKey => 4,
-            Confirm::Discord | Confirm::BasicAuth => 4,
+            Confirm::BasicAuth => 4,
             Confirm::NotPublished => 5,
         }
     }
@@ -98,7 +100,8 @@ impl Confirm {
             Confirm::Checksum => checksum::has_checksum(secret),
             Confirm::AwsKeyId => aws::is_key_id(secret),
             Confirm::AwsSecret => aws::is_secret_key(secret),
-            Confirm::Discord => encoded::is_discord_token(secret),
+            Confirm::OwnWord => made_up::begins_word(matched.before, whole),
+            Confirm::NotSequence => !made_up::counts_up(secret),
             Confirm::BasicAuth => encoded::is_basic_credential(secret),
             Confirm::NotPublished => !published::is_published(secret),
             Confirm::NotMasked => !placeholder::is_masked(secret),
@@ -133,7 +136,8 @@ impl FromStr for Confirm {
             "checksum" => Confirm::Checksum,
             "aws_key_id" => Confirm::AwsKeyId,
             "aws_secret" => Confirm::AwsSecret,
-            "discord" => Confirm::Discord,
+            "own_word" => Confirm::OwnWord,
+            "not_sequence" => Confirm::NotSequence,
             "basic_auth" => Confirm::BasicAuth,
             "not_published" => Confirm::NotPublished,
             "not_masked" => Confirm::NotMasked,
