@@ -27,6 +27,8 @@ const CUT: char = '¦';
 pub struct Entry {
     /// The rule.
     pub rule: RuleSpec,
+    /// The file it stands in, as the caller named it; a path within `src/checkers/` for the built-in catalogue.
+    pub origin: String,
     /// Texts in which it must find something.
     pub hits: Vec<String>,
     /// Texts in which it must find nothing.
@@ -49,7 +51,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Entry>, LoadError> {
     for rule in written {
         let id = rule.id.clone();
         let fresh = seen.insert(id.clone());
-        let entry = if fresh { rule.check() } else { Err(Reason::Duplicate) };
+        let entry = if fresh { rule.check(origin) } else { Err(Reason::Duplicate) };
         entries.push(entry.map_err(|reason| LoadError {
             origin: origin.to_owned(),
             line: line_of(text, &id, !fresh),
@@ -61,7 +63,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Entry>, LoadError> {
 }
 
 /// The line of a rule's `id` key, the last one if `last`.
-fn line_of(text: &str, id: &str, last: bool) -> usize {
+pub(super) fn line_of(text: &str, id: &str, last: bool) -> usize {
     let names_it = |line: &str| {
         let line = line.trim_start_matches(['-', ' ']);
         line.strip_prefix("id:").is_some_and(|value| value.trim().trim_matches(['"', '\'']) == id)
@@ -119,7 +121,7 @@ struct WrittenLead {
 }
 
 impl Written {
-    fn check(self) -> Result<Entry, Reason> {
+    fn check(self, origin: &str) -> Result<Entry, Reason> {
         let info = self.info()?;
         let trigger = self.trigger()?;
         let lead = self.lead.map(WrittenLead::check).transpose()?;
@@ -139,6 +141,7 @@ impl Written {
             self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES)).collect::<Result<_, _>>()?;
         Ok(Entry {
             rule: RuleSpec { info, trigger, lead, pattern, unless: self.unless, confirm },
+            origin: origin.to_owned(),
             hits: self.hits.into_iter().map(uncut).collect(),
             misses: self.misses.into_iter().map(uncut).collect(),
         })

@@ -16,18 +16,31 @@
 //!
 //! **Invariant:** this room holds no matching code. It says *what*, `scan` says *how*.
 
+mod custom;
 mod entry;
 mod error;
+mod handbook;
+mod lines;
+mod prove;
+mod words;
 
 #[cfg(test)]
 mod catalogue_tests;
+#[cfg(test)]
+mod custom_tests;
 #[cfg(test)]
 mod harmless_tests;
 #[cfg(test)]
 mod reference_matcher;
 
+pub use custom::{EXAMPLE_BYTES_MAX, EXAMPLES_MAX, FILE_BYTES_MAX, RULES_MAX, RuleText, Trial, custom};
 pub use entry::{Entry, parse};
 pub use error::{LoadError, Reason};
+pub use handbook::{action_words, handbook};
+pub use prove::{Flaw, FlawKind, Prover};
+pub use words::{confirmed_by, in_words};
+
+use entry::line_of;
 
 use crate::domain::Checker;
 use crate::scan::RuleSpec;

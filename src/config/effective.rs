@@ -50,7 +50,7 @@ impl File {
         }
         write!(line, " checks.outbound={}", checkers(&self.checks.outbound))?;
         write!(line, " checks.inbound={}", checkers(&self.checks.inbound))?;
-        write!(line, " policies={}", self.policies.len())?;
+        write!(line, " rules={} policies={}", self.rules.files.len(), self.policies.len())?;
         for team in &self.teams {
             write!(line, " team={:?}({} keys)", team.name, team.api_keys.len())?;
         }

@@ -23,6 +23,7 @@ fn write_all(out: &mut String, file: &File) -> fmt::Result {
         None => writeln!(out, "No metrics listener (`admin.listen` is not set).")?,
     }
     upstreams(out, file)?;
+    rules(out, file)?;
     teams(out, file)?;
     policies(out, file)?;
     by_default(out, file)?;
@@ -41,6 +42,20 @@ fn upstreams(out: &mut String, file: &File) -> fmt::Result {
         writeln!(out, "  {}: {} ({}), path prefix /{}/; {key}", it.name, it.url, it.dialect.name(), it.name)?;
     }
     Ok(())
+}
+
+fn rules(out: &mut String, file: &File) -> fmt::Result {
+    if file.rules.files.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nOwn rules")?;
+    for it in &file.rules.files {
+        writeln!(out, "  {}", it.path)?;
+    }
+    match file.rules.checkers.as_slice() {
+        [] => writeln!(out, "  they belong to built-in checkers"),
+        names => writeln!(out, "  they bring the checkers {}", checkers(names)),
+    }
 }
 
 fn teams(out: &mut String, file: &File) -> fmt::Result {

@@ -14,6 +14,8 @@ pub struct File {
     pub tls: Option<Tls>,
     /// `checks:` the checkers that run for teams that name none.
     pub checks: Checks,
+    /// `rules:` files with the company's own rules, read together with the configuration. None by default.
+    pub rules: Rules,
     /// `policies:` in the order of the file.
     pub policies: Vec<Policy>,
     /// `teams:` in the order of the file; without any, everyone is the team `default`.
@@ -44,6 +46,13 @@ pub struct File {
     pub admin: Admin,
 }
 
+impl File {
+    /// Every checker that exists with this configuration.
+    pub fn known_checkers(&self) -> Vec<&str> {
+        Checker::BUILT_IN.into_iter().chain(self.rules.checkers.iter().map(Checker::name)).collect()
+    }
+}
+
 impl Default for File {
     /// What holds where the file says nothing. It has no upstream, which a file must name.
     fn default() -> Self {
@@ -51,6 +60,7 @@ impl Default for File {
             upstreams: Vec::new(),
             tls: None,
             checks: Checks::default(),
+            rules: Rules::default(),
             policies: Vec::new(),
             teams: Vec::new(),
             notifications: Notifications::default(),
@@ -175,6 +185,24 @@ impl Default for Checks {
             inbound: ["vuln", "agent"].map(Checker::new).to_vec(),
         }
     }
+}
+
+/// The company's own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The files, in the order of the list.
+    pub files: Vec<RuleFile>,
+    /// The checkers that they bring beside the built-in ones.
+    pub checkers: Vec<Checker>,
+}
+
+/// A rule file, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFile {
+    /// Its path, as written.
+    pub path: String,
+    /// What stands in it.
+    pub text: String,
 }
 
 /// One policy.

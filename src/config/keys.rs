@@ -4,6 +4,7 @@ pub(super) const TOP: &[&str] = &[
     "upstream",
     "tls",
     "checks",
+    "rules",
     "policies",
     "teams",
     "notifications",

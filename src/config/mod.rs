@@ -12,6 +12,7 @@ mod parse;
 mod policies;
 mod reader;
 mod reference;
+mod rules;
 mod teams;
 mod units;
 mod upstreams;
@@ -22,6 +23,7 @@ pub use mistake::{Mistake, Mistakes, Warnings};
 pub use overrides::Overrides;
 pub use parse::Reading;
 pub use reference::{Reference, Resolve};
+pub use rules::{ReadRules, RuleMistake};
 
 #[cfg(test)]
 mod tests;

@@ -232,6 +232,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The text of a rule file.
+    pub(super) fn rule_file(&mut self, field: &Field<'_>, path: &str) -> Option<String> {
+        match reference::rule_file(path, self.resolve) {
+            Ok(text) => Some(text),
+            Err(reason) => {
+                self.reject(field, reason, "a rule file that can be read");
+                None
+            }
+        }
+    }
+
     /// Secrets travel in headers: visible ASCII and inner spaces only.
     fn checked_secret(&mut self, field: &Field<'_>, text: String, expected: &str) -> Option<Secret> {
         let secret = Secret::new(text);

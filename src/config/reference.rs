@@ -3,12 +3,15 @@
 /// Longest text that a reference may stand for, bytes.
 const RESOLVED_BYTES_MAX: usize = 64 << 10;
 
+/// Longest rule file, bytes.
+const RULE_FILE_BYTES_MAX: usize = 1 << 20;
+
 /// Something outside of the configuration that a value refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// `${NAME}`: an environment variable.
     Environment(String),
-    /// `file:/path`, or an `api_key_file`: the contents of a file.
+    /// `file:/path`, an `api_key_file` or one of `rules`: the contents of a file.
     File(String),
 }
 
@@ -64,6 +67,15 @@ pub(super) fn contents(path: &str, resolve: &Resolve<'_>) -> Result<String, Stri
     let text = bounded(resolve, &Reference::File(path.to_owned()))
         .map_err(|reason| format!("the file `{path}` cannot be read: {reason}"))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The text of a rule file.
+pub(super) fn rule_file(path: &str, resolve: &Resolve<'_>) -> Result<String, String> {
+    match resolve(&Reference::File(path.to_owned())) {
+        Ok(text) if text.len() > RULE_FILE_BYTES_MAX => Err(format!("the file `{path}` is longer than 1 MiB")),
+        Ok(text) => Ok(text),
+        Err(reason) => Err(format!("the file `{path}` cannot be read: {reason}")),
+    }
 }
 
 fn bounded(resolve: &Resolve<'_>, reference: &Reference) -> Result<String, String> {

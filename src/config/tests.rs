@@ -20,14 +20,28 @@ fn resolve(reference: &Reference) -> Result<String, String> {
         Reference::File(path) if path == "/run/key" => Ok("key-from-a-file\n".to_owned()),
         Reference::File(path) if path == "/run/lines" => Ok("two\nlines".to_owned()),
         Reference::File(path) if path == "/run/secrets/anthropic_api_key" => Ok("made-up".to_owned()),
+        Reference::File(path) if path == "/etc/gateway/rules/house.yaml" => Ok("house".to_owned()),
+        Reference::File(path) if path == "/wrong.yaml" => Ok("wrong".to_owned()),
+        Reference::File(path) if path == "/long.yaml" => Ok("x".repeat((1 << 20) + 1)),
         Reference::Environment(_) => Err("it is not set".to_owned()),
         Reference::File(_) => Err("no such file".to_owned()),
     }
 }
 
+/// Rule files of tests: one word, which is the checker that they bring.
+fn read_rules(files: &[RuleFile]) -> Result<Vec<Checker>, Vec<RuleMistake>> {
+    match files.iter().position(|it| it.text == "wrong") {
+        Some(file) => Err(vec![RuleMistake { file, what: "/wrong.yaml:1: all of it".to_owned() }]),
+        None => Ok(files.iter().map(|it| Checker::new(&it.text)).collect()),
+    }
+}
+
 fn read(text: &str) -> Result<(File, Warnings), Mistakes> {
-    let reading = Reading { origin: "gateway.yaml", resolve: &resolve, known_checkers: &Checker::BUILT_IN };
-    reading.read(text)
+    read_with(text, &Checker::BUILT_IN)
+}
+
+fn read_with(text: &str, known_checkers: &[&str]) -> Result<(File, Warnings), Mistakes> {
+    Reading { origin: "gateway.yaml", resolve: &resolve, known_checkers, read_rules: &read_rules }.read(text)
 }
 
 /// A file that must be right, below a loopback upstream.
@@ -275,8 +289,34 @@ fn anchors_serve_and_cannot_explode() {
 fn custom_checkers_must_be_handed_in() {
     let text = "upstream: {anthropic: 'https://a.example'}\nchecks: {outbound: [house]}\n";
     assert!(File::parse(text, "gateway.yaml", &resolve).is_err());
-    let reading = Reading { origin: "gateway.yaml", resolve: &resolve, known_checkers: &["secrets", "house"] };
-    assert_eq!(reading.read(text).unwrap().0.checks.outbound, [Checker::new("house")]);
+    assert_eq!(read_with(text, &["secrets", "house"]).unwrap().0.checks.outbound, [Checker::new("house")]);
+}
+
+#[test]
+fn rule_files_bring_checkers_that_other_settings_name() {
+    let file = file(
+        "checks: {outbound: [house, secrets]}
+policies: [{name: a, condition: {checker: house, rule: 'house.*'}, action: block}]
+teams: {red: {inbound_checks: [house]}}
+rules: [/etc/gateway/rules/house.yaml]
+",
+    );
+    assert_eq!(file.rules.checkers, [Checker::new("house")]);
+    assert_eq!(file.rules.files[0].text, "house");
+    assert_eq!(file.teams[0].inbound_checks, Some(vec![Checker::new("house")]));
+    let said = explain(&file);
+    assert!(said.contains("Own rules\n  /etc/gateway/rules/house.yaml\n  they bring the checkers house\n"), "{said}");
+    assert!(file.effective().contains(" rules=1 "));
+    let flags = Overrides { outbound_checks: vec!["house".to_owned()], ..Overrides::default() };
+    assert!(flags.apply(&mut file.clone(), &Checker::BUILT_IN).is_err());
+    flags.apply(&mut file.clone(), &file.known_checkers()).unwrap();
+}
+
+#[test]
+fn without_a_reader_rule_files_are_a_mistake() {
+    let text = "upstream: {anthropic: 'https://a.example'}\nrules: [/etc/gateway/rules/house.yaml]\n";
+    let said = File::parse(text, "gateway.yaml", &resolve).unwrap_err().to_string();
+    assert!(said.contains("rule files are not read here"), "{said}");
 }
 
 #[test]
@@ -308,6 +348,10 @@ fn warnings_tell_what_is_doubtful() {
         (
             &format!("{upstream}notifications: {{webhook: 'http://a.example/x?y=z'}}\n"),
             "this address is reached without TLS",
+        ),
+        (
+            &format!("{upstream}rules: [/etc/gateway/rules/house.yaml]\n"),
+            "the checker `house` of these rules runs nowhere",
         ),
         (&format!("{upstream}open_access: true\n"), "without a provider key this changes nothing"),
     ];

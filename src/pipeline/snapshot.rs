@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use super::access::Access;
 use super::label::Labels;
 use super::memory::Memory;
+use super::rules::custom_specs;
 use crate::checkers;
 use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts, UpstreamUrl};
 use crate::domain::{Checker, Direction, Secret, Source, Team};
 use crate::policy::{Allowlist, Overlay, Policies};
 use crate::providers::{self, Provider};
-use crate::scan::{Engine, RuleError, RuleSet};
+use crate::scan::{Engine, RuleError, RuleSet, RuleSpec};
 
 /// One provider as the data plane sees it.
 pub struct Upstream {
@@ -106,13 +107,13 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 impl Snapshot {
-    /// Compiles a configuration with the built-in catalogue. `seed` keys placeholders where the file names no key:
+    /// Compiles a configuration with the built-in catalogue and the rules of its files. `seed` keys placeholders where the file names no key:
     /// 32 random bytes.
     ///
     /// # Errors
-    /// A rule of the catalogue that the engine refuses.
+    /// A rule that the engine refuses, or one of a file whose examples show something else than they say.
     pub fn compile(file: &File, seed: [u8; 32]) -> Result<Self, SnapshotError> {
-        let engine = built_in_engine()?;
+        let engine = if file.rules.files.is_empty() { built_in_engine()? } else { engine_with_custom_rules(file)? };
         let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &engine))).collect();
         let key = file.redaction.restore.then(|| placeholder_key(file, seed));
         Ok(Snapshot {
@@ -148,12 +149,19 @@ impl Snapshot {
 /// The engine over the built-in catalogue: the same in every snapshot of the process, so compiled once.
 fn built_in_engine() -> Result<Arc<Engine>, SnapshotError> {
     static ENGINE: OnceLock<Result<Arc<Engine>, SnapshotError>> = OnceLock::new();
-    let build = || {
-        let specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
-        let all = |errors: Vec<RuleError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        Engine::new(specs).map(Arc::new).map_err(|errors| SnapshotError(all(errors)))
-    };
-    ENGINE.get_or_init(build).clone()
+    ENGINE.get_or_init(|| engine_of(Vec::new())).clone()
+}
+
+fn engine_with_custom_rules(file: &File) -> Result<Arc<Engine>, SnapshotError> {
+    engine_of(custom_specs(&file.rules.files).map_err(SnapshotError)?)
+}
+
+/// The engine over the built-in catalogue and these rules.
+fn engine_of(custom: Vec<RuleSpec>) -> Result<Arc<Engine>, SnapshotError> {
+    let mut specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
+    specs.extend(custom);
+    let all = |errors: Vec<RuleError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    Engine::new(specs).map(Arc::new).map_err(|errors| SnapshotError(all(errors)))
 }
 
 fn placeholder_key(file: &File, seed: [u8; 32]) -> [u8; 32] {

@@ -18,7 +18,7 @@
 //!   policy itself says `redact: true` or `redact: false`.
 
 use crate::config::{File, Policy};
-use crate::domain::{Action, Checker, Direction, Finding, Risk, Verdict};
+use crate::domain::{Action, Checker, Direction, Finding, Risk, RuleInfo, Verdict};
 
 use super::condition::{Compiled, Scope};
 use super::{Allowlist, Overlay};
@@ -132,12 +132,19 @@ fn applied(policy: &Policy, finding: &Finding, input: &Input<'_>) -> Action {
 /// Secrets and personal data of risk high or more are stopped, below that logged. Vulnerable code and attacks are
 /// stopped, or flagged where the rule is one of those that the seed's tables only flag.
 fn default_action(finding: &Finding, input: &Input<'_>) -> Action {
-    let rule = &finding.rule;
+    match by_default(&finding.rule) {
+        Action::Block => stop_or_log(finding, input),
+        milder => milder,
+    }
+}
+
+/// What happens to what a rule finds where no policy is given: `block`, `flag` or `log`. A block may be a redaction.
+pub fn by_default(rule: &RuleInfo) -> Action {
     if rule.flag_only {
         return Action::Flag;
     }
     match BY_RULE.contains(&rule.checker.name()) || rule.risk >= Risk::High {
-        true => stop_or_log(finding, input),
+        true => Action::Block,
         false => Action::Log,
     }
 }

@@ -8,5 +8,5 @@ mod overlay;
 mod tests;
 
 pub use allowlist::{Allowlist, Pattern};
-pub use decide::{Input, Policies};
+pub use decide::{Input, Policies, by_default};
 pub use overlay::Overlay;

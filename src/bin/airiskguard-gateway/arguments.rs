@@ -60,6 +60,9 @@ pub(crate) enum Command {
     },
     /// Scan files or standard input with the gateway's rules
     Scan(Scan),
+    /// List, try and explain rules: the catalogue and the files of `rules:`
+    #[command(subcommand)]
+    Rules(Rules),
     /// Make a gateway key and the digest to put into gateway.yaml
     Keygen {
         /// Team name that becomes part of the key
@@ -76,6 +79,39 @@ pub(crate) enum Command {
         /// The team's gateway key
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+    },
+}
+
+/// What `rules` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// List all rules
+    List {
+        /// Only the rules of this checker
+        #[arg(long, value_name = "CHECKER")]
+        checker: Option<String>,
+        /// Print one JSON object per rule
+        #[arg(long)]
+        json: bool,
+        /// Print the tables of docs/rules.md
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
+        /// Path to gateway YAML config file whose rule files count, too (default: gateway.yaml here, else none)
+        #[arg(long, short, value_name = "PATH")]
+        config: Option<PathBuf>,
+    },
+    /// Try rules on their own examples, cut at every byte
+    Test {
+        /// Rule files; the built-in catalogue when there are none
+        files: Vec<PathBuf>,
+    },
+    /// Say everything about one rule
+    Explain {
+        /// Its id, such as secrets.aws.access_key
+        rule: String,
+        /// Path to gateway YAML config file whose rule files count, too (default: gateway.yaml here, else none)
+        #[arg(long, short, value_name = "PATH")]
+        config: Option<PathBuf>,
     },
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use airiskguard_gateway::config::{File, Overrides, Reading, Reference, Warnings};
 use airiskguard_gateway::domain::Checker;
-use airiskguard_gateway::pipeline::Snapshot;
+use airiskguard_gateway::pipeline::{Snapshot, custom_checkers};
 
 use crate::arguments::Config;
 
@@ -20,9 +20,15 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The configuration of these arguments, with what is doubtful in it.
 pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warnings), String> {
     let (text, origin) = text(config.config.as_deref())?;
-    let reading = Reading { origin: &origin, resolve: &resolve, known_checkers: &Checker::BUILT_IN };
+    let reading = Reading {
+        origin: &origin,
+        resolve: &resolve,
+        known_checkers: &Checker::BUILT_IN,
+        read_rules: &custom_checkers,
+    };
     let (mut file, warnings) = reading.read(&text).map_err(|mistakes| mistakes.to_string())?;
-    overrides.apply(&mut file, &Checker::BUILT_IN).map_err(|mistakes| mistakes.to_string())?;
+    let before = file.clone();
+    overrides.apply(&mut file, &before.known_checkers()).map_err(|mistakes| mistakes.to_string())?;
     Ok((file, warnings))
 }
 

@@ -1,10 +1,11 @@
-//! The gateway: serves by default; `check`, `scan`, `keygen` and `connect` beside it.
+//! The gateway: serves by default; `check`, `scan`, `rules`, `keygen` and `connect` beside it.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod arguments;
 mod configuration;
 mod connect;
 mod keygen;
+mod rules;
 mod scan;
 #[cfg(feature = "serve")]
 mod serve;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         None => Err("this program was built without the feature `serve`: only its commands are there".to_owned()),
         Some(Command::Check { config }) => check(&config).and_then(|text| print(&mut out, &text)),
         Some(Command::Scan(scan)) => scan::run(&scan, &mut io::BufWriter::new(out)),
+        Some(Command::Rules(command)) => rules::run(&command, &mut out),
         Some(Command::Keygen { team }) => keygen::lines(&team).and_then(|text| print(&mut out, &text)),
         Some(Command::Connect { client, url, key }) => print(&mut out, &connect::lines(client, &url, key.as_deref())),
     };
