@@ -73,8 +73,20 @@ pub enum Confirm {
     Ssn,
     /// `jwt`: base64url JSON header with `alg` and JSON payload.
     Jwt,
-    /// `github_checksum`: the CRC-32 suffix of GitHub's tokens.
-    GithubChecksum,
+    /// `checksum`: the CRC-32 at the end of tokens of GitHub, npm, Grafana and Atlassian.
+    Checksum,
+    /// `aws_key_id`: base 32 behind the prefix, with a possible account number in it.
+    AwsKeyId,
+    /// `aws_secret`: letters of both cases and others, not only hex.
+    AwsSecret,
+    /// `own_word`: the keyword begins a word of the name, as in `myOktaKey` and not in `rookTable`.
+    OwnWord,
+    /// `not_sequence`: no twenty characters in a row that count up: the alphabet, `12345678901234567890`.
+    NotSequence,
+    /// `basic_auth`: base64 of `user:password`.
+    BasicAuth,
+    /// `not_published`: none of the keys that vendors print in their documentation and emulators.
+    NotPublished,
     /// `not_masked`: no mask (`xxxx`, `****`, `…`), template or variable reference. For tokens that their prefix proves.
     NotMasked,
     /// `not_placeholder`: as `not_masked`, and no sample word (`changeme`, `your-key`) either. For values that only

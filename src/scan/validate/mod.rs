@@ -1,13 +1,17 @@
 //! Checks on a match that a regex cannot make: checksums, structure, entropy, placeholders.
 
+mod aws;
+mod checksum;
+mod encoded;
 mod entropy;
 mod flow;
-mod github;
 mod identity;
 mod jwt;
+mod made_up;
 mod network;
 mod payment;
 pub(super) mod placeholder;
+mod published;
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -60,7 +64,13 @@ impl Confirm {
         "card",
         "ssn",
         "jwt",
-        "github_checksum",
+        "checksum",
+        "aws_key_id",
+        "aws_secret",
+        "own_word",
+        "not_sequence",
+        "basic_auth",
+        "not_published",
         "not_masked",
         "not_placeholder",
         "mixed",
@@ -82,19 +92,21 @@ impl Confirm {
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Confirm::Mixed => 0,
+            Confirm::Mixed | Confirm::OwnWord | Confirm::NotSequence => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Languages(_) => 0,
             Confirm::Varies | Confirm::Flows | Confirm::ResultIgnored | Confirm::HasContext => 4,
             Confirm::BareCall => 0,
             Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
-            Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
+            Confirm::AwsKeyId | Confirm::AwsSecret | Confirm::Checksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
             Confirm::NotPlaceholder
             | Confirm::Jwt
             | Confirm::Password
             | Confirm::WeakPassword
             | Confirm::Random
             | Confirm::RandomKey => 4,
+            Confirm::BasicAuth => 4,
+            Confirm::NotPublished => 5,
         }
     }
 
@@ -113,7 +125,13 @@ impl Confirm {
             Confirm::Card => payment::is_card(secret),
             Confirm::Ssn => identity::is_ssn(secret),
             Confirm::Jwt => jwt::is_jwt(secret),
-            Confirm::GithubChecksum => github::has_checksum(secret),
+            Confirm::Checksum => checksum::has_checksum(secret),
+            Confirm::AwsKeyId => aws::is_key_id(secret),
+            Confirm::AwsSecret => aws::is_secret_key(secret),
+            Confirm::OwnWord => made_up::begins_word(matched.before, whole),
+            Confirm::NotSequence => !made_up::counts_up(secret),
+            Confirm::BasicAuth => encoded::is_basic_credential(secret),
+            Confirm::NotPublished => !published::is_published(secret),
             Confirm::NotMasked => !placeholder::is_masked(secret),
             Confirm::NotPlaceholder => {
                 !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole)
@@ -151,7 +169,13 @@ impl FromStr for Confirm {
             "card" => Confirm::Card,
             "ssn" => Confirm::Ssn,
             "jwt" => Confirm::Jwt,
-            "github_checksum" => Confirm::GithubChecksum,
+            "checksum" => Confirm::Checksum,
+            "aws_key_id" => Confirm::AwsKeyId,
+            "aws_secret" => Confirm::AwsSecret,
+            "own_word" => Confirm::OwnWord,
+            "not_sequence" => Confirm::NotSequence,
+            "basic_auth" => Confirm::BasicAuth,
+            "not_published" => Confirm::NotPublished,
             "not_masked" => Confirm::NotMasked,
             "not_placeholder" => Confirm::NotPlaceholder,
             "mixed" => Confirm::Mixed,
