@@ -1,11 +1,16 @@
 //! Checks on a match that a regex cannot make: checksums, structure, entropy, placeholders.
 
+mod date;
+mod email;
 mod entropy;
 mod github;
+mod iban;
+mod identifier;
 mod identity;
 mod jwt;
 mod network;
 mod payment;
+mod phone;
 mod placeholder;
 
 use std::ops::Range;
@@ -53,13 +58,24 @@ impl Confirm {
         "email",
         "public_ip",
         "phone_us",
+        "bare_ssn",
+        "phone_international",
+        "phone_named",
+        "iban",
+        "birthday",
+        "begins_word",
+        "id:<scheme>",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Confirm::Mixed => 0,
-            Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
+            Confirm::BeginsWord => 0,
+            Confirm::Card | Confirm::Ssn | Confirm::BareSsn | Confirm::PublicIp | Confirm::PhoneUs => 1,
+            Confirm::PhoneInternational | Confirm::PhoneNamed | Confirm::Iban | Confirm::Birthday => 1,
+            Confirm::Identifier(_) => 1,
+            Confirm::Email => 2,
             Confirm::Entropy(_) => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
             Confirm::NotPlaceholder | Confirm::Jwt => 4,
@@ -73,7 +89,7 @@ impl Confirm {
             Confirm::Entropy(bits_min) => {
                 entropy::bits_per_byte(&secret[..secret.len().min(ENTROPY_BYTES_MAX)]) >= *bits_min
             }
-            Confirm::Card => payment::is_card(secret),
+            Confirm::Card => payment::is_card(matched),
             Confirm::Ssn => identity::is_ssn(secret),
             Confirm::Jwt => jwt::is_jwt(secret),
             Confirm::GithubChecksum => github::has_checksum(secret),
@@ -83,9 +99,16 @@ impl Confirm {
             }
             Confirm::Mixed => placeholder::is_mixed(secret),
             Confirm::UrlPassword => network::has_url_password(secret),
-            Confirm::Email => network::is_email(secret),
+            Confirm::Email => email::is_personal(matched),
             Confirm::PublicIp => network::is_public_ip(secret),
-            Confirm::PhoneUs => identity::is_phone_us(secret),
+            Confirm::PhoneUs => phone::is_north_american(secret),
+            Confirm::BareSsn => identity::is_bare_ssn(matched),
+            Confirm::PhoneInternational => phone::is_international(matched),
+            Confirm::PhoneNamed => phone::is_named(matched),
+            Confirm::Iban => iban::is_iban(secret),
+            Confirm::Birthday => date::is_birthday(secret),
+            Confirm::BeginsWord => identifier::begins_word(matched.before, whole),
+            Confirm::Identifier(scheme) => identifier::is_valid(*scheme, secret),
         }
     }
 }
@@ -110,7 +133,13 @@ impl FromStr for Confirm {
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
-            _ => return entropy_of(text).ok_or(UnknownConfirm),
+            "bare_ssn" => Confirm::BareSsn,
+            "phone_international" => Confirm::PhoneInternational,
+            "phone_named" => Confirm::PhoneNamed,
+            "iban" => Confirm::Iban,
+            "birthday" => Confirm::Birthday,
+            "begins_word" => Confirm::BeginsWord,
+            _ => return entropy_of(text).or_else(|| identifier_of(text)).ok_or(UnknownConfirm),
         })
     }
 }
@@ -119,6 +148,11 @@ impl FromStr for Confirm {
 fn entropy_of(text: &str) -> Option<Confirm> {
     let bits: f64 = text.strip_prefix("entropy:")?.parse().ok()?;
     (0.0..=8.0).contains(&bits).then_some(Confirm::Entropy(bits))
+}
+
+/// `id:pl_pesel`: a scheme of `identifier`.
+fn identifier_of(text: &str) -> Option<Confirm> {
+    identifier::named(text.strip_prefix("id:")?).map(Confirm::Identifier)
 }
 
 #[cfg(test)]
@@ -133,7 +167,7 @@ mod tests {
     #[test]
     fn every_name_is_read() {
         for name in Confirm::NAMES {
-            let text = name.replace("<bits>", "3.5");
+            let text = name.replace("<bits>", "3.5").replace("<scheme>", "pl_pesel");
             assert!(text.parse::<Confirm>().is_ok(), "{text}");
         }
         assert_eq!("entropy:3.5".parse(), Ok(Confirm::Entropy(3.5)));
@@ -156,7 +190,7 @@ mod tests {
     fn hostile_input_is_refused_without_panic() {
         let inputs: [&[u8]; 6] = [b"", b"@", b"://:@", b"\xff\xfe\xff", b"..", b"----"];
         for name in Confirm::NAMES {
-            let confirm: Confirm = name.replace("<bits>", "1").parse().unwrap();
+            let confirm: Confirm = name.replace("<bits>", "1").replace("<scheme>", "it_fiscal_code").parse().unwrap();
             for input in inputs {
                 let _ = confirm.accepts(&whole(input));
             }
