@@ -29,7 +29,7 @@ const SAMPLE_DOMAINS: &[&str] = &[
     "ssh.dev.azure.com", "foo.com", "bar.com", "baz.com", "foo.bar", "bar.baz", "foobar.com", "fake.com", "dummy.com",
     "sample.com", "demo.com", "mailinator.com", "googlegroups.com", "googlegroups.io", "groups.io", "a.com", "b.com",
     "x.com", "y.com", "host.com", "hostname.com", "server.com", "site.com", "website.com", "somewhere.com", "here.com",
-    "there.com", "nowhere.com", "placeholder.com", "swagger.io", "my.com", "xyz.com", "abc.com", "doe.com",
+    "there.com", "nowhere.com", "placeholder.com", "swagger.io", "my.com", "xyz.com", "abc.com", "doe.com", "provider.com", "freelists.org", "vger.kernel.org",
 ];
 
 /// Parts of a name that make it a sample, a machine's or a list's.
@@ -63,7 +63,8 @@ const SIGNATURES: &[&str] = &[
     "user.email", "git_author", "git_committer", "committer:", "uploader", "developer", "spdx",
     "unacceptable", "escalation", "moderation", "code of conduct", "reported by", "to report", "by contacting",
     "any questions", "vulnerability", "mailing list", "mail-archive", "bugs to", "bug-report", "\"bugs\"", "changelog",
-    "urgency=", "gpg", "uid  ", "todo(", "fixme(", "xxx(", "codeowners", "translator", "last-translator", "language-team",
+    "urgency=", "gpg", "uid  ", "__email__", "author_email", "bug reports", "send an empty", "security bugs", "message-id:",
+    "content-id:", "in-reply-to:", "references:", "list-", "example:", "subscribe", "todo(", "fixme(", "xxx(", "codeowners", "translator", "last-translator", "language-team",
 ];
 
 /// Keys whose lists and objects hold the people behind a package.
@@ -71,6 +72,9 @@ const MANIFESTS: &[&str] = &[
     "authors", "author", "maintainers", "maintainer", "contributors", "developers", "credits", "codeowners",
     "\"contact\"", "contact:\n", "[contact]", "publisher", "copyright", "committer", "\"owners\"", "owners:",
 ];
+
+/// What mark-up of documentation puts before an address.
+const DOCUMENTATION: &[&str] = &["c<", "f<", "l<", "c<< <", "|mailto:", "@email{", "\\email{"];
 
 /// Whether the match is an address that reaches a person, and not the signature of a file, a remote or part of a URL.
 pub(super) fn is_personal(matched: &Matched<'_>) -> bool {
@@ -91,6 +95,14 @@ pub(super) fn is_email(text: &[u8]) -> bool {
         && !is_sample_domain(domain, rest)
         && !is_role(local)
         && !local.contains('%')
+        && !is_message_id(local)
+        && rest != local
+}
+
+/// `15261.36209.358846.118674`: mail programs number their messages so.
+fn is_message_id(local: &str) -> bool {
+    let digits = local.bytes().filter(u8::is_ascii_digit).count();
+    (digits > 7 && local.contains('.') && digits * 3 > local.len() * 2) || local.ends_with(".fsf")
 }
 
 /// Whether a last label exists.
@@ -105,6 +117,8 @@ fn is_sample_domain(domain: &str, rest: &str) -> bool {
     SAMPLE_DOMAINS.contains(&domain)
         || domain.split('.').any(|part| SAMPLE_LABELS.contains(&part))
         || domain.contains("example")
+        // `bbb@zzz.org`: one letter over and over.
+        || rest.split('.').next_back().is_some_and(|name| name.bytes().all(|it| Some(it) == name.bytes().next()))
         // Nobody's domain has one letter, and `user@1.2.rs` is a version.
         || rest.split('.').next_back().is_none_or(|name| name.len() < 2 || name.bytes().all(|it| it.is_ascii_digit()))
 }
@@ -115,7 +129,7 @@ fn is_role(local: &str) -> bool {
     ROLES.contains(&name)
         || ROLES.contains(&numbered)
         || name.len() < 2
-        || ["noreply", "no-reply", "donotreply", "example", "-dev", "-users", "-devel", "-announce", "-list", "-bugs", "-mod", "-actions", "[bot]"]
+        || ["noreply", "no-reply", "donotreply", "example", "-dev", "-users", "-devel", "-announce", "-list", "-bugs", "-mod", "-actions", "[bot]", "-request", "-subscribe", "-admin", "-owner", "-bounces", "owner-", "-people", "bug-"]
             .iter()
             .any(|part| name.contains(part))
 }
@@ -138,10 +152,13 @@ fn is_signature(matched: &Matched<'_>) -> bool {
     // `* Ada Lovelace <` and `// Ada Lovelace (`: a comment that names people.
     let opens = line.ends_with('<') || line.ends_with('(') || line.ends_with("&lt;");
     let comment = ["//", "#", "*", "/*", "--", ";", "<!--", "dnl", "%", "\"\"\"", "rem "];
+    if DOCUMENTATION.iter().any(|mark| line.ends_with(mark)) || (opens && (line.contains(" by ") || shown.starts_with("by "))) {
+        return true;
+    }
     if opens && is_whole && comment.iter().any(|mark| shown.starts_with(mark)) {
         return true;
     }
-    in_manifest(&before) || (opens && is_quoted_person(shown)) || continues_notice(&before)
+    in_manifest(&before) || under_heading(&before) || (opens && is_quoted_person(shown)) || continues_notice(&before)
 }
 
 /// `"Ada Lovelace <` as an entry of a list, and the names that stand under one another in a file of authors.
@@ -159,6 +176,14 @@ fn in_manifest(before: &str) -> bool {
         let opens = since.starts_with(['"', '\'', ':', '=', ' ', ']', '\n', '<', '>', '(', '[']) || since.is_empty();
         let ended = since.contains("\n\n") || since.contains("\n]") || since.contains("],") || since.contains("\n}");
         opens && !ended
+    })
+}
+
+/// Whether the last heading before it, in one of the usual forms, is that of the authors.
+fn under_heading(before: &str) -> bool {
+    let heading = |line: &&str| line.starts_with("=head") || line.starts_with('#');
+    before.lines().rev().find(heading).is_some_and(|line| {
+        MANIFESTS[..5].iter().any(|word| line.contains(word)) && line.len() < 40
     })
 }
 

@@ -14,7 +14,7 @@ pub(super) fn is_public_ip(text: &[u8]) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
+    let [first, second, third, fourth] = address.octets();
     let reserved = address.is_private()
         || address.is_loopback()
         || address.is_link_local()
@@ -24,11 +24,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || first == 0
         || first >= 240
         || (first == 100 && (64..128).contains(&second))
-        || (first == 198 && (18..20).contains(&second));
+        || (first == 198 && (18..20).contains(&second))
+        || (first == 192 && second == 0 && third == 0)
+        // Networks rather than hosts.
+        || (third == 0 && fourth == 0);
     // Public resolvers stand in every tutorial, and sample addresses count up.
     let well_known = matches!(
         address.octets(),
-        [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [9, 9, 9, 9] | [1, 0, 0, 1] | [1, 2, 3, 4] | [4, 3, 2, 1] | [5, 6, 7, 8]
+        [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [9, 9, 9, 9] | [1, 0, 0, 1] | [4, 3, 2, 1] | [5, 6, 7, 8] | [123, 45, 67, 89]
+            | [1, 1 | 2, ..] 
     );
     !reserved && !well_known && !matches!(address.octets(), [a, b, c, d] if a == b && b == c && c == d)
 }

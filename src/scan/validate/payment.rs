@@ -27,18 +27,27 @@ const TEST_CARDS: &[u64] = &[
 ];
 
 /// Whether `text` is a card number that can be somebody's: an issuer's prefix and length, the Luhn checksum, no number
-/// that is published for tests, and no name before it that says it is something else.
+/// that is published for tests, and nothing around it that says it is something else.
 pub(super) fn is_card(matched: &Matched<'_>) -> bool {
     let mut digits = [0u8; DIGITS_MAX];
     let Some(digits) = digits_of(matched.secret, &mut digits) else { return false };
-    has_issuer(digits) && has_luhn(digits) && !is_sample(digits) && {
-        let grouped = matched.secret.len() > digits.len();
-        let name = name_before(matched);
-        let called_card = name.split(|byte| !byte.is_ascii_alphanumeric()).any(names_card);
-        let usual = grouped || matches!(digits.len(), 15 | 16);
-        (called_card || (usual && !(!grouped && is_other_name(&name)) && !continues(matched)))
-            && !TEST_NAMES.iter().any(|word| contains(&name, word))
+    if !has_issuer(digits) || !has_luhn(digits) || is_sample(digits) {
+        return false;
     }
+    let before = matched.before.to_ascii_lowercase();
+    let line = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    let name = &line[line.len().saturating_sub(NAME_BYTES)..];
+    if TEST_NAMES.iter().any(|word| contains(name, word)) {
+        return false;
+    }
+    if before.split(|byte| !byte.is_ascii_alphanumeric()).any(names_card) {
+        return true;
+    }
+    let grouped = matched.secret.len() > digits.len();
+    if grouped {
+        return !continues(matched) && !is_table(matched);
+    }
+    matches!(digits.len(), 15 | 16) && !continues(matched) && !is_other_name(name) && !is_listed(matched)
 }
 
 /// What cards are called, in the words before them: whole words, or what words begin or end with.
@@ -53,12 +62,6 @@ const OTHER_NAMES: [&[u8]; 34] = [
     b"nonce", b"hash", b"seed", b"build", b"version", b"epoch", b"nanos", b"micros", b"count", b"size", b"bytes",
     b"snowflake", b"user", b"channel", b"isbn", b"ean", b"upc", b"gtin", b"imei", b"iccid", b"serial", b"tracking",
 ];
-
-/// The lower-cased end of what stands before a match.
-fn name_before(matched: &Matched<'_>) -> Vec<u8> {
-    let line = matched.before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-    line[line.len().saturating_sub(NAME_BYTES)..].to_ascii_lowercase()
-}
 
 fn names_card(word: &[u8]) -> bool {
     let part = |part: &&[u8]| word.starts_with(part) || word.ends_with(part);
@@ -85,6 +88,30 @@ fn continues(matched: &Matched<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the groups are numbers of a table: more groups before or behind, or groups that are near one another.
+fn is_table(matched: &Matched<'_>) -> bool {
+    let groups: Vec<u32> = matched
+        .secret
+        .split(|byte| !byte.is_ascii_digit())
+        .map(|group| group.iter().fold(0u32, |number, byte| number.wrapping_mul(10).wrapping_add(u32::from(byte - b'0'))))
+        .collect();
+    let near = groups.windows(2).all(|pair| pair[0].abs_diff(pair[1]) < 40);
+    let behind = &matched.whole[matched.whole.len().min(matched.secret.len())..];
+    let goes_on = behind.trim_ascii_start().iter().take_while(|byte| byte.is_ascii_hexdigit()).count() >= 4;
+    let previous = matched.before.trim_ascii_end().rsplit(|byte| !byte.is_ascii_hexdigit()).next().unwrap_or_default();
+    let spaced = matched.before.last().is_some_and(u8::is_ascii_whitespace);
+    near || goes_on || (spaced && (4..=5).contains(&previous.len()) && previous.iter().any(u8::is_ascii_digit))
+}
+
+/// Whether a number without quotes stands in a list of numbers: `435, [4539578763621486], 446`.
+fn is_listed(matched: &Matched<'_>) -> bool {
+    let behind = &matched.whole[matched.whole.len().min(matched.secret.len())..];
+    let list = |text: &[u8]| text.windows(2).any(|pair| pair[0] == b',' && pair[1].is_ascii_whitespace());
+    let quoted = matched.before.last().is_some_and(|byte| b"\"'`".contains(byte));
+    let comma = matched.before.trim_ascii_end().ends_with(b",") && matched.before.last().is_some_and(u8::is_ascii_whitespace);
+    !quoted && ((list(behind) && behind.iter().any(u8::is_ascii_digit)) || comma)
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

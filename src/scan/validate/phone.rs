@@ -85,7 +85,7 @@ pub(super) fn is_north_american(text: &[u8]) -> bool {
     let Some(digits) = Digits::of(text) else { return false };
     let digits = digits.as_bytes();
     let national = if digits.len() == 11 { digits.strip_prefix(b"1") } else { Some(digits) };
-    national.is_some_and(|national| is_us(national) && !is_sample(national) && national[1] != b'9')
+    national.is_some_and(|national| is_us(national) && !is_sample(national))
 }
 
 /// Area and exchange begin with 2 to 9, the area is no service code, and neither is kept for stories.

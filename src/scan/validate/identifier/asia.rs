@@ -63,6 +63,12 @@ pub(super) fn is_kr_rrn(bare: &Bare) -> bool {
         && (check == digits[12] || (digits[6] >= 5 && foreign == digits[12]))
 }
 
+/// The same without the check digit, which the newest numbers do not have.
+pub(super) fn is_kr_rrn_dated(bare: &Bare) -> bool {
+    let Some(digits) = bare.digits::<13>() else { return false };
+    (1..=8).contains(&digits[6]) && is_short_day(value(&digits[..2]), value(&digits[2..4]), value(&digits[4..6]))
+}
+
 /// China: province, date of birth, serial, check character of eleven.
 pub(super) fn is_cn_resident_id(bare: &Bare) -> bool {
     let Some(text) = bare.characters::<18>() else { return false };

@@ -55,6 +55,7 @@ const SCHEMES: &[Scheme] = &[
     ("in_pan", asia::is_in_pan),
     ("sg_nric", asia::is_sg_nric),
     ("kr_rrn", asia::is_kr_rrn),
+    ("kr_rrn_dated", asia::is_kr_rrn_dated),
     ("cn_resident_id", asia::is_cn_resident_id),
     ("jp_my_number", asia::is_jp_my_number),
     ("hk_id", asia::is_hk_id),
@@ -134,7 +135,7 @@ impl Bare {
             previous = Some(digit);
         }
         let distinct = seen.iter().filter(|&&it| it).count();
-        distinct < 2 || (rising && distinct > 6)
+        distinct < 2 || (rising && distinct > 8)
     }
 
     /// The digits as numbers, if it is exactly `N` digits.

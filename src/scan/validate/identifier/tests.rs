@@ -33,6 +33,7 @@ const WELL_FORMED: &[(&str, &str, &str)] = &[
     ("cl_rut", "38561343-1", "57784650-2"),
     ("us_routing", "081426946", "064520445"),
     ("in_aadhaar", "220891170427", "487059577715"),
+    ("kr_rrn_dated", "670813-1905032", "950310-1640590"),
     ("kr_rrn", "670813-1905031", "950310-1640599"),
     ("cn_resident_id", "110101198609257433", "110101195205167278"),
     ("jp_my_number", "132516843563", "741240672316"),
@@ -71,7 +72,7 @@ const WELL_FORMED: &[(&str, &str, &str)] = &[
 
 /// Schemes that have no checksum: a changed digit is another number.
 const UNCHECKED: &[&str] = &[
-    "uk_nino", "de_id_card", "dk_cpr", "us_itin", "mx_rfc", "in_pan", "my_nric", "id_nik", "us_medicare",
+    "uk_nino", "de_id_card", "dk_cpr", "us_itin", "mx_rfc", "in_pan", "kr_rrn_dated", "my_nric", "id_nik", "us_medicare",
     "uk_driving_licence", "numbered",
 ];
 
