@@ -19,6 +19,9 @@ const LEAD_BYTES_MAX: usize = 256;
 const REGION_BYTES_MAX: usize = 1 << 20;
 /// Shortest and longest digit run that may trigger a rule.
 const DIGITS: std::ops::RangeInclusive<usize> = 6..=64;
+/// Stands for any digit in a keyword, so many times at most.
+const DIGIT_MARK: &str = "{d}";
+const DIGIT_MARKS_MAX: usize = 2;
 /// Stands inside sample keys, so that they are whole nowhere in a file; taken out when the file is read.
 const CUT: char = '¦';
 
@@ -211,7 +214,7 @@ impl Written {
         match (&self.keywords, self.digits) {
             (Some(words), None) if !words.is_empty() => match words.iter().find(|word| word.len() < bytes_min) {
                 Some(short) => Err(Reason::Keyword(short.clone())),
-                None => Ok(Trigger::Keywords(words.clone())),
+                None => Ok(Trigger::Keywords(words.iter().flat_map(|word| spelled_out(word)).collect())),
             },
             (None, Some(count)) if DIGITS.contains(&count) => Ok(Trigger::Digits(count)),
             (None, Some(count)) => Err(Reason::Digits(count)),
@@ -238,6 +241,18 @@ impl WrittenRegion {
         }
         Ok(Pattern::Region { begin: self.begin, end: self.end, body: self.body, length_max: self.length_max })
     }
+}
+
+/// A keyword for every digit that stands for `{d}`: `DE{d}` is ten keywords. A keyword has two of them at most.
+fn spelled_out(word: &str) -> Vec<String> {
+    (0..DIGIT_MARKS_MAX).fold(vec![word.to_owned()], |words, _| {
+        words.into_iter().flat_map(|word| if word.contains(DIGIT_MARK) { digits_in(&word) } else { vec![word] }).collect()
+    })
+}
+
+/// The word with each digit for its first `{d}`.
+fn digits_in(word: &str) -> Vec<String> {
+    (0..10).map(|digit| word.replacen(DIGIT_MARK, &digit.to_string(), 1)).collect()
 }
 
 /// The checker an id begins with.

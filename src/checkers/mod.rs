@@ -6,7 +6,8 @@
 //! How a rule is written:
 //! - `id, title, risk, score, type` (the label), `why`, `advice?`, `cwe?`, `action?` (`flag` for what is
 //!   only flagged by default), `redact?`, `sources?`, `directions?`, `hits`, `misses`.
-//! - `keywords` (ASCII case ignored) or `digits` say where to look, `pattern`, `assigned` or `region` what must stand there. A match
+//! - `keywords` (ASCII case ignored; `{d}` stands for a digit) or `digits` say where to look, `pattern`, `assigned` or
+//!   `region` what must stand there. A match
 //!   begins at its keyword, or within the run of `lead` bytes before it, as early as the pattern allows. Patterns are bounded regexes over bytes with ASCII
 //!   classes; the case of letters is theirs to ignore (`(?i)`). The group `secret` is what gets hidden.
 //! - `assigned` is a bounded regex for the whole value of an assignment, in whatever syntax, that has the keyword anywhere
@@ -104,9 +105,29 @@ pub const ALL: &[Family] = &[
     family!("compliance", "compliance/identity.yaml"),
     family!("compliance", "compliance/payment.yaml"),
     family!("compliance", "compliance/contact.yaml"),
+    family!("compliance", "compliance/location.yaml"),
+    family!("compliance", "compliance/birth.yaml"),
+    family!("compliance", "compliance/document.yaml"),
+    family!("compliance", "compliance/health.yaml"),
+    family!("compliance", "compliance/tax.yaml"),
+    family!("compliance", "compliance/europe.yaml"),
+    family!("compliance", "compliance/americas.yaml"),
+    family!("compliance", "compliance/asia.yaml"),
+    family!("compliance", "compliance/oceania.yaml"),
+    family!("compliance", "compliance/africa.yaml"),
     family!("pii", "compliance/identity.yaml"),
     family!("pii", "compliance/payment.yaml"),
     family!("pii", "compliance/contact.yaml"),
+    family!("pii", "compliance/location.yaml"),
+    family!("pii", "compliance/birth.yaml"),
+    family!("pii", "compliance/document.yaml"),
+    family!("pii", "compliance/health.yaml"),
+    family!("pii", "compliance/tax.yaml"),
+    family!("pii", "compliance/europe.yaml"),
+    family!("pii", "compliance/americas.yaml"),
+    family!("pii", "compliance/asia.yaml"),
+    family!("pii", "compliance/oceania.yaml"),
+    family!("pii", "compliance/africa.yaml"),
     family!("security", "security/injection.yaml"),
     family!("agent", "agent/sql_injection.yaml"),
     family!("agent", "agent/tool_output.yaml"),

@@ -127,4 +127,18 @@ pub enum Confirm {
     Quoted,
     /// `languages: [go]`: the fence or file is of one of these languages, or of an unknown one.
     Languages(Languages),
+    /// `bare_ssn`: as `ssn`, for a number that no word says to be one.
+    BareSsn,
+    /// `phone_international`: `+`, a country's code and as many digits as numbers of that country have; no sum or diff.
+    PhoneInternational,
+    /// `phone_named`: a possible number of any country behind a word that says so; no time, date, address or sample.
+    PhoneNamed,
+    /// `iban`: the length of the country and the check digits of an international bank account number.
+    Iban,
+    /// `birthday`: a date on which somebody alive can have been born.
+    Birthday,
+    /// `begins_word`: the match does not begin within a word (`customerCpf` has the word `Cpf`).
+    BeginsWord,
+    /// `id:<scheme>`: a well-formed number of the scheme, named by its place in `validate::identifier`.
+    Identifier(u8),
 }

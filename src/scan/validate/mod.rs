@@ -2,14 +2,19 @@
 
 mod aws;
 mod checksum;
+mod date;
+mod email;
 mod encoded;
 mod entropy;
 mod flow;
+mod iban;
+mod identifier;
 mod identity;
 mod jwt;
 mod made_up;
 mod network;
 mod payment;
+mod phone;
 pub(super) mod placeholder;
 mod published;
 
@@ -87,25 +92,33 @@ impl Confirm {
         "result_ignored",
         "bare_call",
         "has_context",
+        "bare_ssn",
+        "phone_international",
+        "phone_named",
+        "iban",
+        "birthday",
+        "begins_word",
+        "id:<scheme>",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Confirm::Mixed | Confirm::OwnWord | Confirm::NotSequence => 0,
-            Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
-            Confirm::Languages(_) => 0,
-            Confirm::Varies | Confirm::Flows | Confirm::ResultIgnored | Confirm::HasContext => 4,
-            Confirm::BareCall => 0,
-            Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
+            Confirm::Mixed | Confirm::OwnWord | Confirm::BeginsWord | Confirm::NotSequence => 0,
+            Confirm::Languages(_) | Confirm::BareCall => 0,
+            Confirm::Card | Confirm::Ssn | Confirm::BareSsn | Confirm::PublicIp | Confirm::PhoneUs => 1,
+            Confirm::PhoneInternational | Confirm::PhoneNamed | Confirm::Iban | Confirm::Birthday => 1,
+            Confirm::Identifier(_) => 1,
+            Confirm::Email | Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
             Confirm::AwsKeyId | Confirm::AwsSecret | Confirm::Checksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
+            Confirm::Varies | Confirm::Flows | Confirm::ResultIgnored | Confirm::HasContext => 4,
             Confirm::NotPlaceholder
             | Confirm::Jwt
             | Confirm::Password
             | Confirm::WeakPassword
             | Confirm::Random
-            | Confirm::RandomKey => 4,
-            Confirm::BasicAuth => 4,
+            | Confirm::RandomKey
+            | Confirm::BasicAuth => 4,
             Confirm::NotPublished => 5,
         }
     }
@@ -122,7 +135,7 @@ impl Confirm {
             Confirm::Entropy(bits_min) => {
                 entropy::bits_per_byte(&secret[..secret.len().min(ENTROPY_BYTES_MAX)]) >= *bits_min
             }
-            Confirm::Card => payment::is_card(secret),
+            Confirm::Card => payment::is_card(matched),
             Confirm::Ssn => identity::is_ssn(secret),
             Confirm::Jwt => jwt::is_jwt(secret),
             Confirm::Checksum => checksum::has_checksum(secret),
@@ -142,9 +155,8 @@ impl Confirm {
             Confirm::RandomKey => assignment::is_random_key(matched),
             Confirm::Mixed => placeholder::is_mixed(secret),
             Confirm::UrlPassword => network::has_url_password(secret),
-            Confirm::Email => network::is_email(secret),
+            Confirm::Email => email::is_personal(matched),
             Confirm::PublicIp => network::is_public_ip(secret),
-            Confirm::PhoneUs => identity::is_phone_us(secret),
             Confirm::Varies => flow::varies(before, secret),
             Confirm::Flows => flow::flows(before, whole),
             Confirm::BareCall => flow::is_bare_call(before),
@@ -153,6 +165,14 @@ impl Confirm {
             Confirm::Code => around.is_code(before, whole, false),
             Confirm::Quoted => around.is_code(before, whole, true),
             Confirm::Languages(languages) => around.speaks(*languages),
+            Confirm::PhoneUs => phone::is_north_american(secret),
+            Confirm::BareSsn => identity::is_bare_ssn(matched),
+            Confirm::PhoneInternational => phone::is_international(matched),
+            Confirm::PhoneNamed => phone::is_named(matched),
+            Confirm::Iban => iban::is_iban(secret),
+            Confirm::Birthday => date::is_birthday(secret),
+            Confirm::BeginsWord => identifier::begins_word(matched.before, whole),
+            Confirm::Identifier(scheme) => identifier::is_valid(*scheme, secret),
         }
     }
 }
@@ -192,7 +212,13 @@ impl FromStr for Confirm {
             "bare_call" => Confirm::BareCall,
             "result_ignored" => Confirm::ResultIgnored,
             "has_context" => Confirm::HasContext,
-            _ => return entropy_of(text).ok_or(UnknownConfirm),
+            "bare_ssn" => Confirm::BareSsn,
+            "phone_international" => Confirm::PhoneInternational,
+            "phone_named" => Confirm::PhoneNamed,
+            "iban" => Confirm::Iban,
+            "birthday" => Confirm::Birthday,
+            "begins_word" => Confirm::BeginsWord,
+            _ => return entropy_of(text).or_else(|| identifier_of(text)).ok_or(UnknownConfirm),
         })
     }
 }
@@ -201,6 +227,11 @@ impl FromStr for Confirm {
 fn entropy_of(text: &str) -> Option<Confirm> {
     let bits: f64 = text.strip_prefix("entropy:")?.parse().ok()?;
     (0.0..=8.0).contains(&bits).then_some(Confirm::Entropy(bits))
+}
+
+/// `id:pl_pesel`: a scheme of `identifier`.
+fn identifier_of(text: &str) -> Option<Confirm> {
+    identifier::named(text.strip_prefix("id:")?).map(Confirm::Identifier)
 }
 
 #[cfg(test)]
@@ -215,7 +246,7 @@ mod tests {
     #[test]
     fn every_name_is_read() {
         for name in Confirm::NAMES {
-            let text = name.replace("<bits>", "3.5");
+            let text = name.replace("<bits>", "3.5").replace("<scheme>", "pl_pesel");
             assert!(text.parse::<Confirm>().is_ok(), "{text}");
         }
         assert_eq!("entropy:3.5".parse(), Ok(Confirm::Entropy(3.5)));
@@ -238,7 +269,7 @@ mod tests {
     fn hostile_input_is_refused_without_panic() {
         let inputs: [&[u8]; 6] = [b"", b"@", b"://:@", b"\xff\xfe\xff", b"..", b"----"];
         for name in Confirm::NAMES {
-            let confirm: Confirm = name.replace("<bits>", "1").parse().unwrap();
+            let confirm: Confirm = name.replace("<bits>", "1").replace("<scheme>", "it_fiscal_code").parse().unwrap();
             for input in inputs {
                 let _ = confirm.accepts(&whole(input));
             }
