@@ -75,6 +75,7 @@ pub const ALL: &[Family] = &[
     family!("pii", "compliance/contact.yaml"),
     family!("security", "security/injection.yaml"),
     family!("agent", "agent/sql_injection.yaml"),
+    family!("agent", "agent/sql_payload.yaml"),
     family!("agent", "agent/tool_output.yaml"),
     family!("vuln", "vuln/sql_injection.yaml"),
     family!("vuln", "vuln/command_injection.yaml"),

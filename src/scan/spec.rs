@@ -86,4 +86,6 @@ pub enum Confirm {
     PublicIp,
     /// `phone_us`: a possible North American number.
     PhoneUs,
+    /// `sql_payload`: the value around the match breaks out of its place in a statement and goes on as SQL.
+    SqlPayload,
 }

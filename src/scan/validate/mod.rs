@@ -7,6 +7,8 @@ mod jwt;
 mod network;
 mod payment;
 mod placeholder;
+mod sql_payload;
+mod sql_tokens;
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -53,6 +55,7 @@ impl Confirm {
         "email",
         "public_ip",
         "phone_us",
+        "sql_payload",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
@@ -62,7 +65,7 @@ impl Confirm {
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
-            Confirm::NotPlaceholder | Confirm::Jwt => 4,
+            Confirm::NotPlaceholder | Confirm::Jwt | Confirm::SqlPayload => 4,
         }
     }
 
@@ -86,6 +89,7 @@ impl Confirm {
             Confirm::Email => network::is_email(secret),
             Confirm::PublicIp => network::is_public_ip(secret),
             Confirm::PhoneUs => identity::is_phone_us(secret),
+            Confirm::SqlPayload => sql_payload::is_sql_payload(matched),
         }
     }
 }
@@ -110,6 +114,7 @@ impl FromStr for Confirm {
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
+            "sql_payload" => Confirm::SqlPayload,
             _ => return entropy_of(text).ok_or(UnknownConfirm),
         })
     }
