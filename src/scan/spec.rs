@@ -86,6 +86,9 @@ pub enum Confirm {
     PublicIp,
     /// `phone_us`: a possible North American number.
     PhoneUs,
+    /// `not_quoted`: no quotation: a phrase with a quote on both sides, its closing one the match's last byte, is talked
+    /// about.
+    NotQuoted,
     /// `sql_payload`: the value around the match breaks out of its place in a statement and goes on as SQL.
     SqlPayload,
 }

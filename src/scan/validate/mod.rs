@@ -7,6 +7,7 @@ mod jwt;
 mod network;
 mod payment;
 mod placeholder;
+mod quoted;
 mod sql_payload;
 mod sql_tokens;
 
@@ -56,12 +57,13 @@ impl Confirm {
         "public_ip",
         "phone_us",
         "sql_payload",
+        "not_quoted",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Confirm::Mixed => 0,
+            Confirm::Mixed | Confirm::NotQuoted => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
@@ -89,6 +91,7 @@ impl Confirm {
             Confirm::Email => network::is_email(secret),
             Confirm::PublicIp => network::is_public_ip(secret),
             Confirm::PhoneUs => identity::is_phone_us(secret),
+            Confirm::NotQuoted => !quoted::is_quoted(matched),
             Confirm::SqlPayload => sql_payload::is_sql_payload(matched),
         }
     }
@@ -114,6 +117,7 @@ impl FromStr for Confirm {
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
+            "not_quoted" => Confirm::NotQuoted,
             "sql_payload" => Confirm::SqlPayload,
             _ => return entropy_of(text).ok_or(UnknownConfirm),
         })
