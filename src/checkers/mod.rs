@@ -81,6 +81,8 @@ pub const ALL: &[Family] = &[
     family!("agent", "agent/sql_injection.yaml"),
     family!("agent", "agent/sql_payload.yaml"),
     family!("agent", "agent/tool_output.yaml"),
+    family!("agent", "agent/destruction.yaml"),
+    family!("agent", "agent/exfiltration.yaml"),
     family!("vuln", "vuln/sql_injection.yaml"),
     family!("vuln", "vuln/command_injection.yaml"),
     family!("vuln", "vuln/deserialization.yaml"),

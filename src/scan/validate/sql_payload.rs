@@ -350,11 +350,12 @@ impl<'a> Reading<'a> {
         match sign {
             b"||" | b"&&" => self.logic = true,
             b"=" | b"<" | b">" | b"<=" | b">=" | b"<>" | b"!=" | b"<=>" => {
-                // The value itself compared is a filter, as tools take them.
-                if self.place != Place::Number || self.logic {
-                    self.compared = true;
-                    self.constant |= self.last_number && matches!(self.peek(0), Some(Token::Number));
+                // A value or name that is itself compared is a filter, as tools take them.
+                if !matches!(self.place, Place::Quotes { .. }) && !self.logic {
+                    return Step::Broken;
                 }
+                self.compared = true;
+                self.constant |= self.last_number && matches!(self.peek(0), Some(Token::Number));
             }
             b"==" | b"===" | b"!==" | b"=>" | b"!" | b"~" => return Step::Broken,
             _ => {}
