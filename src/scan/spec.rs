@@ -89,6 +89,9 @@ pub enum Confirm {
     /// `not_quoted`: no quotation: a phrase with a quote on both sides, its closing one the match's last byte, is talked
     /// about.
     NotQuoted,
+    /// `not_denied`: no `not`, `never` or "tries to" directly before the match: a text that forbids something, or tells
+    /// of those who ask for it, does not ask for it.
+    NotDenied,
     /// `sql_payload`: the value around the match breaks out of its place in a statement and goes on as SQL.
     SqlPayload,
 }

@@ -58,12 +58,13 @@ impl Confirm {
         "phone_us",
         "sql_payload",
         "not_quoted",
+        "not_denied",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Confirm::Mixed | Confirm::NotQuoted => 0,
+            Confirm::Mixed | Confirm::NotQuoted | Confirm::NotDenied => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
@@ -92,6 +93,7 @@ impl Confirm {
             Confirm::PublicIp => network::is_public_ip(secret),
             Confirm::PhoneUs => identity::is_phone_us(secret),
             Confirm::NotQuoted => !quoted::is_quoted(matched),
+            Confirm::NotDenied => !quoted::is_denied(matched),
             Confirm::SqlPayload => sql_payload::is_sql_payload(matched),
         }
     }
@@ -118,6 +120,7 @@ impl FromStr for Confirm {
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
             "not_quoted" => Confirm::NotQuoted,
+            "not_denied" => Confirm::NotDenied,
             "sql_payload" => Confirm::SqlPayload,
             _ => return entropy_of(text).ok_or(UnknownConfirm),
         })

@@ -1,4 +1,4 @@
-//! Whether a match is a quotation: words that are talked about.
+//! Whether a match is talked about: quoted, forbidden, or told of others.
 
 use super::Matched;
 
@@ -22,6 +22,45 @@ pub(super) fn is_quoted(matched: &Matched<'_>) -> bool {
     closes && OPENING.iter().any(|quote| matched.before.ends_with(quote))
 }
 
+/// What forbids or reports what follows it, in lower case.
+const DENYING: [&str; 22] = [
+    "not",
+    "never",
+    "n't",
+    "cannot",
+    "without",
+    "refuse to",
+    "asks you to",
+    "asking you to",
+    "ask you to",
+    "tells you to",
+    "telling you to",
+    "tell you to",
+    "instructs you to",
+    "attempts to",
+    "attempt to",
+    "attempting to",
+    "tries to",
+    "trying to",
+    "try to",
+    "asks to",
+    "tricked to",
+    "tricked into",
+];
+/// The longest of [`DENYING`] and the spaces behind it, bytes.
+const DENYING_BYTES_MAX: usize = 24;
+
+/// Whether the words before a match forbid it, or tell of those who ask for it.
+pub(super) fn is_denied(matched: &Matched<'_>) -> bool {
+    let before = matched.before.trim_ascii_end();
+    let tail = before[before.len().saturating_sub(DENYING_BYTES_MAX)..].to_ascii_lowercase();
+    // The word must be whole: `cannot` is one, `knot` is none.
+    let stands_alone = |rest: &[u8]| rest.last().is_none_or(|byte| !byte.is_ascii_alphabetic());
+    DENYING
+        .iter()
+        .any(|word| tail.strip_suffix(word.as_bytes()).is_some_and(|rest| *word == "n't" || stands_alone(rest)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +81,20 @@ mod tests {
         assert!(!quoted("then drop it\" is", "drop it\""));
         assert!(!quoted("the \"drop it now", "drop it"));
         assert!(!quoted("", ""));
+    }
+
+    #[test]
+    fn what_is_forbidden_or_reported_is_not_asked_for() {
+        let denied = |text: &str| {
+            let at = text.find("drop").map_or(0..0, |from| from..from + 4);
+            is_denied(&Matched::new(text.as_bytes(), &at, &at))
+        };
+        for text in ["do not drop", "Never  drop", "don't drop", "a page that tries to drop", "if it asks you to drop"]
+        {
+            assert!(denied(text), "{text}");
+        }
+        for text in ["drop", "now drop", "the knot drop", "please drop"] {
+            assert!(!denied(text), "{text}");
+        }
     }
 }

@@ -9,6 +9,8 @@ use super::{LOOK_BEHIND_BYTES, Matched};
 
 /// Longest part of a value before the quote that it breaks out of, bytes.
 const CONTENT_BYTES_MAX: usize = 40;
+/// A string that a value leaves open for the statement around it is short; a longer one is rather a word in quotes.
+const BRIEF_BYTES_MAX: usize = 2;
 /// Longest name of a URL's parameter, bytes.
 const PARAMETER_BYTES_MAX: usize = 40;
 
@@ -102,12 +104,15 @@ pub(super) fn is_sql_payload(matched: &Matched<'_>) -> bool {
 /// Where the JSON string begins that is open at the end of `before`, if its value's quote stands there.
 fn json_value(before: &[u8]) -> Option<usize> {
     let quotes = before.iter().enumerate().rev().filter(|(_, byte)| **byte == b'"');
-    let mut starts = quotes.filter(|(at, _)| before[..*at].trim_ascii_end().ends_with(b":"));
-    starts.next().map(|(at, _)| at + 1).filter(|from| *from > 1)
+    let mut unescaped = quotes.filter(|(at, _)| *at == 0 || before[*at - 1] != b'\\');
+    let (at, _) = unescaped.next()?;
+    before[..at].trim_ascii_end().ends_with(b":").then_some(at + 1)
 }
 
+/// The string's text, up to its closing quote.
 fn until_quote(text: &[u8]) -> &[u8] {
-    let end = text.windows(2).position(|pair| pair[1] == b'"' && pair[0] != b'\\').map_or(text.len(), |at| at + 1);
+    let closes = |at: &usize| text[*at] == b'"' && (*at == 0 || text[*at - 1] != b'\\');
+    let end = (0..text.len()).find(closes).unwrap_or(text.len());
     &text[..end]
 }
 
@@ -128,7 +133,8 @@ fn url_value(before: &[u8]) -> Option<usize> {
 fn is_parameter(text: &[u8]) -> bool {
     let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-.[]".contains(byte);
     let length = text.iter().rev().take(PARAMETER_BYTES_MAX).take_while(is_name).count();
-    length > 0 && matches!(text[..text.len() - length].last(), Some(b'?' | b'&'))
+    let name = &text[..text.len() - length];
+    length > 0 && (name.ends_with(b"?") || name.ends_with(b"&") && !name.ends_with(b"&&"))
 }
 
 /// A URL's parameter up to its end, `+` and `%20` read.
@@ -176,7 +182,10 @@ fn behind_quote(value: &[u8], quote: u8) -> bool {
             return false;
         }
     }
-    Reading::new(tokens(rest), Place::Quotes { words }).is_payload()
+    let after = value.iter().rposition(|&byte| byte == quote).map_or(0, |at| value.len() - at - 1);
+    let mut reading = Reading::new(tokens(rest), Place::Quotes { words });
+    reading.brief = after <= BRIEF_BYTES_MAX;
+    reading.is_payload()
 }
 
 /// The value stood where a number is due.
@@ -244,6 +253,8 @@ struct Reading<'a> {
     probes: bool,
     slices: bool,
     last_number: bool,
+    /// Whether little stands behind the value's last quote.
+    brief: bool,
 }
 
 /// What reading on came to.
@@ -272,6 +283,7 @@ impl<'a> Reading<'a> {
             probes: false,
             slices: false,
             last_number: place == Place::Number,
+            brief: true,
         }
     }
 
@@ -299,7 +311,7 @@ impl<'a> Reading<'a> {
 
     fn verdict(&self, closed: bool) -> bool {
         match self.place {
-            Place::Quotes { .. } if self.logic => closed || self.compared || self.probes || self.slices,
+            Place::Quotes { .. } if self.logic => closed && self.brief || self.compared || self.probes || self.slices,
             Place::Quotes { .. } => self.compared && closed || self.probes,
             Place::Number if self.logic => self.constant || self.probes || self.slices || closed,
             Place::Number => self.probes,
@@ -540,6 +552,7 @@ mod tests {
             "6\" or 8\" wide",
             "6 or 8 metal buttons",
             "print(' or ')",
+            "foo' or 'bar",
             "x = y or 1",
             "it's 5 o'clock -- really",
             "1; exec will decide",
