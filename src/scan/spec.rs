@@ -141,4 +141,12 @@ pub enum Confirm {
     BeginsWord,
     /// `id:<scheme>`: a well-formed number of the scheme, named by its place in `validate::identifier`.
     Identifier(u8),
+    /// `not_quoted`: no quotation: a phrase with a quote on both sides, its closing one the match's last byte, is talked
+    /// about.
+    NotQuoted,
+    /// `not_denied`: no `not`, `never` or "tries to" directly before the match: a text that forbids something, or tells
+    /// of those who ask for it, does not ask for it.
+    NotDenied,
+    /// `sql_payload`: the value around the match breaks out of its place in a statement and goes on as SQL.
+    SqlPayload,
 }

@@ -17,6 +17,9 @@ mod payment;
 mod phone;
 pub(super) mod placeholder;
 mod published;
+mod quoted;
+mod sql_payload;
+mod sql_tokens;
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -99,13 +102,16 @@ impl Confirm {
         "birthday",
         "begins_word",
         "id:<scheme>",
+        "sql_payload",
+        "not_quoted",
+        "not_denied",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Confirm::Mixed | Confirm::OwnWord | Confirm::BeginsWord | Confirm::NotSequence => 0,
-            Confirm::Languages(_) | Confirm::BareCall => 0,
+            Confirm::Languages(_) | Confirm::BareCall | Confirm::NotQuoted | Confirm::NotDenied => 0,
             Confirm::Card | Confirm::Ssn | Confirm::BareSsn | Confirm::PublicIp | Confirm::PhoneUs => 1,
             Confirm::PhoneInternational | Confirm::PhoneNamed | Confirm::Iban | Confirm::Birthday => 1,
             Confirm::Identifier(_) => 1,
@@ -118,7 +124,8 @@ impl Confirm {
             | Confirm::WeakPassword
             | Confirm::Random
             | Confirm::RandomKey
-            | Confirm::BasicAuth => 4,
+            | Confirm::BasicAuth
+            | Confirm::SqlPayload => 4,
             Confirm::NotPublished => 5,
         }
     }
@@ -173,6 +180,9 @@ impl Confirm {
             Confirm::Birthday => date::is_birthday(secret),
             Confirm::BeginsWord => identifier::begins_word(matched.before, whole),
             Confirm::Identifier(scheme) => identifier::is_valid(*scheme, secret),
+            Confirm::NotQuoted => !quoted::is_quoted(matched),
+            Confirm::NotDenied => !quoted::is_denied(matched),
+            Confirm::SqlPayload => sql_payload::is_sql_payload(matched),
         }
     }
 }
@@ -207,6 +217,9 @@ impl FromStr for Confirm {
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
+            "not_quoted" => Confirm::NotQuoted,
+            "not_denied" => Confirm::NotDenied,
+            "sql_payload" => Confirm::SqlPayload,
             "varies" => Confirm::Varies,
             "flows" => Confirm::Flows,
             "bare_call" => Confirm::BareCall,
