@@ -68,11 +68,12 @@ fn paths(arguments: &Fingerprint) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path, format: Option<Format>) -> Result<Vec<Value>, String> {
-    let of_file = |what: String| format!("{}: {what}", path.display());
+    let origin = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+    let of_file = |what: String| format!("{origin}: {what}");
     let bytes = scan::read(path).map_err(|error| of_file(format!("cannot read it: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|_| of_file("this is not UTF-8 text".into()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    values::read(text, format.unwrap_or_else(|| format_of(path)), &path.display().to_string()).map_err(of_file)
+    values::read(text, format.unwrap_or_else(|| format_of(path)), &origin).map_err(of_file)
 }
 
 /// The format that a file's name tells.

@@ -8,6 +8,8 @@ use crate::arguments::Format;
 const DEPTH_MAX: usize = 64;
 /// Longest run of letters that is a word.
 const WORD_CHARS_MAX: usize = 16;
+/// What stands between words of names, addresses, paths and dates.
+const SEPARATORS: &str = "-_./:,;=?&@ ";
 /// Longest run of digits that is a number, a date or a port.
 const NUMBER_CHARS_MAX: usize = 8;
 
@@ -190,14 +192,22 @@ fn yaml(node: &serde_yaml::Value, path: &mut Path<'_>, values: &mut Vec<Value>) 
 /// Whether a value is made of words and short numbers alone, as the name of a region, a host, a path or a date is: such
 /// a value stands in ordinary text, too.
 pub(super) fn is_ordinary(text: &str) -> bool {
-    text.split(|it: char| !it.is_alphanumeric()).all(|word| {
-        let letters = word.trim_end_matches(|it: char| it.is_ascii_digit());
-        let digits = word.len() - letters.len();
-        match letters.is_empty() {
-            true => digits <= NUMBER_CHARS_MAX,
-            false => digits <= 2 && is_word(letters),
+    if !text.chars().all(|it| it.is_alphanumeric() || SEPARATORS.contains(it)) {
+        return false;
+    }
+    let (mut in_words, mut in_scraps) = (0, 0);
+    for part in text.split(|it: char| !it.is_alphanumeric()) {
+        let letters = part.trim_end_matches(|it: char| it.is_ascii_digit());
+        let digits = part.len() - letters.len();
+        match letters.chars().count() {
+            0 if digits <= NUMBER_CHARS_MAX => {}
+            1 | 2 if digits <= 2 => in_scraps += letters.len(),
+            3.. if digits <= 2 && is_word(letters) => in_words += letters.len(),
+            _ => return false,
         }
-    })
+    }
+    // A handful of single letters and digits is no name.
+    in_scraps <= in_words
 }
 
 /// Letters in one case, or with capitals as names have them.
@@ -293,6 +303,8 @@ mod tests {
             "zk3vQ9xM1pL7rT",
             "postgres://app:zk3vQ9xM1p@db.internal/app",
             "Summer2024!",
+            "Zk3-vQ9_xM1",
+            "q\"8\\Rt/5 ab-Wy",
             "kJHgFdSaPoIuYt",
             "3f2504e04f8911d39a0c0305e82c3301",
             "123456789012",
