@@ -63,17 +63,17 @@ pub(in crate::scan) fn is_password(matched: &Matched<'_>) -> bool {
         && !is_something_else(matched)
 }
 
-/// The same of a password that is nothing but letters: it may be a word of the program, so it must stand in quotes, or
+/// The same of a password that is nothing but letters, or digits: it may be a word of the program, so it must stand in quotes, or
 /// close to its `=` as in environment files.
 pub(in crate::scan) fn is_weak_password(matched: &Matched<'_>) -> bool {
-    let given = is_quoted(matched) || byte_before(matched) == Some(b'=');
-    let name = &matched.whole[..matched.whole.len() - matched.secret.len()];
+    let Matched { whole, secret, .. } = *matched;
+    let quoted = is_quoted(matched);
+    let given = quoted || byte_before(matched) == Some(b'=');
     // In a list of words each follows a comma.
-    given
-        && !name.contains(&b',')
-        && is_phrase(matched.secret)
-        && kind(matched) == Some(Kind::Password)
-        && !is_something_else(matched)
+    let listed = whole[..whole.len() - secret.len()].contains(&b',');
+    let number = quoted && is_number(secret);
+    let phrase = given && is_phrase(secret) && !is_something_else(matched);
+    !listed && (number || phrase) && kind(matched) == Some(Kind::Password)
 }
 
 /// The same of a secret, a key or a token.
@@ -161,6 +161,12 @@ fn looks_chosen(value: &[u8], quoted: bool) -> bool {
 
 fn has_digit(value: &[u8]) -> bool {
     value.iter().any(u8::is_ascii_digit)
+}
+
+/// Digits that somebody chose: no mask of one digit.
+fn is_number(value: &[u8]) -> bool {
+    let digits = (6..=16).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    digits && Makeup::of(value).distinct > 2
 }
 
 /// Small letters alone, perhaps in a few parts: `correct-horse`.
