@@ -122,19 +122,23 @@ fn in_both(out: &mut String, what: &str, regex: &str) -> fmt::Result {
 fn in_policy(out: &mut String, info: &RuleInfo) -> fmt::Result {
     let id = &info.id;
     let name = id.replace('.', "_");
-    writeln!(out, "\nTo treat it otherwise, one of these in `policies:` of gateway.yaml")?;
-    for (verb, keys, rest, why) in [
-        (
-            "allow",
-            ", source: tool_result",
-            "action: allow",
-            "let it pass there; `team`, `model`, `direction` narrow it, too",
-        ),
-        ("block", "", "action: block, redact: false", "stop it, and never replace it"),
-        ("flag", "", "action: flag", "record it, and stop nothing"),
+    writeln!(
+        out,
+        "\nTo let it pass for a while, in gateway.yaml; `team`, `model`, `direction` and `type` narrow the scope, too"
+    )?;
+    writeln!(out, "exceptions:")?;
+    writeln!(out, "  - name: {id}")?;
+    writeln!(out, "    reason: why it may pass, and who answers for it")?;
+    writeln!(out, "    expires: 2030-12-31  # the last day")?;
+    writeln!(out, "    scope: {{rule: {id}, source: tool_result}}")?;
+    writeln!(out, "\nTo treat it otherwise, one of these")?;
+    writeln!(out, "policies:")?;
+    for (verb, rest, why) in [
+        ("block", "action: block, redact: false", "stop it, and never replace it"),
+        ("flag", "action: flag", "record it, and stop nothing"),
     ] {
         writeln!(out, "  # {why}")?;
-        writeln!(out, "  - {{name: {verb}_{name}, condition: {{rule: {id}{keys}}}, {rest}}}")?;
+        writeln!(out, "  - {{name: {verb}_{name}, condition: {{rule: {id}}}, {rest}}}")?;
     }
     Ok(())
 }
@@ -166,10 +170,11 @@ mod tests {
     #[test]
     fn the_policies_that_are_proposed_are_good() {
         let said = explained("secrets.aws.access_key").unwrap();
-        let (_, proposed) = said.split_once("of gateway.yaml\n").unwrap();
-        let text = format!("upstream: {{anthropic: https://a.example}}\npolicies:\n{proposed}");
+        let (_, proposed) = said.split_once("\nexceptions:\n").unwrap();
+        let (exceptions, policies) = proposed.split_once("\nTo treat it otherwise, one of these\n").unwrap();
+        let text = format!("upstream: {{anthropic: https://a.example}}\nexceptions:\n{exceptions}{policies}");
         let file = File::parse(&text, "gateway.yaml", &|_| Err("none".to_owned())).unwrap_or_else(|it| panic!("{it}"));
-        assert_eq!(file.policies.len(), 3);
+        assert_eq!((file.exceptions.len(), file.policies.len()), (1, 2));
     }
 
     #[test]
