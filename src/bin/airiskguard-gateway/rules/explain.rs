@@ -150,18 +150,19 @@ mod tests {
     use airiskguard_gateway::checkers;
     use airiskguard_gateway::config::File;
 
-    use super::run;
+    use super::{Entry, run};
 
-    fn explained(id: &str) -> Result<String, String> {
+    fn explained(entries: &[Entry], id: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        run(&checkers::entries().unwrap(), id, &mut out)?;
+        run(entries, id, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn every_rule_is_explained() {
-        for entry in checkers::entries().unwrap() {
-            let said = explained(&entry.rule.info.id).unwrap();
+        let entries = checkers::entries().unwrap();
+        for entry in &entries {
+            let said = explained(&entries, &entry.rule.info.id).unwrap();
             assert!(said.contains(&entry.rule.info.why) && said.contains("How it looks"), "{said}");
             assert!(entry.hits.iter().all(|hit| said.contains(hit.lines().next().unwrap_or_default())), "{said}");
         }
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_policies_that_are_proposed_are_good() {
-        let said = explained("secrets.aws.access_key").unwrap();
+        let said = explained(&checkers::entries().unwrap(), "secrets.aws.access_key").unwrap();
         let (_, proposed) = said.split_once("\nexceptions:\n").unwrap();
         let (exceptions, policies) = proposed.split_once("\nTo treat it otherwise, one of these\n").unwrap();
         let text = format!("upstream: {{anthropic: https://a.example}}\nexceptions:\n{exceptions}{policies}");
@@ -179,8 +180,9 @@ mod tests {
 
     #[test]
     fn a_rule_that_does_not_exist_brings_near_ones() {
-        let said = explained("secret.aws.access_key").unwrap_err();
+        let entries = checkers::entries().unwrap();
+        let said = explained(&entries, "secret.aws.access_key").unwrap_err();
         assert!(said.contains("did you mean") && said.contains("secrets.aws.access_key"), "{said}");
-        assert!(explained("nothing").unwrap_err().contains("rules list"));
+        assert!(explained(&entries, "nothing").unwrap_err().contains("rules list"));
     }
 }

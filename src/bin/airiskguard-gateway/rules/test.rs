@@ -64,8 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalogue_and_the_optional_pack_are_good() {
-        assert!(said(&[]).unwrap().contains(" hits hit and all "));
+    fn the_optional_pack_is_good() {
         let pack = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conf/rules/prohibited_content.yaml");
         assert!(said(&[pack]).unwrap().starts_with("3 rules: "));
     }
