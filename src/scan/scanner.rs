@@ -8,13 +8,19 @@ use super::views::Views;
 #[derive(Debug)]
 pub struct Scanner {
     stream: Stream,
-    views: Option<Views>,
+    views: Option<Box<Views>>,
 }
 
 impl Scanner {
     /// A scanner for one text; with `views`, decoded forms are read, too.
     pub fn new(rules: RuleSet, views: bool) -> Scanner {
-        Scanner { views: views.then(|| Views::new(rules.clone())), stream: Stream::new(rules) }
+        Scanner { views: views.then(|| Box::new(Views::new(rules.clone()))), stream: Stream::new(rules) }
+    }
+
+    /// A scanner that reads decoded forms so many levels deep.
+    pub(super) fn at_depth(rules: RuleSet, depth: usize) -> Scanner {
+        let views = (depth > 0).then(|| Box::new(Views::within(rules.clone(), depth)));
+        Scanner { views, stream: Stream::new(rules) }
     }
 
     /// Ready for another text, with its buffers kept.
@@ -50,6 +56,13 @@ impl Scanner {
     /// they are for texts that are held until they are complete.
     pub fn settled(&self) -> usize {
         self.stream.settled()
+    }
+
+    /// Offset from which on later hits of the text and its views may lie, roughly: decoded text that only begins behind
+    /// this offset is not counted.
+    pub(super) fn undecided(&self, engine: &Engine) -> usize {
+        let plain = self.stream.undecided(engine);
+        self.views.as_ref().map_or(plain, |views| plain.min(views.undecided(engine)))
     }
 
     /// The same, as exactly as the rules allow.

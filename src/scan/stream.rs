@@ -143,7 +143,7 @@ impl Stream {
     }
 
     /// Offset of the first byte that a later hit may cover.
-    fn undecided(&self, engine: &Engine) -> usize {
+    pub(super) fn undecided(&self, engine: &Engine) -> usize {
         let window = Window { base: self.base, text: &self.buffer };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
