@@ -134,6 +134,7 @@ fn every_keyword_can_begin_a_match() {
         let (Trigger::Keywords(words), None) = (&entry.rule.trigger, &entry.rule.lead) else { continue };
         let pattern = match &entry.rule.pattern {
             Pattern::Regex(pattern) | Pattern::Region { begin: pattern, .. } => pattern,
+            Pattern::Assigned(_) => continue,
         };
         for word in words {
             let cases = [word.clone(), word.to_lowercase(), word.to_uppercase()];

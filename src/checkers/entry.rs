@@ -80,6 +80,7 @@ struct Written {
     score: f64,
     r#type: String,
     pattern: Option<String>,
+    assigned: Option<String>,
     region: Option<WrittenRegion>,
     keywords: Option<Vec<String>>,
     digits: Option<usize>,
@@ -125,10 +126,13 @@ impl Written {
         if let Some(unless) = &self.unless {
             regex("unless", unless)?;
         }
-        let pattern = match (self.pattern, self.region) {
-            (Some(pattern), None) => bounded("pattern", pattern)?,
-            (None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() => return Err(Reason::RegionChecks),
-            (None, Some(region)) => region.check()?,
+        let pattern = match (self.pattern, self.assigned, self.region) {
+            (Some(pattern), None, None) => bounded("pattern", pattern).map(Pattern::Regex)?,
+            (None, Some(value), None) => bounded("assigned", value).map(Pattern::Assigned)?,
+            (None, None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() => {
+                return Err(Reason::RegionChecks);
+            }
+            (None, None, Some(region)) => region.check()?,
             _ => return Err(Reason::OnePattern),
         };
         let confirm =
@@ -244,7 +248,7 @@ fn regex(key: &'static str, pattern: &str) -> Result<Hir, Reason> {
     })
 }
 
-fn bounded(key: &'static str, pattern: String) -> Result<Pattern, Reason> {
+fn bounded(key: &'static str, pattern: String) -> Result<String, Reason> {
     let hir = regex(key, &pattern)?;
     let shape = hir.properties();
     let fits = shape.maximum_len().is_some_and(|length| length <= PATTERN_BYTES_MAX);
@@ -254,7 +258,7 @@ fn bounded(key: &'static str, pattern: String) -> Result<Pattern, Reason> {
     let offered = [Look::StartLF, Look::EndLF, Look::StartCRLF, Look::EndCRLF, Look::WordAscii, Look::WordAsciiNegate];
     match shape.look_set().iter().find(|look| !offered.contains(look)) {
         Some(look) => Err(Reason::LookAround(look)),
-        None => Ok(Pattern::Regex(pattern)),
+        None => Ok(pattern),
     }
 }
 

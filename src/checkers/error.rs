@@ -95,7 +95,7 @@ impl fmt::Display for Reason {
                 write!(f, "`{key}`: unknown name `{name}`, expected one of {}", expected.join(", "))
             }
             Reason::Score => write!(f, "`score`: expected a number between 0 and 1"),
-            Reason::OnePattern => write!(f, "expected either `pattern` or `region`"),
+            Reason::OnePattern => write!(f, "expected one of `pattern`, `assigned` and `region`"),
             Reason::OneTrigger => write!(f, "expected either `keywords` or `digits`"),
             Reason::RegionChecks => {
                 write!(f, "a `region` takes neither `unless` nor `confirm`: its body is never kept")

@@ -6,9 +6,11 @@
 //! How a rule is written:
 //! - `id, title, risk, score, type` (the label), `why`, `advice?`, `cwe?`, `action?` (`flag` for what is
 //!   only flagged by default), `redact?`, `sources?`, `directions?`, `hits`, `misses`.
-//! - `keywords` (ASCII case ignored) or `digits` say where to look, `pattern` or `region` what must stand there. A match
+//! - `keywords` (ASCII case ignored) or `digits` say where to look, `pattern`, `assigned` or `region` what must stand there. A match
 //!   begins at its keyword, or within the run of `lead` bytes before it, as early as the pattern allows. Patterns are bounded regexes over bytes with ASCII
 //!   classes; the case of letters is theirs to ignore (`(?i)`). The group `secret` is what gets hidden.
+//! - `assigned` is a bounded regex for the whole value of an assignment, in whatever syntax, that has the keyword anywhere
+//!   in its name: `DATADOG_API_KEY=…`, `"datadogKey": "…"`, `<datadog-key>…</datadog-key>`. The value gets hidden.
 //! - `unless` (a regex within the match) and `confirm` (names of [`crate::scan::Confirm`]) take findings back.
 //! - `¦` in a hit or miss is taken out when the file is read: no made-up key stands whole in a source line.
 //!

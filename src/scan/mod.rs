@@ -1,5 +1,6 @@
 //! The engine: all rules, one pass, any chunking.
 
+mod assignment;
 mod compile;
 mod digits;
 mod engine;
@@ -15,6 +16,7 @@ mod stream;
 mod validate;
 mod views;
 
+pub use assignment::{Read, read as read_assignment};
 pub use engine::{Engine, RuleSet};
 pub use error::{Mistake, RuleError};
 pub use scanner::Scanner;

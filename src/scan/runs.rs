@@ -9,9 +9,11 @@ use std::ops::Range;
 
 use regex_automata::util::primitives::StateID;
 
+use super::assignment::{self, Read};
 use super::compile::{Fit, Rule, Step};
 use super::region::{Walk, Walked};
 use super::stream::Hit;
+use super::validate::LOOK_BEHIND_BYTES;
 
 /// Steps that the rejected candidates of one rule may cost per byte of text, on top of `STEPS_FREE`, and likewise the
 /// checks of its matches. Ordinary text stays far below, also where each line of a table holds a match that is refused;
@@ -94,6 +96,8 @@ struct Run {
 enum Stage {
     /// The automaton reads; the end of the longest match so far.
     Match(StateID, Option<usize>),
+    /// An assignment is being read, from its beginning each time: it is short.
+    Assignment,
     /// The region has begun.
     Body(Walk),
     /// The rule's steps are used up: found as far as a match could reach.
@@ -268,12 +272,24 @@ impl Memory {
         if self.spent > self.allowed(start) && rule.match_bytes_max > SHORT_MATCH_BYTES {
             return Stage::Coarse;
         }
+        if rule.assigned {
+            return Stage::Assignment;
+        }
         Stage::Match(rule.matcher().start(window.before(start)), None)
     }
 }
 
+/// Reads the assignment whose name has its keyword here.
+fn read_assignment(start: usize, window: Window<'_>, last: bool) -> Read {
+    let (before, text) = window.text.split_at(start - window.base);
+    assignment::read(&before[before.len().saturating_sub(LOOK_BEHIND_BYTES)..], text, last)
+}
+
 /// Whether the text that is there shows that no match starts here.
 fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<()> {
+    if rule.assigned {
+        return matches!(read_assignment(start, window, false), Read::No(_)).then_some(());
+    }
     let mut state = rule.matcher().start(window.before(start));
     for &byte in &window.text[start - window.base..] {
         match rule.matcher().step(&mut state, byte) {
@@ -287,6 +303,12 @@ fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<
 
 /// The steps it took to see that no match starts here; `None` if that takes more than a glance.
 fn rejected_at_a_glance(rule: &Rule, start: usize, window: Window<'_>) -> Option<u64> {
+    if rule.assigned {
+        return match read_assignment(start, window, false) {
+            Read::No(bytes) => Some(bytes as u64),
+            _ => None,
+        };
+    }
     let matcher = rule.matcher();
     let mut state = matcher.start(window.before(start));
     for (index, &byte) in window.text[start - window.base..].iter().take(GLANCE_BYTES).enumerate() {
@@ -357,7 +379,7 @@ impl Run {
     /// Offset below which the run certainly hides other candidates.
     fn covered(&self) -> usize {
         match self.stage {
-            Stage::Match(..) => 0,
+            Stage::Match(..) | Stage::Assignment => 0,
             Stage::Body(walk) => walk.certain().unwrap_or(self.at),
             Stage::Coarse => self.at,
         }
@@ -377,6 +399,7 @@ impl Run {
                         (outcome, _) => return outcome,
                     },
                 },
+                Stage::Assignment => return self.assignment(rule, memory, window, last),
                 Stage::Body(walk) => return self.walk(rule, walk, window, last),
                 Stage::Coarse => {
                     let end = self.start() + rule.match_bytes_max;
@@ -389,6 +412,31 @@ impl Run {
                 }
             }
         }
+    }
+
+    fn assignment(&mut self, rule: &Rule, memory: &mut Memory, window: Window<'_>, last: bool) -> Outcome {
+        let start = self.start();
+        let value = match read_assignment(start, window, last) {
+            Read::More => {
+                self.at = window.end();
+                return Outcome::Open;
+            }
+            Read::No(bytes) => {
+                self.at = start + bytes;
+                return Outcome::Rejected;
+            }
+            Read::Value(value) => value,
+        };
+        self.at = start + value.end;
+        memory.checked += CHECK_STEPS + value.end as u64;
+        let from = start - window.base;
+        let whole = from..from + value.end;
+        let value = from + value.start..whole.end;
+        if !rule.confirms_value(window.text, whole, value.clone()) {
+            return Outcome::Rejected;
+        }
+        memory.accepted += 1;
+        Outcome::Hit(value.start + window.base..self.at, start..self.at, false)
     }
 
     /// Steps the automaton: `None` while more text is needed, else the end of the match, if there was one.

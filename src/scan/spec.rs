@@ -45,6 +45,9 @@ pub struct Lead {
 pub enum Pattern {
     /// A bounded regex, anchored where the candidate starts. The group `secret` is what gets hidden; without it, all.
     Regex(String),
+    /// An assignment, in whatever syntax, with the keyword anywhere in its name; the bounded regex must match the whole
+    /// value, which is what gets hidden. How assignments are written stands in `scan/assignment/`.
+    Assigned(String),
     /// From `begin` to `end`, with only bytes of the class `body` between; open regions are covered as far as the body goes.
     Region {
         /// Anchored at the keyword.
@@ -76,6 +79,14 @@ pub enum Confirm {
     /// `not_placeholder`: as `not_masked`, and no sample word (`changeme`, `your-key`) either. For values that only
     /// their name makes a secret.
     NotPlaceholder,
+    /// `password`: by its name, its syntax and its makeup an assigned value is a password.
+    Password,
+    /// `weak_password`: the same of one of letters alone.
+    WeakPassword,
+    /// `random`: the secret was made by a machine: no words, no sequences, many different bytes.
+    Random,
+    /// `random_key`: by its name and its makeup an assigned value is a key that a machine made.
+    RandomKey,
     /// `mixed`: letters and digits or signs, as passwords have and names of types and variables do not.
     Mixed,
     /// `url_password`: the password in a URL's `user:password@` is no placeholder.

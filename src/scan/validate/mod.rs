@@ -6,12 +6,12 @@ mod identity;
 mod jwt;
 mod network;
 mod payment;
-mod placeholder;
+pub(super) mod placeholder;
 
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::Confirm;
+use super::{Confirm, assignment};
 
 /// Entropy is measured over at most so many bytes: enough to tell, and a bound on the work.
 const ENTROPY_BYTES_MAX: usize = 512;
@@ -49,6 +49,10 @@ impl Confirm {
         "not_masked",
         "not_placeholder",
         "mixed",
+        "password",
+        "weak_password",
+        "random",
+        "random_key",
         "url_password",
         "email",
         "public_ip",
@@ -62,7 +66,12 @@ impl Confirm {
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
-            Confirm::NotPlaceholder | Confirm::Jwt => 4,
+            Confirm::NotPlaceholder
+            | Confirm::Jwt
+            | Confirm::Password
+            | Confirm::WeakPassword
+            | Confirm::Random
+            | Confirm::RandomKey => 4,
         }
     }
 
@@ -81,6 +90,10 @@ impl Confirm {
             Confirm::NotPlaceholder => {
                 !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole)
             }
+            Confirm::Password => assignment::is_password(matched),
+            Confirm::WeakPassword => assignment::is_weak_password(matched),
+            Confirm::Random => assignment::is_random(matched),
+            Confirm::RandomKey => assignment::is_random_key(matched),
             Confirm::Mixed => placeholder::is_mixed(secret),
             Confirm::UrlPassword => network::has_url_password(secret),
             Confirm::Email => network::is_email(secret),
@@ -106,6 +119,10 @@ impl FromStr for Confirm {
             "not_masked" => Confirm::NotMasked,
             "not_placeholder" => Confirm::NotPlaceholder,
             "mixed" => Confirm::Mixed,
+            "password" => Confirm::Password,
+            "weak_password" => Confirm::WeakPassword,
+            "random" => Confirm::Random,
+            "random_key" => Confirm::RandomKey,
             "url_password" => Confirm::UrlPassword,
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,

@@ -46,7 +46,7 @@ const LOOKUPS: [&str; 30] = [
 ];
 
 /// Words of which sample values are made.
-const SAMPLE_WORDS: [&str; 24] = [
+const SAMPLE_WORDS: [&str; 25] = [
     "example",
     "changeme",
     "change-me",
@@ -71,10 +71,11 @@ const SAMPLE_WORDS: [&str; 24] = [
     "lorem",
     "sample",
     "not-a-real",
+    "correct%20horse",
 ];
 
 /// Words that name the thing instead of being it, by their first letters. A value made only of these is none.
-const NAMES: [&str; 78] = [
+const NAMES: [&str; 79] = [
     "a",
     "access",
     "account",
@@ -136,6 +137,7 @@ const NAMES: [&str; 78] = [
     "password",
     "passwd",
     "plain",
+    "postgres",
     "private",
     "pwd",
     "required",
@@ -177,7 +179,7 @@ fn contains_any(parts: &LazyLock<Option<AhoCorasick>>, text: &str) -> bool {
 }
 
 /// Whether `value` is a mask, a template or a reference to a variable.
-pub(super) fn is_masked(value: &[u8]) -> bool {
+pub(in crate::scan) fn is_masked(value: &[u8]) -> bool {
     let text = lower(value);
     is_masked_text(&text) || contains_any(&MARKS, &text)
 }
@@ -189,13 +191,13 @@ fn is_masked_text(text: &str) -> bool {
 }
 
 /// Whether `value` is masked, or looked up, or made of words that stand in for a secret.
-pub(super) fn is_placeholder(value: &[u8]) -> bool {
+pub(in crate::scan) fn is_placeholder(value: &[u8]) -> bool {
     let text = lower(value);
     is_masked_text(&text) || contains_any(&PARTS, &text) || is_made_of_names(&text) || is_path(&text)
 }
 
 /// Whether `value` repeats the name it is assigned to, as in `password: user.password2` or `token="auth_token_v2"`.
-pub(super) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
+pub(in crate::scan) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
     let value = &value[..value.len().min(VALUE_BYTES_MAX)];
     let whole = &whole[..whole.len().min(VALUE_BYTES_MAX)];
     let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -222,14 +224,18 @@ fn lower(value: &[u8]) -> String {
     String::from_utf8_lossy(value).to_ascii_lowercase()
 }
 
-/// `xxxx`, `****` and longer runs of anything else.
+/// `xxxx`, `****` and longer runs of anything else; of `a`, which is zero in base64, only one that is half of it all.
 fn has_run(text: &str) -> bool {
     let mut run = 0;
     let mut previous = 0;
     text.bytes().any(|byte| {
         run = if byte == previous { run + 1 } else { 1 };
         previous = byte;
-        run >= if matches!(byte, b'x' | b'*' | b'#') { 4 } else { RUN_MIN }
+        run >= match byte {
+            b'x' | b'*' | b'#' => 4,
+            b'a' => RUN_MIN.max(text.len() / 2),
+            _ => RUN_MIN,
+        }
     })
 }
 
