@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use super::digits::{Digits, Group, is_word};
-use super::engine::{Engine, KEYWORD, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::engine::{Engine, HINT, KEYWORD, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::hints::{HINT_BYTES_MIN, Hint, Reading};
 use super::keywords::{Found, LANES};
 use super::runs::{Candidate, Runs, Window};
 
@@ -39,6 +40,10 @@ pub struct Stream {
     pub(super) settled: usize,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
+    /// The hints that were passed since they were last taken; `None`: nobody asks.
+    hints: Option<Vec<Hint>>,
+    /// Per reading: below this offset a further hint says nothing new.
+    hinted: [usize; Reading::ALL.len()],
 }
 
 impl Stream {
@@ -55,6 +60,8 @@ impl Stream {
             settled: 0,
             found: Default::default(),
             groups: Vec::new(),
+            hints: None,
+            hinted: [0; Reading::ALL.len()],
         };
         made.digits.reset(made.rules.0.digit_counts.len());
         made
@@ -67,6 +74,18 @@ impl Stream {
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());
         self.runs.reset();
+        self.hinted = [0; Reading::ALL.len()];
+        self.hints.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Hints are to be noted from now on.
+    pub(super) fn listen(&mut self) {
+        self.hints.get_or_insert_default();
+    }
+
+    /// The hints that the last push passed.
+    pub(super) fn hints(&self) -> &[Hint] {
+        self.hints.as_deref().unwrap_or_default()
     }
 
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
@@ -81,6 +100,7 @@ impl Stream {
     /// Reads on; appends the hits that became certain.
     pub fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
         let from = hits.len();
+        self.hints.iter_mut().for_each(Vec::clear);
         self.read(engine, text, hits);
         self.relate(from, hits);
     }
@@ -118,9 +138,13 @@ impl Stream {
         let window = Window { base: self.base, text: &self.buffer };
         self.state = engine.keywords.read(self.state, block, &mut self.found);
         for found in self.found.iter().flatten() {
-            if self.rules.0.flags[engine.keywords.number(found.state)] & KEYWORD != 0 {
-                let end = self.base + from + found.end as usize;
+            let flags = self.rules.0.flags[engine.keywords.number(found.state)];
+            let end = self.base + from + found.end as usize;
+            if flags & KEYWORD != 0 {
                 keyword_end(engine, &self.rules, &mut self.runs, found.state, end, window, hits);
+            }
+            if let (Some(hints), true, Some(end)) = (&mut self.hints, flags & HINT != 0, end.checked_sub(self.origin)) {
+                hint_end(engine, found.state, end, &mut self.hinted, hints);
             }
         }
         let chosen = &self.rules.0;
@@ -212,6 +236,16 @@ fn keyword_end(
             let lead = rule.lead.as_ref().map_or(0, |lead| lead.length(&window.text[..start - window.base]));
             let candidate = Candidate { start: start - lead, start_last: start };
             runs.candidate(&engine.rules, index, candidate, window, hits);
+        }
+    }
+}
+
+/// Hints end at `end`: notes those that say something new.
+fn hint_end(engine: &Engine, state: u32, end: usize, hinted: &mut [usize], hints: &mut Vec<Hint>) {
+    for reading in engine.keywords.ending(state).iter().filter_map(|&word| engine.hints[word as usize]) {
+        if end >= hinted[reading as usize] {
+            hinted[reading as usize] = end + HINT_BYTES_MIN;
+            hints.push(Hint { end, reading });
         }
     }
 }

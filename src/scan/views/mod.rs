@@ -3,8 +3,10 @@
 mod coding;
 mod encoded;
 mod folded;
+mod hinted;
 mod inflate;
 mod letters;
+mod readings;
 mod references;
 mod sight;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod tests;
 
 use encoded::Encoded;
 use folded::Folded;
+pub(super) use hinted::Hinted;
 
 use super::engine::{Engine, RuleSet};
 use super::stream::Hit;
