@@ -14,7 +14,8 @@ pub(super) fn is_de_tax_id(bare: &Bare) -> bool {
 
 /// Australia: eight or nine digits, a weighted sum that eleven divides.
 pub(super) fn is_au_tfn(bare: &Bare) -> bool {
-    let nine = bare.digits::<9>().is_some_and(|digits| weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11));
+    let nine =
+        bare.digits::<9>().is_some_and(|digits| weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11));
     nine || bare.digits::<8>().is_some_and(|digits| weighted(&digits, &[10, 7, 8, 4, 6, 3, 5, 1]).is_multiple_of(11))
 }
 
