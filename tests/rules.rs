@@ -86,7 +86,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn snapshot(settings: &str, rules: &str) -> Arc<Snapshot> {
     let resolve = |reference: &Reference| match reference {
         Reference::File(_) => Ok(rules.to_owned()),
-        Reference::Environment(_) => Err("none".to_owned()),
+        Reference::Environment(_) | Reference::Fingerprints(_) => Err("none".to_owned()),
     };
     let reading = Reading {
         origin: "gateway.yaml",

@@ -6,12 +6,16 @@
 //! How a rule is written:
 //! - `id, title, risk, score, type` (the label), `why`, `advice?`, `cwe?`, `action?` (`flag` for what is
 //!   only flagged by default), `redact?`, `sources?`, `directions?`, `hits`, `misses`.
-//! - `keywords` (ASCII case ignored) or `digits` say where to look, `pattern`, `assigned` or `region` what must stand there. A match
+//! - `keywords` (ASCII case ignored; `{d}` stands for a digit) or `digits` say where to look, `pattern`, `assigned` or
+//!   `region` what must stand there. A match
 //!   begins at its keyword, or within the run of `lead` bytes before it, as early as the pattern allows. Patterns are bounded regexes over bytes with ASCII
 //!   classes; the case of letters is theirs to ignore (`(?i)`). The group `secret` is what gets hidden.
 //! - `assigned` is a bounded regex for the whole value of an assignment, in whatever syntax, that has the keyword anywhere
 //!   in its name: `DATADOG_API_KEY=…`, `"datadogKey": "…"`, `<datadog-key>…</datadog-key>`. The value gets hidden.
 //! - `unless` (a regex within the match) and `confirm` (names of [`crate::scan::Confirm`]) take findings back.
+//! - `place` says what a match must stand in: `code` (the default of `vuln`: no comment, no literal, no removed line of a
+//!   patch, no prose), `quoted` (literals, too) or `anywhere`. `languages` restricts a rule to fences and files of these
+//!   languages; where the language is unknown it holds.
 //! - `¦` in a hit or miss is taken out when the file is read: no made-up key stands whole in a source line.
 //!
 //! **Invariant:** this room holds no matching code. It says *what*, `scan` says *how*.
@@ -103,18 +107,67 @@ pub const ALL: &[Family] = &[
     family!("compliance", "compliance/identity.yaml"),
     family!("compliance", "compliance/payment.yaml"),
     family!("compliance", "compliance/contact.yaml"),
+    family!("compliance", "compliance/location.yaml"),
+    family!("compliance", "compliance/birth.yaml"),
+    family!("compliance", "compliance/document.yaml"),
+    family!("compliance", "compliance/health.yaml"),
+    family!("compliance", "compliance/tax.yaml"),
+    family!("compliance", "compliance/europe.yaml"),
+    family!("compliance", "compliance/americas.yaml"),
+    family!("compliance", "compliance/asia.yaml"),
+    family!("compliance", "compliance/oceania.yaml"),
+    family!("compliance", "compliance/africa.yaml"),
     family!("pii", "compliance/identity.yaml"),
     family!("pii", "compliance/payment.yaml"),
     family!("pii", "compliance/contact.yaml"),
+    family!("pii", "compliance/location.yaml"),
+    family!("pii", "compliance/birth.yaml"),
+    family!("pii", "compliance/document.yaml"),
+    family!("pii", "compliance/health.yaml"),
+    family!("pii", "compliance/tax.yaml"),
+    family!("pii", "compliance/europe.yaml"),
+    family!("pii", "compliance/americas.yaml"),
+    family!("pii", "compliance/asia.yaml"),
+    family!("pii", "compliance/oceania.yaml"),
+    family!("pii", "compliance/africa.yaml"),
     family!("security", "security/injection.yaml"),
+    family!("security", "security/override_latin.yaml"),
+    family!("security", "security/override_scripts.yaml"),
+    family!("security", "security/jailbreak.yaml"),
+    family!("security", "security/hidden_text.yaml"),
     family!("agent", "agent/sql_injection.yaml"),
+    family!("agent", "agent/sql_payload.yaml"),
     family!("agent", "agent/tool_output.yaml"),
+    family!("agent", "agent/destruction.yaml"),
+    family!("agent", "agent/exfiltration.yaml"),
     family!("vuln", "vuln/sql_injection.yaml"),
     family!("vuln", "vuln/command_injection.yaml"),
     family!("vuln", "vuln/deserialization.yaml"),
     family!("vuln", "vuln/cryptography.yaml"),
     family!("vuln", "vuln/credentials.yaml"),
     family!("vuln", "vuln/web.yaml"),
+    family!("vuln", "vuln/go_injection.yaml"),
+    family!("vuln", "vuln/go_crypto.yaml"),
+    family!("vuln", "vuln/go_runtime.yaml"),
+    family!("vuln", "vuln/python_injection.yaml"),
+    family!("vuln", "vuln/python_crypto.yaml"),
+    family!("vuln", "vuln/python_runtime.yaml"),
+    family!("vuln", "vuln/trojan_source.yaml"),
+    family!("vuln", "vuln/sql.yaml"),
+    family!("vuln", "vuln/queries.yaml"),
+    family!("vuln", "vuln/sessions.yaml"),
+    family!("vuln", "vuln/javascript.yaml"),
+    family!("vuln", "vuln/java.yaml"),
+    family!("vuln", "vuln/php.yaml"),
+    family!("vuln", "vuln/ruby.yaml"),
+    family!("vuln", "vuln/csharp.yaml"),
+    family!("vuln", "vuln/c.yaml"),
+    family!("vuln", "vuln/rust.yaml"),
+    family!("vuln", "vuln/shell.yaml"),
+    family!("vuln", "vuln/docker.yaml"),
+    family!("vuln", "vuln/kubernetes.yaml"),
+    family!("vuln", "vuln/actions.yaml"),
+    family!("vuln", "vuln/terraform.yaml"),
 ];
 
 /// Every rule of the catalogue, as the engine wants it.

@@ -67,7 +67,8 @@ impl Matcher {
 
     fn confirmed(&self, text: &[u8], whole: &Range<usize>, secret: &Range<usize>) -> bool {
         let excused = self.unless.as_ref().is_some_and(|unless| unless.is_match(&text[whole.clone()]));
-        !excused && self.rule.confirm.iter().all(|it| it.accepts(&Matched::new(text, whole, secret)))
+        let matched = Matched::new(text, whole, secret);
+        !excused && self.rule.confirm.iter().all(|it| it.accepts(&matched))
     }
 
     fn at(&self, text: &[u8], start: usize) -> Option<Range<usize>> {

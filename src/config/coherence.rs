@@ -11,6 +11,8 @@ pub(super) fn check(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
     provider_key_as_gateway_key(reader, top, file);
     secrets_only_logged(reader, top, file);
     checkers_that_run_nowhere(reader, top, file);
+    super::known::check(reader, top, file);
+    super::exceptions::check(reader, top, file);
     if let Some(field) = top.find("audit_enabled").filter(|_| !file.audit_enabled) {
         reader.warn(field, "no exchange is recorded", "leave it out or write `audit_enabled: true`");
     }

@@ -1,10 +1,13 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
 mod coherence;
+mod day;
 mod effective;
+mod exceptions;
 mod explain;
 mod file;
 mod keys;
+mod known;
 mod mistake;
 mod node;
 mod overrides;
@@ -17,6 +20,7 @@ mod teams;
 mod units;
 mod upstreams;
 
+pub use day::Day;
 pub use explain::explain;
 pub use file::*;
 pub use mistake::{Mistake, Mistakes, Warnings};

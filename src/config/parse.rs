@@ -12,7 +12,7 @@ use super::rules::{ReadRules, RuleMistake};
 use super::{
     Admin, Checks, File, Limits, LogLevel, Notifications, OnUnscannable, Redaction, RuleFile, Rules, Tls, units,
 };
-use super::{policies, rules, teams, upstreams};
+use super::{exceptions, known, policies, rules, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -117,6 +117,8 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     }
     file.teams = teams::read(reader, &top);
     file.policies = policies::read(reader, &top, &file.teams);
+    file.exceptions = exceptions::read(reader, &top, &file.teams);
+    file.known_secrets = known::read(reader, &top);
     if let Some(field) = top.find("notifications") {
         file.notifications = notifications(reader, field);
     }

@@ -3,6 +3,7 @@
 mod allowlist;
 mod condition;
 mod decide;
+mod exception;
 mod overlay;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,11 @@ use std::fmt;
 use std::ops::Range;
 
 use super::digits::{Digits, Group, is_word};
-use super::engine::{Engine, KEYWORD, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::engine::{Engine, HINT, KEYWORD, MARK, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::hints::{HINT_BYTES_MIN, Hint, Reading};
 use super::keywords::{Found, LANES};
+use super::known::{Sight, Watch};
+use super::place::{Block, MARKS, Marks};
 use super::runs::{Candidate, Runs, Window};
 
 /// Large pieces are read in blocks of so many bytes, which bounds what a stream keeps.
@@ -22,7 +25,8 @@ pub struct Hit {
     pub whole: Range<usize>,
 }
 
-/// The state of one text. Its memory is bounded by the engine's longest match plus 32 KiB, whatever the text.
+/// The state of one text. Its memory is bounded by the engine's longest match plus 32 KiB, whatever the text; under rules
+/// that ask for a place, by up to eight times that, in a text that is nothing but signs of comments.
 ///
 /// Hits come in the order in which they become certain; cutting the text otherwise gives the same hits. Of the matches
 /// of one rule that overlap, that whose trigger ends first is reported, and further ones from the end of its secret on.
@@ -36,9 +40,15 @@ pub struct Stream {
     pub(super) state: u32,
     pub(super) digits: Digits,
     pub(super) runs: Runs,
+    pub(super) watch: Watch,
     pub(super) settled: usize,
+    pub(super) marks: Marks,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
+    /// The hints that were passed since they were last taken; `None`: nobody asks.
+    hints: Option<Vec<Hint>>,
+    /// Per reading: below this offset a further hint says nothing new.
+    hinted: [usize; Reading::ALL.len()],
 }
 
 impl Stream {
@@ -52,9 +62,13 @@ impl Stream {
             state: 0,
             digits: Digits::default(),
             runs: Runs::default(),
+            watch: Watch::default(),
             settled: 0,
+            marks: Marks::default(),
             found: Default::default(),
             groups: Vec::new(),
+            hints: None,
+            hinted: [0; Reading::ALL.len()],
         };
         made.digits.reset(made.rules.0.digit_counts.len());
         made
@@ -67,6 +81,25 @@ impl Stream {
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());
         self.runs.reset();
+        self.watch.reset();
+        self.marks.reset();
+        self.hinted = [0; Reading::ALL.len()];
+        self.hints.iter_mut().for_each(Vec::clear);
+    }
+
+    /// What the whole text is: a file of a language, say. To be told before the first push, behind the context.
+    pub fn block(&mut self, block: Block) {
+        self.marks.set_whole(block);
+    }
+
+    /// Hints are to be noted from now on.
+    pub(super) fn listen(&mut self) {
+        self.hints.get_or_insert_default();
+    }
+
+    /// The hints that the last push passed.
+    pub(super) fn hints(&self) -> &[Hint] {
+        self.hints.as_deref().unwrap_or_default()
     }
 
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
@@ -76,11 +109,13 @@ impl Stream {
         let mut inside = Vec::new();
         self.read(engine, text, &mut inside);
         self.origin = self.base + self.buffer.len();
+        self.marks.begin(self.origin);
     }
 
     /// Reads on; appends the hits that became certain.
     pub fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
         let from = hits.len();
+        self.hints.iter_mut().for_each(Vec::clear);
         self.read(engine, text, hits);
         self.relate(from, hits);
     }
@@ -88,8 +123,11 @@ impl Stream {
     /// The text is complete; appends the remaining hits.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let from = hits.len();
-        let window = Window { base: self.base, text: &self.buffer };
+        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
         self.runs.advance(&engine.rules, window, true, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.finish(&sight, window, hits);
+        }
         self.settled = window.end();
         self.relate(from, hits);
     }
@@ -107,20 +145,27 @@ impl Stream {
     fn read(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
         self.runs.resize(engine.rules.len());
         for block in text.chunks(BLOCK_BYTES) {
-            self.block(engine, block, hits);
+            self.read_block(engine, block, hits);
         }
         self.settled = self.settled.max(self.undecided(engine));
     }
 
-    fn block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
+    fn read_block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
         let from = self.buffer.len();
         self.buffer.extend_from_slice(block);
-        let window = Window { base: self.base, text: &self.buffer };
         self.state = engine.keywords.read(self.state, block, &mut self.found);
+        if self.rules.0.reads_place {
+            self.mark(engine, from);
+        }
+        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
         for found in self.found.iter().flatten() {
-            if self.rules.0.flags[engine.keywords.number(found.state)] & KEYWORD != 0 {
-                let end = self.base + from + found.end as usize;
+            let flags = self.rules.0.flags[engine.keywords.number(found.state)];
+            let end = self.base + from + found.end as usize;
+            if flags & KEYWORD != 0 {
                 keyword_end(engine, &self.rules, &mut self.runs, found.state, end, window, hits);
+            }
+            if let (Some(hints), true, Some(end)) = (&mut self.hints, flags & HINT != 0, end.checked_sub(self.origin)) {
+                hint_end(engine, found.state, end, &mut self.hinted, hints);
             }
         }
         let chosen = &self.rules.0;
@@ -135,23 +180,43 @@ impl Stream {
             }
         }
         self.runs.advance(&engine.rules, window, false, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.read(&sight, window, from, hits);
+        }
         if self.buffer.len() > engine.keep_bytes + BLOCK_BYTES {
             let drop = self.buffer.len() - engine.keep_bytes;
             self.buffer.drain(..drop);
             self.base += drop;
+            self.marks.forget(self.base);
+        }
+    }
+
+    /// Tells the marks of a block, whose first byte is `from` of the buffer, before any match in it is looked at.
+    fn mark(&mut self, engine: &Engine, from: usize) {
+        self.marks.more(self.base, &self.buffer);
+        for found in self.found.iter().flatten() {
+            if self.rules.0.flags[engine.keywords.number(found.state)] & MARK != 0 {
+                for &word in engine.keywords.ending(found.state).iter().filter(|&&word| (word as usize) < MARKS.len()) {
+                    let end = self.base + from + found.end as usize;
+                    self.marks.note(word as usize, end, self.base, &self.buffer);
+                }
+            }
         }
     }
 
     /// Offset of the first byte that a later hit may cover.
-    fn undecided(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer };
+    pub(super) fn undecided(&self, engine: &Engine) -> usize {
+        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
+        if self.rules.0.known {
+            first = first.min(self.watch.pending(end));
+        }
         let lead_before = |offset: usize| {
-            let before = Window { base: window.base, text: &window.text[..offset - window.base] };
+            let before = Window { text: &window.text[..offset - window.base], ..window };
             let lead = |&rule: &u32| self.runs.open_lead(&engine.rules, rule, before, window);
             self.rules.0.leads.iter().map(lead).max().unwrap_or(0)
         };
@@ -192,6 +257,12 @@ impl Stream {
     }
 }
 
+/// What known values are looked for with, where any of them is chosen.
+fn sight<'a>(engine: &'a Engine, rules: &'a RuleSet) -> Option<Sight<'a>> {
+    let known = engine.known.as_ref().filter(|_| rules.0.known)?;
+    Some(Sight { known, rules, rule: engine.rules.len() })
+}
+
 /// Keywords end at `end`: looks at each place where a chosen rule may match.
 fn keyword_end(
     engine: &Engine,
@@ -212,6 +283,16 @@ fn keyword_end(
             let lead = rule.lead.as_ref().map_or(0, |lead| lead.length(&window.text[..start - window.base]));
             let candidate = Candidate { start: start - lead, start_last: start };
             runs.candidate(&engine.rules, index, candidate, window, hits);
+        }
+    }
+}
+
+/// Hints end at `end`: notes those that say something new.
+fn hint_end(engine: &Engine, state: u32, end: usize, hinted: &mut [usize], hints: &mut Vec<Hint>) {
+    for reading in engine.keywords.ending(state).iter().filter_map(|&word| engine.hints[word as usize]) {
+        if end >= hinted[reading as usize] {
+            hinted[reading as usize] = end + HINT_BYTES_MIN;
+            hints.push(Hint { end, reading });
         }
     }
 }
