@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::error::{LoadError, Reason};
 use crate::domain::{Checker, Direction, Risk, RuleInfo, Score, Source, Sources};
-use crate::scan::{Confirm, Lead, Pattern, RuleSpec, Trigger};
+use crate::scan::{Confirm, Language, Languages, Lead, Pattern, RuleSpec, Trigger};
 
 /// Longest match of a pattern, bytes: the engine's window.
 const PATTERN_BYTES_MAX: usize = 4096;
@@ -92,6 +92,9 @@ struct Written {
     unless: Option<String>,
     #[serde(default)]
     confirm: Vec<String>,
+    place: Option<String>,
+    #[serde(default)]
+    languages: Vec<String>,
     why: String,
     advice: Option<String>,
     cwe: Option<u32>,
@@ -121,18 +124,22 @@ impl Written {
     fn check(self) -> Result<Entry, Reason> {
         let info = self.info()?;
         let trigger = self.trigger()?;
+        let places = self.places()?;
         let lead = self.lead.map(WrittenLead::check).transpose()?;
         if let Some(unless) = &self.unless {
             regex("unless", unless)?;
         }
         let pattern = match (self.pattern, self.region) {
             (Some(pattern), None) => bounded("pattern", pattern)?,
-            (None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() => return Err(Reason::RegionChecks),
+            (None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() || !places.is_empty() => {
+                return Err(Reason::RegionChecks);
+            }
             (None, Some(region)) => region.check()?,
             _ => return Err(Reason::OnePattern),
         };
-        let confirm =
-            self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES)).collect::<Result<_, _>>()?;
+        let named_checks = self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES));
+        let mut confirm: Vec<Confirm> = named_checks.collect::<Result<_, _>>()?;
+        confirm.extend(places);
         Ok(Entry {
             rule: RuleSpec { info, trigger, lead, pattern, unless: self.unless, confirm },
             hits: self.hits.into_iter().map(uncut).collect(),
@@ -175,6 +182,23 @@ impl Written {
             flag_only,
             checker: Checker::new(checker),
         })
+    }
+
+    /// Where matches count. What is vulnerable is code, and nothing else; other rules hold anywhere.
+    fn places(&self) -> Result<Vec<Confirm>, Reason> {
+        let by_default = if checker_of(&self.id)? == "vuln" { "code" } else { "anywhere" };
+        let mut places = match self.place.as_deref().unwrap_or(by_default) {
+            "anywhere" => Vec::new(),
+            "code" => vec![Confirm::Code],
+            "quoted" => vec![Confirm::Quoted],
+            other => return Err(unknown("place", other, &["anywhere", "code", "quoted"])),
+        };
+        if !self.languages.is_empty() {
+            let expected: Vec<&str> = Language::names().collect();
+            let languages = self.languages.iter().map(|name| named::<Language>("languages", name, &expected));
+            places.push(Confirm::Languages(languages.collect::<Result<Languages, _>>()?));
+        }
+        Ok(places)
     }
 
     fn trigger(&self) -> Result<Trigger, Reason> {

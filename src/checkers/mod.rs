@@ -10,6 +10,9 @@
 //!   begins at its keyword, or within the run of `lead` bytes before it, as early as the pattern allows. Patterns are bounded regexes over bytes with ASCII
 //!   classes; the case of letters is theirs to ignore (`(?i)`). The group `secret` is what gets hidden.
 //! - `unless` (a regex within the match) and `confirm` (names of [`crate::scan::Confirm`]) take findings back.
+//! - `place` says what a match must stand in: `code` (the default of `vuln`: no comment, no literal, no removed line of a
+//!   patch, no prose), `quoted` (literals, too) or `anywhere`. `languages` restricts a rule to fences and files of these
+//!   languages; where the language is unknown it holds.
 //! - `¦` in a hit or miss is taken out when the file is read: no made-up key stands whole in a source line.
 //!
 //! **Invariant:** this room holds no matching code. It says *what*, `scan` says *how*.
@@ -82,6 +85,13 @@ pub const ALL: &[Family] = &[
     family!("vuln", "vuln/cryptography.yaml"),
     family!("vuln", "vuln/credentials.yaml"),
     family!("vuln", "vuln/web.yaml"),
+    family!("vuln", "vuln/go_injection.yaml"),
+    family!("vuln", "vuln/go_crypto.yaml"),
+    family!("vuln", "vuln/go_runtime.yaml"),
+    family!("vuln", "vuln/python_injection.yaml"),
+    family!("vuln", "vuln/python_crypto.yaml"),
+    family!("vuln", "vuln/python_runtime.yaml"),
+    family!("vuln", "vuln/trojan_source.yaml"),
     family!("vuln", "vuln/sql.yaml"),
     family!("vuln", "vuln/queries.yaml"),
     family!("vuln", "vuln/sessions.yaml"),

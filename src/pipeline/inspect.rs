@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::body::{Reading, Sources};
 use super::judge::Judge;
-use super::locate::{in_text, scan_whole};
+use super::locate::{in_text, scan_block};
 use super::{Snapshot, locate::Located};
 use crate::domain::{Direction, Finding, Source, Verdict};
+use crate::scan::{Block, Language};
 
 /// What a text holds and what would be done. Spans are byte offsets into the text.
 #[derive(Clone, Debug)]
@@ -20,6 +21,18 @@ pub struct Inspection {
 impl Snapshot {
     /// Scans `text` as the first team's, written by `source`.
     pub fn inspect(self: &Arc<Self>, text: &str, direction: Direction, source: Source) -> Inspection {
+        self.inspect_file(text, direction, source, None)
+    }
+
+    /// The same, of a file in a language, where that is known.
+    pub fn inspect_file(
+        self: &Arc<Self>,
+        text: &str,
+        direction: Direction,
+        source: Source,
+        language: Option<Language>,
+    ) -> Inspection {
+        let block = language.map_or(Block::Text, |language| Block::Code(Some(language)));
         let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None };
         let reading = Reading {
             engine: self.engine.clone(),
@@ -28,7 +41,7 @@ impl Snapshot {
             views: direction == Direction::Outbound,
             hits_max: self.limits.findings_max as usize,
         };
-        let hits = scan_whole(&reading, source, text);
+        let hits = scan_block(&reading, source, text, block);
         let mut located: Vec<Located> = hits.iter().map(|hit| in_text(&reading, source, text, hit, "text")).collect();
         located.sort_by_key(|it| (it.finding.span.start, it.finding.span.end));
         let verdict = judge.decide_located(direction, &located);

@@ -12,6 +12,7 @@ use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look, Repetition};
 
 use super::error::Mistake;
 use super::keywords::KEYWORD_BYTES_MAX;
+use super::place::Surroundings;
 use super::region::Region;
 use super::spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};
 use super::validate::Matched;
@@ -40,6 +41,8 @@ pub(super) struct Rule {
     pub(super) region: Option<Region>,
     /// Longest match, bytes; for a region, of its begin.
     pub(super) match_bytes_max: usize,
+    /// Whether a check asks what is around a match.
+    pub(super) reads_place: bool,
     hir: Hir,
     matcher: OnceLock<Matcher>,
     /// The pattern with its group, when a part of the match is to be hidden or `matcher` is only an approximation.
@@ -188,6 +191,7 @@ impl Rule {
             lead,
             region,
             match_bytes_max,
+            reads_place: confirm.iter().any(Confirm::reads_place),
             group: secret_group(&hir)?,
             hir,
             matcher: OnceLock::new(),
@@ -250,11 +254,12 @@ impl Rule {
     }
 
     /// The matched secret and the whole match within `text`, both absolute to it, or `None` where a check refuses.
-    /// `whole` is what the automaton saw.
+    /// `whole` is what the automaton saw, `around` what is known of where it begins.
     pub(super) fn confirm(
         &self,
         text: &[u8],
         whole: std::ops::Range<usize>,
+        around: Surroundings,
     ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
         let wide = self.matcher().fit() != Fit::Exact;
         let (secret, whole) = if wide || self.group != 0 {
@@ -266,7 +271,7 @@ impl Rule {
         } else {
             (whole.clone(), whole)
         };
-        let matched = Matched::new(text, &whole, &secret);
+        let matched = Matched::seen(text, &whole, &secret, around);
         // The cheap checks stand first, and most of what is refused is refused by them.
         let refused = !self.confirm.iter().all(|check| check.accepts(&matched)) || self.excuses(matched.whole);
         (!refused).then_some((secret, whole))

@@ -9,6 +9,7 @@ use super::digits::is_word;
 use super::error::{Mistake, RuleError};
 use super::hold::Beginnings;
 use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
+use super::place::MARKS;
 use super::spec::{RuleSpec, Trigger};
 use super::validate::LOOK_BEHIND_BYTES;
 use crate::domain::RuleInfo;
@@ -21,6 +22,8 @@ pub(super) const PREFIX_AT_BOUNDARY: u8 = 2;
 pub(super) const PREFIX_WITH_LEAD: u8 = 4;
 /// A keyword of a chosen rule ends.
 pub(super) const KEYWORD: u8 = 8;
+/// A mark ends, and a chosen rule asks for the place of its matches.
+pub(super) const MARK: u8 = 16;
 
 /// Bytes that a run of digits may keep waiting: 64 digits with two separators between.
 const DIGITS_BYTES_MAX: usize = 192;
@@ -57,6 +60,8 @@ pub(super) struct Chosen {
     pub(super) digit_counts: Vec<usize>,
     /// Per count: the rules that ask for it.
     pub(super) digit_rules: Vec<Vec<u32>>,
+    /// Whether a rule asks for the place of its matches.
+    pub(super) reads_place: bool,
     /// Number of rules chosen.
     count: usize,
 }
@@ -83,7 +88,10 @@ impl Engine {
 
     fn assemble(specs: &[RuleSpec], rules: Vec<Rule>) -> Engine {
         let mut index_of: HashMap<Vec<u8>, usize> = HashMap::new();
-        let (mut words, mut owners): (Vec<Vec<u8>>, Vec<Vec<u32>>) = (Vec::new(), Vec::new());
+        // The marks come first: their indexes are their kinds. No rule owns them, unless one has the same keyword.
+        let mut words: Vec<Vec<u8>> = MARKS.iter().map(|mark| mark.as_bytes().to_vec()).collect();
+        let mut owners: Vec<Vec<u32>> = vec![Vec::new(); words.len()];
+        index_of.extend(words.iter().cloned().zip(0..));
         for (rule, spec) in specs.iter().enumerate() {
             let Trigger::Keywords(keywords) = &spec.trigger else { continue };
             for keyword in keywords {
@@ -151,11 +159,13 @@ impl Engine {
             leads: Vec::new(),
             digit_counts: Vec::new(),
             digit_rules: Vec::new(),
+            reads_place: false,
             count: 0,
         };
         for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| keep(&rule.info)) {
             chosen.bits[index / 64] |= 1 << (index % 64);
             chosen.count += 1;
+            chosen.reads_place |= rule.reads_place;
             if rule.lead.is_some() {
                 chosen.leads.push(index as u32);
             }
@@ -197,6 +207,9 @@ impl Engine {
             let mut owners = ending.iter().flat_map(|&word| &self.owners[word as usize]);
             if owners.any(|&rule| chosen.has(rule as usize)) {
                 chosen.flags[state] |= KEYWORD;
+            }
+            if chosen.reads_place && ending.iter().any(|&word| (word as usize) < MARKS.len()) {
+                chosen.flags[state] |= MARK;
             }
         }
     }

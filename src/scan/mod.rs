@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod hold;
 mod keywords;
+mod place;
 mod region;
 mod runs;
 mod scanner;
@@ -17,6 +18,7 @@ mod views;
 
 pub use engine::{Engine, RuleSet};
 pub use error::{Mistake, RuleError};
+pub use place::{Block, Language, Languages, Surroundings};
 pub use scanner::Scanner;
 pub use seam::{Piece, Seam, SeamHit};
 pub use spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};

@@ -10,6 +10,7 @@ use std::ops::Range;
 use regex_automata::util::primitives::StateID;
 
 use super::compile::{Fit, Rule, Step};
+use super::place::{Marks, Surroundings};
 use super::region::{Walk, Walked};
 use super::stream::Hit;
 
@@ -38,6 +39,8 @@ pub(super) struct Window<'a> {
     /// Offset of the first byte of `text`.
     pub(super) base: usize,
     pub(super) text: &'a [u8],
+    /// What is around its bytes.
+    pub(super) marks: &'a Marks,
 }
 
 impl Window<'_> {
@@ -436,7 +439,8 @@ impl Run {
             memory.checked += CHECK_STEPS + (end - self.start()) as u64;
         }
         let base = window.base;
-        match rule.confirm(window.text, self.start() - base..end - base) {
+        let around = if rule.reads_place { window.marks.at(self.start()) } else { Surroundings::default() };
+        match rule.confirm(window.text, self.start() - base..end - base, around) {
             Some((secret, whole)) => {
                 memory.accepted += 1;
                 let absolute = |range: Range<usize>| range.start + base..range.end + base;

@@ -1,5 +1,6 @@
 //! What the engine needs to know of one rule, as the catalogue or a custom rule file states it.
 
+use super::place::Languages;
 use crate::domain::RuleInfo;
 
 /// A rule before it is compiled.
@@ -86,4 +87,21 @@ pub enum Confirm {
     PublicIp,
     /// `phone_us`: a possible North American number.
     PhoneUs,
+    /// `varies`: the secret holds a name that is no constant and was not given a literal value shortly before.
+    Varies,
+    /// `flows`: a name to which the line in front of the match assigns stands, as a value, in the match's last line.
+    Flows,
+    /// `bare_call`: a call of a function, not of a method, and not the definition of one.
+    BareCall,
+    /// `result_ignored`: the last value of the call, in Go, is assigned to `_`.
+    ResultIgnored,
+    /// `has_context`: the function around, in Go, has a context or a request to take one from.
+    HasContext,
+    /// `place: code`: the match is code that runs, no comment, literal, removed line of a patch, or prose. The checker
+    /// `vuln` asks for it unless a rule says otherwise.
+    Code,
+    /// `place: quoted`: as `code`, but it may stand in a literal.
+    Quoted,
+    /// `languages: [go]`: the fence or file is of one of these languages, or of an unknown one.
+    Languages(Languages),
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::ops::Range;
 
 use super::digits::{Digits, Group, is_word};
-use super::engine::{Engine, KEYWORD, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::engine::{Engine, KEYWORD, MARK, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
 use super::keywords::{Found, LANES};
+use super::place::{Block, MARKS, Marks};
 use super::runs::{Candidate, Runs, Window};
 
 /// Large pieces are read in blocks of so many bytes, which bounds what a stream keeps.
@@ -22,7 +23,8 @@ pub struct Hit {
     pub whole: Range<usize>,
 }
 
-/// The state of one text. Its memory is bounded by the engine's longest match plus 32 KiB, whatever the text.
+/// The state of one text. Its memory is bounded by the engine's longest match plus 32 KiB, whatever the text; under rules
+/// that ask for a place, by up to eight times that, in a text that is nothing but signs of comments.
 ///
 /// Hits come in the order in which they become certain; cutting the text otherwise gives the same hits. Of the matches
 /// of one rule that overlap, that whose trigger ends first is reported, and further ones from the end of its secret on.
@@ -37,6 +39,7 @@ pub struct Stream {
     pub(super) digits: Digits,
     pub(super) runs: Runs,
     pub(super) settled: usize,
+    pub(super) marks: Marks,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
 }
@@ -53,6 +56,7 @@ impl Stream {
             digits: Digits::default(),
             runs: Runs::default(),
             settled: 0,
+            marks: Marks::default(),
             found: Default::default(),
             groups: Vec::new(),
         };
@@ -67,6 +71,12 @@ impl Stream {
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());
         self.runs.reset();
+        self.marks.reset();
+    }
+
+    /// What the whole text is: a file of a language, say. To be told before the first push and without context.
+    pub fn block(&mut self, block: Block) {
+        self.marks.set_whole(block);
     }
 
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
@@ -76,6 +86,7 @@ impl Stream {
         let mut inside = Vec::new();
         self.read(engine, text, &mut inside);
         self.origin = self.base + self.buffer.len();
+        self.marks.begin(self.origin);
     }
 
     /// Reads on; appends the hits that became certain.
@@ -88,7 +99,7 @@ impl Stream {
     /// The text is complete; appends the remaining hits.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let from = hits.len();
-        let window = Window { base: self.base, text: &self.buffer };
+        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
         self.runs.advance(&engine.rules, window, true, hits);
         self.settled = window.end();
         self.relate(from, hits);
@@ -107,16 +118,19 @@ impl Stream {
     fn read(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
         self.runs.resize(engine.rules.len());
         for block in text.chunks(BLOCK_BYTES) {
-            self.block(engine, block, hits);
+            self.read_block(engine, block, hits);
         }
         self.settled = self.settled.max(self.undecided(engine));
     }
 
-    fn block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
+    fn read_block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
         let from = self.buffer.len();
         self.buffer.extend_from_slice(block);
-        let window = Window { base: self.base, text: &self.buffer };
         self.state = engine.keywords.read(self.state, block, &mut self.found);
+        if self.rules.0.reads_place {
+            self.mark(engine, from);
+        }
+        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
         for found in self.found.iter().flatten() {
             if self.rules.0.flags[engine.keywords.number(found.state)] & KEYWORD != 0 {
                 let end = self.base + from + found.end as usize;
@@ -139,19 +153,33 @@ impl Stream {
             let drop = self.buffer.len() - engine.keep_bytes;
             self.buffer.drain(..drop);
             self.base += drop;
+            self.marks.forget(self.base);
+        }
+    }
+
+    /// Tells the marks of a block, whose first byte is `from` of the buffer, before any match in it is looked at.
+    fn mark(&mut self, engine: &Engine, from: usize) {
+        self.marks.more(self.base, &self.buffer);
+        for found in self.found.iter().flatten() {
+            if self.rules.0.flags[engine.keywords.number(found.state)] & MARK != 0 {
+                for &word in engine.keywords.ending(found.state).iter().filter(|&&word| (word as usize) < MARKS.len()) {
+                    let end = self.base + from + found.end as usize;
+                    self.marks.note(word as usize, end, self.base, &self.buffer);
+                }
+            }
         }
     }
 
     /// Offset of the first byte that a later hit may cover.
     fn undecided(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer };
+        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
         let lead_before = |offset: usize| {
-            let before = Window { base: window.base, text: &window.text[..offset - window.base] };
+            let before = Window { text: &window.text[..offset - window.base], ..window };
             let lead = |&rule: &u32| self.runs.open_lead(&engine.rules, rule, before, window);
             self.rules.0.leads.iter().map(lead).max().unwrap_or(0)
         };

@@ -1,6 +1,7 @@
 //! Checks on a match that a regex cannot make: checksums, structure, entropy, placeholders.
 
 mod entropy;
+mod flow;
 mod github;
 mod identity;
 mod jwt;
@@ -12,29 +13,43 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use super::Confirm;
+use super::place::Surroundings;
 
 /// Entropy is measured over at most so many bytes: enough to tell, and a bound on the work.
 const ENTROPY_BYTES_MAX: usize = 512;
 
 /// What a check may see of the text before a match, bytes.
-pub(in crate::scan) const LOOK_BEHIND_BYTES: usize = 256;
+pub(in crate::scan) const LOOK_BEHIND_BYTES: usize = 1024;
 
 /// What a match is shown as to the checks: the bytes themselves and what stands before them.
 #[derive(Clone, Copy, Debug)]
 pub struct Matched<'a> {
-    /// Up to 256 bytes before the match, as many as the text has.
+    /// Up to 1024 bytes before the match, as many as the text has.
     pub before: &'a [u8],
     /// The whole match.
     pub whole: &'a [u8],
     /// The bytes to hide, within `whole`.
     pub secret: &'a [u8],
+    /// What is known of the place where the match begins.
+    pub around: Surroundings,
 }
 
 impl<'a> Matched<'a> {
-    /// The match at `whole` in `text`, whose part `secret` is to be hidden.
+    /// The match at `whole` in `text`, whose part `secret` is to be hidden. The text is there as a whole: what stands
+    /// around the match is read from its beginning.
     pub fn new(text: &'a [u8], whole: &Range<usize>, secret: &Range<usize>) -> Self {
+        Matched::seen(text, whole, secret, Surroundings::within(text, whole.start))
+    }
+
+    /// The same for a part of a text, with what is known of the place.
+    pub(in crate::scan) fn seen(
+        text: &'a [u8],
+        whole: &Range<usize>,
+        secret: &Range<usize>,
+        around: Surroundings,
+    ) -> Self {
         let before = &text[whole.start.saturating_sub(LOOK_BEHIND_BYTES)..whole.start];
-        Matched { before, whole: &text[whole.clone()], secret: &text[secret.clone()] }
+        Matched { before, whole: &text[whole.clone()], secret: &text[secret.clone()], around }
     }
 }
 
@@ -53,6 +68,11 @@ impl Confirm {
         "email",
         "public_ip",
         "phone_us",
+        "varies",
+        "flows",
+        "result_ignored",
+        "bare_call",
+        "has_context",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
@@ -60,15 +80,23 @@ impl Confirm {
         match self {
             Confirm::Mixed => 0,
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
-            Confirm::Entropy(_) => 2,
+            Confirm::Languages(_) => 0,
+            Confirm::Varies | Confirm::Flows | Confirm::ResultIgnored | Confirm::HasContext => 4,
+            Confirm::BareCall => 0,
+            Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
             Confirm::NotPlaceholder | Confirm::Jwt => 4,
         }
     }
 
+    /// Whether it asks what is around a match, which the stream must then follow.
+    pub(super) fn reads_place(&self) -> bool {
+        matches!(self, Confirm::Code | Confirm::Quoted | Confirm::Languages(_))
+    }
+
     /// Whether this check lets the match stand.
     pub fn accepts(&self, matched: &Matched<'_>) -> bool {
-        let Matched { secret, whole, .. } = *matched;
+        let Matched { before, secret, whole, around } = *matched;
         match self {
             Confirm::Entropy(bits_min) => {
                 entropy::bits_per_byte(&secret[..secret.len().min(ENTROPY_BYTES_MAX)]) >= *bits_min
@@ -86,6 +114,14 @@ impl Confirm {
             Confirm::Email => network::is_email(secret),
             Confirm::PublicIp => network::is_public_ip(secret),
             Confirm::PhoneUs => identity::is_phone_us(secret),
+            Confirm::Varies => flow::varies(before, secret),
+            Confirm::Flows => flow::flows(before, whole),
+            Confirm::BareCall => flow::is_bare_call(before),
+            Confirm::ResultIgnored => flow::is_result_ignored(before),
+            Confirm::HasContext => flow::has_context(before),
+            Confirm::Code => around.is_code(before, whole, false),
+            Confirm::Quoted => around.is_code(before, whole, true),
+            Confirm::Languages(languages) => around.speaks(*languages),
         }
     }
 }
@@ -110,6 +146,11 @@ impl FromStr for Confirm {
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
+            "varies" => Confirm::Varies,
+            "flows" => Confirm::Flows,
+            "bare_call" => Confirm::BareCall,
+            "result_ignored" => Confirm::ResultIgnored,
+            "has_context" => Confirm::HasContext,
             _ => return entropy_of(text).ok_or(UnknownConfirm),
         })
     }
