@@ -29,6 +29,7 @@ mod restore;
 mod route;
 mod snapshot;
 mod tally;
+mod written;
 
 pub use answer::{Answering, Flow};
 pub use exchange::Exchange;

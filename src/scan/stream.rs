@@ -74,7 +74,7 @@ impl Stream {
         self.marks.reset();
     }
 
-    /// What the whole text is: a file of a language, say. To be told before the first push and without context.
+    /// What the whole text is: a file of a language, say. To be told before the first push, behind the context.
     pub fn block(&mut self, block: Block) {
         self.marks.set_whole(block);
     }

@@ -165,8 +165,27 @@ pub(super) fn is_code(before: &[u8], whole: &[u8], around: &Surroundings, quoted
     match reader.read() {
         End::Comment => false,
         End::Literal(quote, length) if !quoted && (length > 0 || !is_word_literal(whole, quote)) => false,
-        End::Literal(..) | End::Code => around.block != Block::Text || !is_prose(&reader.code),
+        End::Literal(..) | End::Code => {
+            around.block != Block::Text || !is_prose(&reader.code) && !goes_on_as_prose(whole)
+        }
     }
+}
+
+/// Verbs that go on with a sentence behind a call that it names.
+const SENTENCE_VERBS: [&str; 22] = [
+    "is", "are", "was", "can", "will", "should", "must", "runs", "executes", "allows", "does", "would", "could", "may",
+    "might", "has", "makes", "lets", "returns", "calls", "opens", "which",
+];
+
+/// Whether a sentence goes on behind the call that a match begins with: `load(x) is unsafe`.
+fn goes_on_as_prose(whole: &[u8]) -> bool {
+    let line = memchr::memchr(b'\n', whole).map_or(whole, |end| &whole[..end]);
+    let Some(end) = memchr::memchr(b')', line) else { return false };
+    let rest = String::from_utf8_lossy(&line[end + 1..]);
+    let mut words = rest.strip_prefix(' ').unwrap_or_default().split(' ');
+    let verb = words.next().unwrap_or_default();
+    let next = words.next().unwrap_or_default().trim_end_matches(['.', ',', ';', ':']);
+    SENTENCE_VERBS.contains(&verb) && !next.is_empty() && next.chars().all(char::is_alphabetic)
 }
 
 /// Signs that make a line a comment when it begins with them.

@@ -34,6 +34,8 @@ const PHP: usize = 12;
 const FENCE_LINE_BYTES_MAX: usize = 128;
 /// Bytes before a mark that may tell whether a line begins there.
 const INDENT_BYTES_MAX: usize = 64;
+/// Bytes before a literal on lines of its own that may tell whether one begins or ends.
+const HEAD_BYTES_MAX: usize = 512;
 /// A literal or comment that seems longer was misunderstood.
 const INSIDE_BYTES_MAX: usize = 8 << 10;
 /// Tags of fences in which anything may stand.
@@ -133,7 +135,15 @@ impl Marks {
             }
             PHP if self.is_bare() && indent == Indent::Line && inside.is_none() => self.turn(end, code(Language::Php)),
             PACKAGE | PHP => {}
-            DOUBLE_QUOTES | SINGLE_QUOTES => self.quotes(kind, start, indent, before, inside),
+            DOUBLE_QUOTES | SINGLE_QUOTES => {
+                let from = start.saturating_sub(HEAD_BYTES_MAX).max(self.origin).max(base);
+                let opens = match indent {
+                    Indent::Line => follows_head(&text[from - base..start - base]),
+                    Indent::Value => true,
+                    Indent::Middle => false,
+                };
+                self.quotes(kind, start, opens, before, inside);
+            }
             COMMENT_BEGIN if inside.is_none() && self.begins_comment(indent, before) => {
                 self.turn(end, State { inside: Some((kind, start)), ..self.last });
             }
@@ -214,7 +224,7 @@ impl Marks {
         self.whole.is_none() && self.last.fence.is_none() && self.last.block == Block::Text
     }
 
-    fn quotes(&mut self, kind: usize, start: usize, indent: Indent, before: &[u8], inside: Option<usize>) {
+    fn quotes(&mut self, kind: usize, start: usize, opens: bool, before: &[u8], inside: Option<usize>) {
         if start < self.quotes_until || before.last() == Some(&b'\\') {
             return;
         }
@@ -222,7 +232,7 @@ impl Marks {
         match inside {
             Some(open) if open == kind => self.turn(end, State { inside: None, ..self.last }),
             Some(_) => return,
-            None if indent == Indent::Middle => return,
+            None if !opens => return,
             None => self.turn(end, State { inside: Some((kind, start)), ..self.last }),
         }
         self.quotes_until = end;
@@ -235,6 +245,17 @@ impl Marks {
             Some(false) => false,
             None => indent == Indent::Line,
         }
+    }
+}
+
+/// Whether quotes on a line of their own begin a literal: behind the head of a definition, in the middle of a list of
+/// arguments, behind a comment, or where the text begins. Elsewhere they end one whose beginning was not seen.
+fn follows_head(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]).trim_ascii_start();
+    match before.last() {
+        None | Some(b':' | b'(' | b',' | b'[' | b'{' | b'=' | b'>' | b'-' | b'+') => true,
+        Some(_) => line.starts_with(b"#") || line.starts_with(b"```") || line.starts_with(b"~~~"),
     }
 }
 

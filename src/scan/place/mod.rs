@@ -35,6 +35,8 @@ pub enum Block {
     Text,
     /// Code, of this language where that is known.
     Code(Option<Language>),
+    /// Text that an edit takes away.
+    Removed,
     /// A document that could not be read, such as JSON that breaks off: what is code in it cannot be told from the rest,
     /// and all of it is taken as code.
     Broken,
@@ -44,7 +46,7 @@ impl Block {
     /// Its language, where that is known.
     pub fn language(self) -> Option<Language> {
         match self {
-            Block::Text | Block::Broken => None,
+            Block::Text | Block::Removed | Block::Broken => None,
             Block::Code(language) => language,
         }
     }
@@ -66,8 +68,10 @@ impl Surroundings {
 
     /// Whether the match `whole` behind `before` is code that runs. `quoted`: literals are taken as code, too.
     pub fn is_code(&self, before: &[u8], whole: &[u8], quoted: bool) -> bool {
-        if self.block == Block::Broken {
-            return true;
+        match self.block {
+            Block::Broken => return true,
+            Block::Removed => return false,
+            Block::Text | Block::Code(_) => {}
         }
         let own = &before[before.len().saturating_sub(self.own_bytes.min(LINE_BYTES_MAX))..];
         !self.inside && line::is_code(own, whole, self, quoted)

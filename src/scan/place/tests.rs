@@ -75,6 +75,7 @@ fn code_is_found_with_and_without_a_fence() {
         "\"\"\"Doc.\"\"\"\nrun(x)",
         "\"\"\"\nDoc.\n\"\"\"\nrun(x)",
         "/* a\n * b\n */\nrun(x)",
+        "the end of a text.\n\"\"\"\nrun(x)",
         "setHeader(\"X-Name\", \"*\")",
         "lit(x)",
         "log(\"lit(x)\")",
@@ -108,6 +109,8 @@ fn mentions_are_not_found() {
         "\"\"\"run(x)\"\"\"",
         "def f():\n    \"\"\"Doc.\n\n    run(x)\n    \"\"\"",
         "text = '''\nrun(x)\n'''",
+        "#!/usr/bin/python\n\"\"\"\nrun(x)\n\"\"\"",
+        "```py\n\"\"\"\nrun(x)\n\"\"\"\n```",
         "```run(x)",
         "```diff\n-run(x)\n```",
         "diff --git a/x b/x\n@@ -1,2 +1,2 @@\n- run(x)",
@@ -119,6 +122,16 @@ fn mentions_are_not_found() {
     ] {
         assert!(!found(text), "{text:?}");
     }
+}
+
+#[test]
+fn a_sentence_may_begin_with_the_call_that_it_names() {
+    let is_code = |whole: &[u8]| Surroundings::default().is_code(b"", whole, false);
+    assert!(!is_code(b"run(x) is dangerous"));
+    assert!(!is_code(b"run(x) can execute any code."));
+    assert!(is_code(b"run(x) + 1"));
+    assert!(is_code(b"run(x) if y else z"));
+    assert!(is_code(b"run(x)"));
 }
 
 #[test]
