@@ -51,7 +51,12 @@ impl Metrics {
             refusals: counters(to, "refusals_total", "Refusals by reason.", &["kind"])?,
             decisions: counters(to, "decisions_total", "Decisions of the policies.", &["direction", "action"])?,
             findings: counters(to, "findings_total", "Findings by rule.", &["rule", "direction"])?,
-            excepted: counters(to, "excepted_total", "Findings that an exception let pass.", &["exception", "direction"])?,
+            excepted: counters(
+                to,
+                "excepted_total",
+                "Findings that an exception let pass.",
+                &["exception", "direction"],
+            )?,
             gateway_seconds: histogram(
                 to,
                 "gateway_seconds",
