@@ -212,8 +212,8 @@ impl Stream {
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
-        if self.rules.0.known {
-            first = first.min(self.watch.pending(end));
+        if let Some(known) = engine.known.as_ref().filter(|_| self.rules.0.known) {
+            first = first.min(self.watch.pending(known, end));
         }
         let lead_before = |offset: usize| {
             let before = Window { text: &window.text[..offset - window.base], ..window };
