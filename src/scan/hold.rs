@@ -54,7 +54,7 @@ impl Stream {
 
     /// Offset of the first byte from which a match may still begin.
     fn first_open(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
@@ -69,7 +69,7 @@ impl Stream {
         let mut state = self.state;
         while state != engine.keywords.start() {
             let start = end - engine.keywords.depth(state);
-            let before = Window { base: self.base, text: &window.text[..start - window.base] };
+            let before = Window { text: &window.text[..start - window.base], ..window };
             let in_word = is_word(window.text[start - window.base]) && window.before(start).is_some_and(is_word);
             for &index in engine.beginnings.of(engine.keywords.number(state)) {
                 let rule = &engine.rules[index as usize];

@@ -38,6 +38,8 @@ pub struct Stream {
     pub(super) digits: Digits,
     pub(super) runs: Runs,
     pub(super) settled: usize,
+    /// Where one text may end and another begin, as far as the buffer reaches.
+    pub(super) borders: Vec<usize>,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
     /// The hints that were passed since they were last taken; `None`: nobody asks.
@@ -58,6 +60,7 @@ impl Stream {
             digits: Digits::default(),
             runs: Runs::default(),
             settled: 0,
+            borders: Vec::new(),
             found: Default::default(),
             groups: Vec::new(),
             hints: None,
@@ -74,6 +77,7 @@ impl Stream {
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());
         self.runs.reset();
+        self.borders.clear();
         self.hinted = [0; Reading::ALL.len()];
         self.hints.iter_mut().for_each(Vec::clear);
     }
@@ -105,10 +109,19 @@ impl Stream {
         self.relate(from, hits);
     }
 
+    /// The text may end here, or go on with a text that stands alone: a match may end, or begin, as if it did.
+    pub(super) fn border(&mut self, engine: &Engine) {
+        let end = self.base + self.buffer.len();
+        if self.borders.last() != Some(&end) {
+            self.borders.push(end);
+            self.runs.border(&engine.rules, end);
+        }
+    }
+
     /// The text is complete; appends the remaining hits.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let from = hits.len();
-        let window = Window { base: self.base, text: &self.buffer };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders };
         self.runs.advance(&engine.rules, window, true, hits);
         self.settled = window.end();
         self.relate(from, hits);
@@ -135,7 +148,7 @@ impl Stream {
     fn block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
         let from = self.buffer.len();
         self.buffer.extend_from_slice(block);
-        let window = Window { base: self.base, text: &self.buffer };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders };
         self.state = engine.keywords.read(self.state, block, &mut self.found);
         for found in self.found.iter().flatten() {
             let flags = self.rules.0.flags[engine.keywords.number(found.state)];
@@ -163,19 +176,21 @@ impl Stream {
             let drop = self.buffer.len() - engine.keep_bytes;
             self.buffer.drain(..drop);
             self.base += drop;
+            let behind = self.borders.partition_point(|&border| border < self.base);
+            self.borders.drain(..behind);
         }
     }
 
     /// Offset of the first byte that a later hit may cover.
     pub(super) fn undecided(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
         let lead_before = |offset: usize| {
-            let before = Window { base: window.base, text: &window.text[..offset - window.base] };
+            let before = Window { text: &window.text[..offset - window.base], ..window };
             let lead = |&rule: &u32| self.runs.open_lead(&engine.rules, rule, before, window);
             self.rules.0.leads.iter().map(lead).max().unwrap_or(0)
         };
