@@ -69,6 +69,21 @@ test-clients: ## Claude Code and Codex through the gateway, in a network namespa
 bench: tools ## Throughput of the scan and the lexer, cost per streamed delta, worst cases
 	cargo bench --locked
 
+# The sets are not part of the repository. Fat LTO takes longer than the whole measurement and changes no finding.
+QUALITY_SETS ?= ../shared/corpora/tune.tar.xz
+QUALITY_BIN ?=
+
+.PHONY: quality
+quality: ## Measure what the rules find, and find falsely, beside other scanners; writes docs/quality.md
+	@.ci/install quality
+	$(if $(QUALITY_BIN),,cargo build --locked --no-default-features --features command-line --profile quality)
+	python3 tests/quality/measure.py $(or $(QUALITY_BIN),$(TARGET)/quality/airiskguard-gateway) \
+		--sets $(QUALITY_SETS) --folder $(TARGET)/quality-sets --install --write
+
+.PHONY: docs
+docs: ## Write the generated part of docs/rules.md from the catalogue
+	UPDATE_DOCS=yes cargo test --locked --no-default-features --test rules
+
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt

@@ -94,7 +94,7 @@ fn rules_are_told_to_people() {
         }
         if let Trigger::Keywords(words) = &entry.rule.trigger {
             let shadowed = |word: &String| {
-                words.iter().any(|it| it != word && word.to_lowercase().starts_with(&it.to_lowercase()))
+                words.iter().any(|it| it != word && word.to_ascii_lowercase().starts_with(&it.to_ascii_lowercase()))
             };
             assert!(!words.iter().any(shadowed), "{}: a keyword begins with another: {words:?}", info.id);
         }

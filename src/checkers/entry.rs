@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::error::{LoadError, Reason};
 use crate::domain::{Checker, Direction, Risk, RuleInfo, Score, Source, Sources};
-use crate::scan::{Confirm, Lead, Pattern, RuleSpec, Trigger};
+use crate::scan::{Confirm, Language, Languages, Lead, Pattern, RuleSpec, Trigger};
 
 /// Longest match of a pattern, bytes: the engine's window.
 const PATTERN_BYTES_MAX: usize = 4096;
@@ -19,6 +19,9 @@ const LEAD_BYTES_MAX: usize = 256;
 const REGION_BYTES_MAX: usize = 1 << 20;
 /// Shortest and longest digit run that may trigger a rule.
 const DIGITS: std::ops::RangeInclusive<usize> = 6..=64;
+/// Stands for any digit in a keyword, so many times at most.
+const DIGIT_MARK: &str = "{d}";
+const DIGIT_MARKS_MAX: usize = 2;
 /// Stands inside sample keys, so that they are whole nowhere in a file; taken out when the file is read.
 const CUT: char = '¦';
 
@@ -27,6 +30,8 @@ const CUT: char = '¦';
 pub struct Entry {
     /// The rule.
     pub rule: RuleSpec,
+    /// The file it stands in, as the caller named it; a path within `src/checkers/` for the built-in catalogue.
+    pub origin: String,
     /// Texts in which it must find something.
     pub hits: Vec<String>,
     /// Texts in which it must find nothing.
@@ -49,7 +54,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Entry>, LoadError> {
     for rule in written {
         let id = rule.id.clone();
         let fresh = seen.insert(id.clone());
-        let entry = if fresh { rule.check() } else { Err(Reason::Duplicate) };
+        let entry = if fresh { rule.check(origin) } else { Err(Reason::Duplicate) };
         entries.push(entry.map_err(|reason| LoadError {
             origin: origin.to_owned(),
             line: line_of(text, &id, !fresh),
@@ -61,7 +66,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Entry>, LoadError> {
 }
 
 /// The line of a rule's `id` key, the last one if `last`.
-fn line_of(text: &str, id: &str, last: bool) -> usize {
+pub(super) fn line_of(text: &str, id: &str, last: bool) -> usize {
     let names_it = |line: &str| {
         let line = line.trim_start_matches(['-', ' ']);
         line.strip_prefix("id:").is_some_and(|value| value.trim().trim_matches(['"', '\'']) == id)
@@ -93,6 +98,9 @@ struct Written {
     unless: Option<String>,
     #[serde(default)]
     confirm: Vec<String>,
+    place: Option<String>,
+    #[serde(default)]
+    languages: Vec<String>,
     why: String,
     advice: Option<String>,
     cwe: Option<u32>,
@@ -119,9 +127,10 @@ struct WrittenLead {
 }
 
 impl Written {
-    fn check(self) -> Result<Entry, Reason> {
+    fn check(self, origin: &str) -> Result<Entry, Reason> {
         let info = self.info()?;
         let trigger = self.trigger()?;
+        let places = self.places()?;
         let lead = self.lead.map(WrittenLead::check).transpose()?;
         if let Some(unless) = &self.unless {
             regex("unless", unless)?;
@@ -129,16 +138,18 @@ impl Written {
         let pattern = match (self.pattern, self.assigned, self.region) {
             (Some(pattern), None, None) => bounded("pattern", pattern).map(Pattern::Regex)?,
             (None, Some(value), None) => bounded("assigned", value).map(Pattern::Assigned)?,
-            (None, None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() => {
+            (None, None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() || !places.is_empty() => {
                 return Err(Reason::RegionChecks);
             }
             (None, None, Some(region)) => region.check()?,
             _ => return Err(Reason::OnePattern),
         };
-        let confirm =
-            self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES)).collect::<Result<_, _>>()?;
+        let named_checks = self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES));
+        let mut confirm: Vec<Confirm> = named_checks.collect::<Result<_, _>>()?;
+        confirm.extend(places);
         Ok(Entry {
             rule: RuleSpec { info, trigger, lead, pattern, unless: self.unless, confirm },
+            origin: origin.to_owned(),
             hits: self.hits.into_iter().map(uncut).collect(),
             misses: self.misses.into_iter().map(uncut).collect(),
         })
@@ -181,12 +192,29 @@ impl Written {
         })
     }
 
+    /// Where matches count. What is vulnerable is code, and nothing else; other rules hold anywhere.
+    fn places(&self) -> Result<Vec<Confirm>, Reason> {
+        let by_default = if checker_of(&self.id)? == "vuln" { "code" } else { "anywhere" };
+        let mut places = match self.place.as_deref().unwrap_or(by_default) {
+            "anywhere" => Vec::new(),
+            "code" => vec![Confirm::Code],
+            "quoted" => vec![Confirm::Quoted],
+            other => return Err(unknown("place", other, &["anywhere", "code", "quoted"])),
+        };
+        if !self.languages.is_empty() {
+            let expected: Vec<&str> = Language::names().collect();
+            let languages = self.languages.iter().map(|name| named::<Language>("languages", name, &expected));
+            places.push(Confirm::Languages(languages.collect::<Result<Languages, _>>()?));
+        }
+        Ok(places)
+    }
+
     fn trigger(&self) -> Result<Trigger, Reason> {
         let bytes_min = if self.lead.is_some() { 1 } else { 2 };
         match (&self.keywords, self.digits) {
             (Some(words), None) if !words.is_empty() => match words.iter().find(|word| word.len() < bytes_min) {
                 Some(short) => Err(Reason::Keyword(short.clone())),
-                None => Ok(Trigger::Keywords(words.clone())),
+                None => Ok(Trigger::Keywords(words.iter().flat_map(|word| spelled_out(word)).collect())),
             },
             (None, Some(count)) if DIGITS.contains(&count) => Ok(Trigger::Digits(count)),
             (None, Some(count)) => Err(Reason::Digits(count)),
@@ -213,6 +241,21 @@ impl WrittenRegion {
         }
         Ok(Pattern::Region { begin: self.begin, end: self.end, body: self.body, length_max: self.length_max })
     }
+}
+
+/// A keyword for every digit that stands for `{d}`: `DE{d}` is ten keywords. A keyword has two of them at most.
+fn spelled_out(word: &str) -> Vec<String> {
+    (0..DIGIT_MARKS_MAX).fold(vec![word.to_owned()], |words, _| {
+        words
+            .into_iter()
+            .flat_map(|word| if word.contains(DIGIT_MARK) { digits_in(&word) } else { vec![word] })
+            .collect()
+    })
+}
+
+/// The word with each digit for its first `{d}`.
+fn digits_in(word: &str) -> Vec<String> {
+    (0..10).map(|digit| word.replacen(DIGIT_MARK, &digit.to_string(), 1)).collect()
 }
 
 /// The checker an id begins with.

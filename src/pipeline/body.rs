@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::opaque::OpaqueCheck;
 use super::snapshot::DirectionRules;
+use super::written::Written;
 use crate::domain::{Coverage, Source};
 use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
 use crate::scan::{self, Engine, Hit, Scanner, Seam};
@@ -119,6 +120,7 @@ pub(super) struct BodyScan {
     seam_hits: Vec<scan::SeamHit>,
     inner_valid: bool,
     conversation: Conversation,
+    written: Written,
     pub(super) gathered: Gathered,
 }
 
@@ -157,6 +159,7 @@ impl BodyScan {
             scopes: Vec::new(),
             inner_valid: false,
             conversation: Conversation::new(hasher),
+            written: Written::default(),
             gathered: Gathered { leaves: leaves.then(Vec::new), ..Gathered::default() },
             reading,
         }
@@ -233,14 +236,19 @@ impl BodyScan {
         };
         let room = self.reading.hits_max.saturating_sub(self.gathered.hits.len());
         self.gathered.overflow |= level.hits.len() > room;
+        let shadowed = leaf.level == 0 && self.inner_valid;
         for hit in level.hits.drain(..).take(room) {
+            // Code stands in the inner strings, which were read by themselves; with its escapes it is no code.
+            if shadowed && self.reading.engine.rules()[hit.rule].checker.name() == "vuln" {
+                continue;
+            }
             self.gathered.hits.push(LeafHit {
                 rule: hit.rule,
                 secret: hit.secret,
                 place: leaf.place,
                 source,
                 sealed,
-                shadowed: leaf.level == 0 && self.inner_valid,
+                shadowed,
                 path: path_text(leaf),
                 message: message_index(leaf.path),
             });
@@ -292,6 +300,7 @@ impl DeepVisitor for BodyScan {
         if node.level == 0 {
             self.scopes.pop();
         }
+        self.written.leave(&node);
     }
 
     fn string_start(&mut self, leaf: LeafAt<'_>) {
@@ -313,6 +322,8 @@ impl DeepVisitor for BodyScan {
             Leaf::Text(source) | Leaf::Sealed(source) => source,
             Leaf::Opaque(_) | Leaf::Model | Leaf::Session => Source::Metadata,
         };
+        let in_tool = is_value && source == Source::ToolInput;
+        let captured = captured || (in_tool && Written::is_name(&leaf));
         let level = &mut self.levels[leaf.level];
         level.leaf = kind;
         level.open = true;
@@ -327,6 +338,9 @@ impl DeepVisitor for BodyScan {
         if let (true, Some(key)) = (is_value, last_key.filter(|key| gives_context(key))) {
             level.scanner.context(&self.reading.engine, key.as_bytes());
             level.scanner.context(&self.reading.engine, b"\": \"");
+        }
+        if let Some(block) = in_tool.then(|| self.written.block(&leaf)).flatten() {
+            level.scanner.block(block);
         }
     }
 
@@ -373,6 +387,9 @@ impl DeepVisitor for BodyScan {
             self.list_leaf(&leaf);
         }
         if let Some(text) = capture {
+            if Written::is_name(&leaf) {
+                self.written.name(&leaf, &text);
+            }
             self.understand(&leaf, text);
         }
     }

@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::body::{BodyScan, LeafRef, Reading, Sources};
 use super::judge::Judge;
 use super::label::Originals;
-use super::locate::{Located, in_text, line_at, locate, scan_whole};
+use super::locate::{Located, in_text, line_at, locate, scan_block};
 use super::redact::{Kept, Restored, carried_away, placeholders, put_back};
 use super::restore;
 use crate::domain::{Place, Source};
 use crate::providers::BlockKind;
+use crate::scan::Block;
 use crate::wire::json::{Limits, Nested};
 
 /// Nesting of a tool's input; deeper ones are read as plain text.
@@ -33,7 +34,8 @@ pub(super) struct Input {
 pub(super) fn read_tool(reading: &Reading, kind: BlockKind, text: &str, desk: &Desk<'_>) -> Input {
     match kind {
         BlockKind::ToolJson => {
-            read_json(reading, text, desk).unwrap_or_else(|| read_text(reading, Source::ToolInput, text, desk))
+            let broken = || read_block(reading, Source::ToolInput, text, Block::Broken, desk);
+            read_json(reading, text, desk).unwrap_or_else(broken)
         }
         _ => read_text(reading, Source::ToolInput, text, desk),
     }
@@ -48,7 +50,11 @@ pub(super) fn read_whole(reading: &Reading, kind: BlockKind, text: &str, desk: &
 }
 
 fn read_text(reading: &Reading, source: Source, text: &str, desk: &Desk<'_>) -> Input {
-    let hits = scan_whole(reading, source, text);
+    read_block(reading, source, text, Block::Text, desk)
+}
+
+fn read_block(reading: &Reading, source: Source, text: &str, block: Block, desk: &Desk<'_>) -> Input {
+    let hits = scan_block(reading, source, text, block);
     let located = hits.iter().map(|hit| in_text(reading, source, text, hit, path_of(source))).collect();
     let mut input = Input { located, ..Input::default() };
     for span in placeholders(text, desk.originals) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::body::{Gathered, LeafHit, LeafRef, Reading, SeamHit};
 use crate::domain::{Finding, Place, Secret, Source};
-use crate::scan::{Hit, Scanner};
+use crate::scan::{Block, Hit, Scanner};
 use crate::wire::json;
 
 /// A finding and the raw bytes it stands in.
@@ -50,8 +50,16 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
 
 /// Runs the rules of `source` over a complete text.
 pub(super) fn scan_whole(reading: &Reading, source: Source, text: &str) -> Vec<Hit> {
+    scan_block(reading, source, text, Block::Text)
+}
+
+/// The same for a text of which is known what it is: a file of a language, a document that could not be read.
+pub(super) fn scan_block(reading: &Reading, source: Source, text: &str, block: Block) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut scanner = Scanner::new(reading.rules.of(source).clone(), reading.views);
+    if block != Block::Text {
+        scanner.block(block);
+    }
     scanner.push(&reading.engine, text.as_bytes(), &mut hits);
     scanner.finish(&reading.engine, &mut hits);
     hits.truncate(reading.hits_max);

@@ -27,8 +27,10 @@ mod redact;
 mod reply;
 mod restore;
 mod route;
+mod rules;
 mod snapshot;
 mod tally;
+mod written;
 
 pub use answer::{Answering, Flow};
 pub use exchange::Exchange;
@@ -37,6 +39,7 @@ pub use live::Live;
 pub use opening::{Head, Opening};
 pub use prompt::{Forward, Sending};
 pub use reply::Reply;
+pub use rules::custom_checkers;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};
 
 pub use crate::providers::RefusalKind;

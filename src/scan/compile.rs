@@ -13,6 +13,7 @@ use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look, Repetition};
 use super::assignment::ASSIGNMENT_BYTES_MAX;
 use super::error::Mistake;
 use super::keywords::KEYWORD_BYTES_MAX;
+use super::place::Surroundings;
 use super::region::Region;
 use super::spec::{Confirm, Lead, Pattern, RuleSpec, Trigger};
 use super::validate::Matched;
@@ -43,6 +44,8 @@ pub(super) struct Rule {
     pub(super) assigned: bool,
     /// Longest match, bytes; for a region, of its begin.
     pub(super) match_bytes_max: usize,
+    /// Whether a check asks what is around a match.
+    pub(super) reads_place: bool,
     hir: Hir,
     matcher: OnceLock<Matcher>,
     /// The pattern with its group, when a part of the match is to be hidden or `matcher` is only an approximation.
@@ -194,6 +197,7 @@ impl Rule {
             lead,
             region,
             match_bytes_max,
+            reads_place: confirm.iter().any(Confirm::reads_place),
             group: if assigned { 0 } else { secret_group(&hir)? },
             hir: if assigned { whole_text(hir) } else { hir },
             matcher: OnceLock::new(),
@@ -260,11 +264,12 @@ impl Rule {
     }
 
     /// The matched secret and the whole match within `text`, both absolute to it, or `None` where a check refuses.
-    /// `whole` is what the automaton saw.
+    /// `whole` is what the automaton saw, `around` what is known of where it begins.
     pub(super) fn confirm(
         &self,
         text: &[u8],
         whole: std::ops::Range<usize>,
+        around: Surroundings,
     ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
         let wide = self.matcher().fit() != Fit::Exact;
         let (secret, whole) = if wide || self.group != 0 {
@@ -276,7 +281,7 @@ impl Rule {
         } else {
             (whole.clone(), whole)
         };
-        self.accepts(&Matched::new(text, &whole, &secret)).then_some((secret, whole))
+        self.accepts(&Matched::seen(text, &whole, &secret, around)).then_some((secret, whole))
     }
 
     /// Whether an assigned value is what the rule looks for; `whole` goes from the keyword to the end of the value.
@@ -285,13 +290,14 @@ impl Rule {
         text: &[u8],
         whole: std::ops::Range<usize>,
         value: std::ops::Range<usize>,
+        around: Surroundings,
     ) -> bool {
         let shape = self.hir.properties();
         let length = value.len();
         let fits =
             shape.minimum_len().is_none_or(|min| length >= min) && shape.maximum_len().is_none_or(|max| length <= max);
         fits && self.exact().is_some_and(|regex| regex.is_match(&text[value.clone()]))
-            && self.accepts(&Matched::new(text, &whole, &value))
+            && self.accepts(&Matched::seen(text, &whole, &value, around))
     }
 
     /// The cheap checks stand first, and most of what is refused is refused by them.

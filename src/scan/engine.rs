@@ -10,6 +10,8 @@ use super::error::{Mistake, RuleError};
 use super::hints::{HINTS, Reading};
 use super::hold::Beginnings;
 use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
+use super::known::Known;
+use super::place::MARKS;
 use super::spec::{RuleSpec, Trigger};
 use super::validate::LOOK_BEHIND_BYTES;
 use crate::domain::RuleInfo;
@@ -22,9 +24,11 @@ pub(super) const PREFIX_AT_BOUNDARY: u8 = 2;
 pub(super) const PREFIX_WITH_LEAD: u8 = 4;
 /// A keyword of a chosen rule ends.
 pub(super) const KEYWORD: u8 = 8;
+/// A mark ends, and a chosen rule asks for the place of its matches.
+pub(super) const MARK: u8 = 16;
 
 /// A hint ends.
-pub(super) const HINT: u8 = 16;
+pub(super) const HINT: u8 = 32;
 
 /// Checkers that look for orders to a model.
 const INSTRUCTION_CHECKERS: [&str; 2] = ["security", "agent"];
@@ -48,6 +52,8 @@ pub struct Engine {
     digits: Vec<Option<usize>>,
     /// Bytes of text a stream must keep.
     pub(super) keep_bytes: usize,
+    /// Known values; their rules come behind all others.
+    pub(super) known: Option<Known>,
     infos: Vec<Arc<RuleInfo>>,
 }
 
@@ -66,6 +72,10 @@ pub(super) struct Chosen {
     pub(super) digit_counts: Vec<usize>,
     /// Per count: the rules that ask for it.
     pub(super) digit_rules: Vec<Vec<u32>>,
+    /// Whether known values are looked for.
+    pub(super) known: bool,
+    /// Whether a rule asks for the place of its matches.
+    pub(super) reads_place: bool,
     /// Number of rules chosen.
     count: usize,
     /// Those of them that look for orders to a model, once they are asked for.
@@ -92,9 +102,24 @@ impl Engine {
         if errors.is_empty() { Ok(Engine::assemble(&specs, rules)) } else { Err(errors) }
     }
 
+    /// The same, and known values beside the rules.
+    ///
+    /// # Errors
+    /// As for [`Engine::new`].
+    pub fn with_known(specs: Vec<RuleSpec>, known: Known) -> Result<Engine, Vec<RuleError>> {
+        let mut engine = Engine::new(specs)?;
+        engine.keep_bytes = engine.keep_bytes.max(known.longest() + LOOK_BEHIND_BYTES);
+        engine.infos.extend(known.infos().iter().cloned().map(Arc::new));
+        engine.known = Some(known);
+        Ok(engine)
+    }
+
     fn assemble(specs: &[RuleSpec], rules: Vec<Rule>) -> Engine {
         let mut index_of: HashMap<Vec<u8>, usize> = HashMap::new();
-        let (mut words, mut owners): (Vec<Vec<u8>>, Vec<Vec<u32>>) = (Vec::new(), Vec::new());
+        // The marks come first: their indexes are their kinds. No rule owns them, unless one has the same keyword.
+        let mut words: Vec<Vec<u8>> = MARKS.iter().map(|mark| mark.as_bytes().to_vec()).collect();
+        let mut owners: Vec<Vec<u32>> = vec![Vec::new(); words.len()];
+        index_of.extend(words.iter().cloned().zip(0..));
         for (rule, spec) in specs.iter().enumerate() {
             let Trigger::Keywords(keywords) = &spec.trigger else { continue };
             for keyword in keywords {
@@ -143,9 +168,15 @@ impl Engine {
             hints,
             digits: digits.collect(),
             keep_bytes: match_bytes + lead_bytes + KEYWORD_BYTES_MAX + DIGITS_BYTES_MAX + LOOK_BEHIND_BYTES + 8,
+            known: None,
             infos: rules.iter().map(|rule| rule.info.clone()).collect(),
             rules,
         }
+    }
+
+    /// The known values that are looked for, if any.
+    pub fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
     }
 
     /// The rules in the order they were given; a [`super::Hit`] names one by its index.
@@ -173,19 +204,27 @@ impl Engine {
 
     fn choose(&self, keep: impl Fn(usize, &RuleInfo) -> bool) -> RuleSet {
         let mut chosen = Chosen {
-            bits: vec![0; self.rules.len().div_ceil(64)],
+            bits: vec![0; self.infos.len().div_ceil(64)],
             flags: vec![0; self.keywords.states()],
             leads: Vec::new(),
             digit_counts: Vec::new(),
             digit_rules: Vec::new(),
+            known: false,
+            reads_place: false,
             count: 0,
             instructions: OnceLock::new(),
         };
-        for (index, rule) in self.rules.iter().enumerate().filter(|(index, rule)| keep(*index, &rule.info)) {
+        for (index, _) in self.infos.iter().enumerate().filter(|(index, info)| keep(*index, info)) {
             chosen.bits[index / 64] |= 1 << (index % 64);
             chosen.count += 1;
-            if rule.lead.is_some() {
-                chosen.leads.push(index as u32);
+            match self.rules.get(index) {
+                Some(rule) => {
+                    chosen.reads_place |= rule.reads_place;
+                    if rule.lead.is_some() {
+                        chosen.leads.push(index as u32);
+                    }
+                }
+                None => chosen.known = true,
             }
         }
         self.flag_states(&mut chosen);
@@ -228,6 +267,9 @@ impl Engine {
             }
             if ending.iter().any(|&word| self.hints[word as usize].is_some()) {
                 chosen.flags[state] |= HINT;
+            }
+            if chosen.reads_place && ending.iter().any(|&word| (word as usize) < MARKS.len()) {
+                chosen.flags[state] |= MARK;
             }
         }
     }

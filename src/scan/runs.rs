@@ -11,6 +11,7 @@ use regex_automata::util::primitives::StateID;
 
 use super::assignment::{self, Read};
 use super::compile::{Fit, Rule, Step};
+use super::place::{Marks, Surroundings};
 use super::region::{Walk, Walked};
 use super::stream::Hit;
 use super::validate::LOOK_BEHIND_BYTES;
@@ -42,6 +43,8 @@ pub(super) struct Window<'a> {
     pub(super) text: &'a [u8],
     /// Ascending offsets at which one text may end and another begin.
     pub(super) borders: &'a [usize],
+    /// What is around its bytes.
+    pub(super) marks: &'a Marks,
 }
 
 impl Window<'_> {
@@ -470,7 +473,8 @@ impl Run {
         let from = start - window.base;
         let whole = from..from + value.end;
         let value = from + value.start..whole.end;
-        if !rule.confirms_value(window.text, whole, value.clone()) {
+        let around = if rule.reads_place { window.marks.at(start) } else { Surroundings::default() };
+        if !rule.confirms_value(window.text, whole, value.clone(), around) {
             return Outcome::Rejected;
         }
         memory.accepted += 1;
@@ -522,7 +526,8 @@ impl Run {
             memory.checked += CHECK_STEPS + (end - self.start()) as u64;
         }
         let base = window.base;
-        match rule.confirm(window.text, self.start() - base..end - base) {
+        let around = if rule.reads_place { window.marks.at(self.start()) } else { Surroundings::default() };
+        match rule.confirm(window.text, self.start() - base..end - base, around) {
             Some((secret, whole)) => {
                 memory.accepted += 1;
                 let absolute = |range: Range<usize>| range.start + base..range.end + base;

@@ -1,6 +1,7 @@
 //! A text as it stands and, where asked for, as it reads once decoded.
 
 use super::engine::{Engine, RuleSet};
+use super::place::Block;
 use super::stream::{Hit, Stream};
 use super::views::{Hinted, Views};
 
@@ -40,6 +41,11 @@ impl Scanner {
             hinted.reset(rules.clone());
         }
         self.stream.reset(rules);
+    }
+
+    /// What the whole text is, as for [`Stream::block`]; the views do without.
+    pub fn block(&mut self, block: Block) {
+        self.stream.block(block);
     }
 
     /// Text that stands before, as for [`Stream::context`]; the views do without.

@@ -1,5 +1,6 @@
 //! What the engine needs to know of one rule, as the catalogue or a custom rule file states it.
 
+use super::place::Languages;
 use crate::domain::RuleInfo;
 
 /// A rule before it is compiled.
@@ -72,8 +73,20 @@ pub enum Confirm {
     Ssn,
     /// `jwt`: base64url JSON header with `alg` and JSON payload.
     Jwt,
-    /// `github_checksum`: the CRC-32 suffix of GitHub's tokens.
-    GithubChecksum,
+    /// `checksum`: the CRC-32 at the end of tokens of GitHub, npm, Grafana and Atlassian.
+    Checksum,
+    /// `aws_key_id`: base 32 behind the prefix, with a possible account number in it.
+    AwsKeyId,
+    /// `aws_secret`: letters of both cases and others, not only hex.
+    AwsSecret,
+    /// `own_word`: the keyword begins a word of the name, as in `myOktaKey` and not in `rookTable`.
+    OwnWord,
+    /// `not_sequence`: no twenty characters in a row that count up: the alphabet, `12345678901234567890`.
+    NotSequence,
+    /// `basic_auth`: base64 of `user:password`.
+    BasicAuth,
+    /// `not_published`: none of the keys that vendors print in their documentation and emulators.
+    NotPublished,
     /// `not_masked`: no mask (`xxxx`, `****`, `…`), template or variable reference. For tokens that their prefix proves.
     NotMasked,
     /// `not_placeholder`: as `not_masked`, and no sample word (`changeme`, `your-key`) either. For values that only
@@ -97,4 +110,43 @@ pub enum Confirm {
     PublicIp,
     /// `phone_us`: a possible North American number.
     PhoneUs,
+    /// `varies`: the secret holds a name that is no constant and was not given a literal value shortly before.
+    Varies,
+    /// `flows`: a name to which the line in front of the match assigns stands, as a value, in the match's last line.
+    Flows,
+    /// `bare_call`: a call of a function, not of a method, and not the definition of one.
+    BareCall,
+    /// `result_ignored`: the last value of the call, in Go, is assigned to `_`.
+    ResultIgnored,
+    /// `has_context`: the function around, in Go, has a context or a request to take one from.
+    HasContext,
+    /// `place: code`: the match is code that runs, no comment, literal, removed line of a patch, or prose. The checker
+    /// `vuln` asks for it unless a rule says otherwise.
+    Code,
+    /// `place: quoted`: as `code`, but it may stand in a literal.
+    Quoted,
+    /// `languages: [go]`: the fence or file is of one of these languages, or of an unknown one.
+    Languages(Languages),
+    /// `bare_ssn`: as `ssn`, for a number that no word says to be one.
+    BareSsn,
+    /// `phone_international`: `+`, a country's code and as many digits as numbers of that country have; no sum or diff.
+    PhoneInternational,
+    /// `phone_named`: a possible number of any country behind a word that says so; no time, date, address or sample.
+    PhoneNamed,
+    /// `iban`: the length of the country and the check digits of an international bank account number.
+    Iban,
+    /// `birthday`: a date on which somebody alive can have been born.
+    Birthday,
+    /// `begins_word`: the match does not begin within a word (`customerCpf` has the word `Cpf`).
+    BeginsWord,
+    /// `id:<scheme>`: a well-formed number of the scheme, named by its place in `validate::identifier`.
+    Identifier(u8),
+    /// `not_quoted`: no quotation: a phrase with a quote on both sides, its closing one the match's last byte, is talked
+    /// about.
+    NotQuoted,
+    /// `not_denied`: no `not`, `never` or "tries to" directly before the match: a text that forbids something, or tells
+    /// of those who ask for it, does not ask for it.
+    NotDenied,
+    /// `sql_payload`: the value around the match breaks out of its place in a statement and goes on as SQL.
+    SqlPayload,
 }

@@ -4,9 +4,11 @@ use std::fmt;
 use std::ops::Range;
 
 use super::digits::{Digits, Group, is_word};
-use super::engine::{Engine, HINT, KEYWORD, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::engine::{Engine, HINT, KEYWORD, MARK, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
 use super::hints::{HINT_BYTES_MIN, Hint, Reading};
 use super::keywords::{Found, LANES};
+use super::known::{Sight, Watch};
+use super::place::{Block, MARKS, Marks};
 use super::runs::{Candidate, Runs, Window};
 
 /// Large pieces are read in blocks of so many bytes, which bounds what a stream keeps.
@@ -23,7 +25,8 @@ pub struct Hit {
     pub whole: Range<usize>,
 }
 
-/// The state of one text. Its memory is bounded by the engine's longest match plus 32 KiB, whatever the text.
+/// The state of one text. Its memory is bounded by the engine's longest match plus 32 KiB, whatever the text; under rules
+/// that ask for a place, by up to eight times that, in a text that is nothing but signs of comments.
 ///
 /// Hits come in the order in which they become certain; cutting the text otherwise gives the same hits. Of the matches
 /// of one rule that overlap, that whose trigger ends first is reported, and further ones from the end of its secret on.
@@ -37,9 +40,11 @@ pub struct Stream {
     pub(super) state: u32,
     pub(super) digits: Digits,
     pub(super) runs: Runs,
+    pub(super) watch: Watch,
     pub(super) settled: usize,
     /// Where one text may end and another begin, as far as the buffer reaches.
     pub(super) borders: Vec<usize>,
+    pub(super) marks: Marks,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
     /// The hints that were passed since they were last taken; `None`: nobody asks.
@@ -59,8 +64,10 @@ impl Stream {
             state: 0,
             digits: Digits::default(),
             runs: Runs::default(),
+            watch: Watch::default(),
             settled: 0,
             borders: Vec::new(),
+            marks: Marks::default(),
             found: Default::default(),
             groups: Vec::new(),
             hints: None,
@@ -77,6 +84,8 @@ impl Stream {
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());
         self.runs.reset();
+        self.watch.reset();
+        self.marks.reset();
         self.borders.clear();
         self.hinted = [0; Reading::ALL.len()];
         self.hints.iter_mut().for_each(Vec::clear);
@@ -92,6 +101,11 @@ impl Stream {
         self.hints.as_deref().unwrap_or_default()
     }
 
+    /// What the whole text is: a file of a language, say. To be told before the first push, behind the context.
+    pub fn block(&mut self, block: Block) {
+        self.marks.set_whole(block);
+    }
+
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
     /// reported. To be given before the first push.
     pub fn context(&mut self, engine: &Engine, text: &[u8]) {
@@ -99,6 +113,7 @@ impl Stream {
         let mut inside = Vec::new();
         self.read(engine, text, &mut inside);
         self.origin = self.base + self.buffer.len();
+        self.marks.begin(self.origin);
     }
 
     /// Reads on; appends the hits that became certain.
@@ -121,8 +136,11 @@ impl Stream {
     /// The text is complete; appends the remaining hits.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let from = hits.len();
-        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         self.runs.advance(&engine.rules, window, true, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.finish(&sight, window, hits);
+        }
         self.settled = window.end();
         self.relate(from, hits);
     }
@@ -140,16 +158,19 @@ impl Stream {
     fn read(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
         self.runs.resize(engine.rules.len());
         for block in text.chunks(BLOCK_BYTES) {
-            self.block(engine, block, hits);
+            self.read_block(engine, block, hits);
         }
         self.settled = self.settled.max(self.undecided(engine));
     }
 
-    fn block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
+    fn read_block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
         let from = self.buffer.len();
         self.buffer.extend_from_slice(block);
-        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders };
         self.state = engine.keywords.read(self.state, block, &mut self.found);
+        if self.rules.0.reads_place {
+            self.mark(engine, from);
+        }
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         for found in self.found.iter().flatten() {
             let flags = self.rules.0.flags[engine.keywords.number(found.state)];
             let end = self.base + from + found.end as usize;
@@ -172,22 +193,42 @@ impl Stream {
             }
         }
         self.runs.advance(&engine.rules, window, false, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.read(&sight, window, from, hits);
+        }
         if self.buffer.len() > engine.keep_bytes + BLOCK_BYTES {
             let drop = self.buffer.len() - engine.keep_bytes;
             self.buffer.drain(..drop);
             self.base += drop;
             let behind = self.borders.partition_point(|&border| border < self.base);
             self.borders.drain(..behind);
+            self.marks.forget(self.base);
+        }
+    }
+
+    /// Tells the marks of a block, whose first byte is `from` of the buffer, before any match in it is looked at.
+    fn mark(&mut self, engine: &Engine, from: usize) {
+        self.marks.more(self.base, &self.buffer);
+        for found in self.found.iter().flatten() {
+            if self.rules.0.flags[engine.keywords.number(found.state)] & MARK != 0 {
+                for &word in engine.keywords.ending(found.state).iter().filter(|&&word| (word as usize) < MARKS.len()) {
+                    let end = self.base + from + found.end as usize;
+                    self.marks.note(word as usize, end, self.base, &self.buffer);
+                }
+            }
         }
     }
 
     /// Offset of the first byte that a later hit may cover.
     pub(super) fn undecided(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
+        }
+        if self.rules.0.known {
+            first = first.min(self.watch.pending(end));
         }
         let lead_before = |offset: usize| {
             let before = Window { text: &window.text[..offset - window.base], ..window };
@@ -229,6 +270,12 @@ impl Stream {
             index += 1;
         }
     }
+}
+
+/// What known values are looked for with, where any of them is chosen.
+fn sight<'a>(engine: &'a Engine, rules: &'a RuleSet) -> Option<Sight<'a>> {
+    let known = engine.known.as_ref().filter(|_| rules.0.known)?;
+    Some(Sight { known, rules, rule: engine.rules.len() })
 }
 
 /// Keywords end at `end`: looks at each place where a chosen rule may match.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use airiskguard_gateway::config::Overrides;
 use airiskguard_gateway::domain::{Action, Direction, Source};
 use airiskguard_gateway::pipeline::{Inspection, Snapshot};
+use airiskguard_gateway::scan::Language;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ struct Line {
     text: String,
     direction: Option<String>,
     source: Option<String>,
+    language: Option<String>,
 }
 
 /// Runs the command. Exit code 0: nothing that would be stopped; 1: something; an error is a mistake in the input.
@@ -36,7 +38,8 @@ pub(crate) fn run(scan: &Scan, out: &mut dyn Write) -> Result<u8, String> {
     for path in paths(scan) {
         let bytes = read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let text = String::from_utf8_lossy(&bytes);
-        let inspection = snapshot.inspect(&text, direction, source_of(direction));
+        let language = Language::of_path(&path.to_string_lossy());
+        let inspection = snapshot.inspect_file(&text, direction, source_of(direction), language, configuration::now());
         stopped |= inspection.verdict.action >= Action::Redact;
         let written = match scan.json {
             true => writeln!(out, "{}", object(json!(path.display().to_string()), &inspection)),
@@ -82,7 +85,8 @@ fn inspect_line(snapshot: &Arc<Snapshot>, direction: Direction, line: &str) -> R
             format!("unknown source `{name}`; expected one of {}", names.join(", "))
         })?,
     };
-    Ok((line.id, snapshot.inspect(&line.text, direction, source)))
+    let language = line.language.as_deref().and_then(Language::of_tag);
+    Ok((line.id, snapshot.inspect_file(&line.text, direction, source, language, configuration::now())))
 }
 
 fn object(id: Value, inspection: &Inspection) -> Value {
@@ -128,7 +132,7 @@ fn paths(scan: &Scan) -> Vec<std::path::PathBuf> {
     if scan.paths.is_empty() { vec!["-".into()] } else { scan.paths.clone() }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let source: Box<dyn Read> =
         if path.as_os_str() == "-" { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path)?) };

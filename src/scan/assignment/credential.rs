@@ -63,9 +63,17 @@ pub(in crate::scan) fn is_password(matched: &Matched<'_>) -> bool {
         && !is_something_else(matched)
 }
 
-/// The same of a password that is nothing but letters: it may be a word of the program.
+/// The same of a password that is nothing but letters, or digits: it may be a word of the program, so it must stand in quotes, or
+/// close to its `=` as in environment files.
 pub(in crate::scan) fn is_weak_password(matched: &Matched<'_>) -> bool {
-    is_phrase(matched.secret) && kind(matched) == Some(Kind::Password) && !is_something_else(matched)
+    let Matched { whole, secret, .. } = *matched;
+    let quoted = is_quoted(matched);
+    let given = quoted || byte_before(matched) == Some(b'=');
+    // In a list of words each follows a comma.
+    let listed = whole[..whole.len() - secret.len()].contains(&b',');
+    let number = quoted && is_number(secret);
+    let phrase = given && is_phrase(secret) && !is_something_else(matched);
+    !listed && (number || phrase) && kind(matched) == Some(Kind::Password)
 }
 
 /// The same of a secret, a key or a token.
@@ -98,8 +106,12 @@ fn has_own_rule(value: &[u8]) -> bool {
 }
 
 fn is_quoted(matched: &Matched<'_>) -> bool {
-    let before = matched.whole.len().checked_sub(matched.secret.len() + 1);
-    before.is_some_and(|at| matches!(matched.whole[at], b'"' | b'\'' | b'`'))
+    matches!(byte_before(matched), Some(b'"' | b'\'' | b'`'))
+}
+
+/// What stands right before the value.
+fn byte_before(matched: &Matched<'_>) -> Option<u8> {
+    matched.whole.len().checked_sub(matched.secret.len() + 1).map(|at| matched.whole[at])
 }
 
 fn kind(matched: &Matched<'_>) -> Option<Kind> {
@@ -115,7 +127,7 @@ fn is_something_else(matched: &Matched<'_>) -> bool {
 fn name_bytes(matched: &Matched<'_>) -> usize {
     let name = &matched.whole[..matched.whole.len() - matched.secret.len()];
     let end = name.iter().position(|&byte| !is_name(byte) && byte != b' ').unwrap_or(name.len());
-    let verb = [&b" is "[..], b" was ", b" as ", b" value", b" default"];
+    let verb = [&b" is "[..], b" was ", b" value", b" default"];
     let before_verb = |verb: &&[u8]| memchr::memmem::find(&name[..end], verb);
     verb.iter().filter_map(before_verb).min().unwrap_or(end)
 }
@@ -151,14 +163,24 @@ fn has_digit(value: &[u8]) -> bool {
     value.iter().any(u8::is_ascii_digit)
 }
 
+/// Digits that somebody chose: no mask of one digit.
+fn is_number(value: &[u8]) -> bool {
+    let digits = (6..=16).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    digits && Makeup::of(value).distinct > 2
+}
+
 /// Small letters alone, perhaps in a few parts: `correct-horse`.
 fn is_phrase(value: &[u8]) -> bool {
     let letters = value.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
     letters && (5..=40).contains(&value.len()) && value.first().is_some_and(u8::is_ascii_lowercase)
 }
 
-/// A lookup or a call in a line of code: `user.password2`, `args->token`.
+/// A lookup, a call or a type in a line of code: `user.password2`, `args->token`, `*const u16`.
 fn is_code(value: &[u8]) -> bool {
     let dotted = value.contains(&b'.') && value.iter().all(|byte| is_name(*byte));
-    dotted || value.ends_with(b"(") || value.windows(2).any(|pair| pair == b"->")
+    dotted
+        || value.starts_with(b"*")
+        || value.starts_with(b"&")
+        || value.ends_with(b"(")
+        || value.windows(2).any(|pair| pair == b"->" || pair == b"?.")
 }

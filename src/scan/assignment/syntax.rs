@@ -98,7 +98,7 @@ impl Reader<'_> {
             let from = self.at + 1;
             self.at = from;
             self.skip(NAME_BYTES_MAX, is_name)?;
-            if matches!(&self.text[from..self.at], b"is" | b"was" | b"as") {
+            if matches!(&self.text[from..self.at], b"is" | b"was") {
                 return Ok(Some(Separator::Weak));
             }
         }
@@ -163,6 +163,10 @@ impl Reader<'_> {
         let spaces = |byte| is_blank(byte) || matches!(byte, b'\r' | b'\n');
         self.skip(GAP_BYTES_MAX, spaces)?;
         let broken = self.text[from..self.at].contains(&b'\n');
+        // The next item of a list is no value of this one.
+        if broken && separator == Separator::Weak {
+            return Err(Stop::No);
+        }
         if let Some(opener) = self.opener()? {
             return self.quoted(opener);
         }
@@ -251,8 +255,8 @@ impl Reader<'_> {
                 break;
             }
             // A call or a lookup: what stands there is code.
-            let code =
-                matches!(byte, b'(' | b'[') && self.text[from..self.at].iter().all(|it| is_name(*it) || *it == b':');
+            let code = matches!(byte, b'(' | b'[')
+                && self.text[from..self.at].iter().all(|it| is_name(*it) || matches!(it, b':' | b'!'));
             if code || self.at - from >= VALUE_BYTES_MAX {
                 return Err(Stop::No);
             }

@@ -11,6 +11,9 @@ const RUN_MIN: usize = 6;
 const TEMPLATE_MARKS: [&str; 14] =
     ["${", "$(", "{{", "}}", "<%", "%>", "#{", "%(", "[[", "<your", "[redacted", "<redacted", "...", "\u{2026}"];
 
+/// Those of [`TEMPLATE_MARKS`] that open.
+const OPENERS: [&str; 7] = ["${", "$(", "{{", "<%", "#{", "%(", "[["];
+
 /// Parts of the text that fetches a value from elsewhere instead of stating it.
 const LOOKUPS: [&str; 30] = [
     "os.environ",
@@ -174,8 +177,13 @@ fn any_of(lists: &[&[&str]]) -> Option<AhoCorasick> {
     AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(lists.concat()).ok()
 }
 
+/// An opener of a template opens one only where a name or an expression follows: random signs stand in a row, too.
 fn contains_any(parts: &LazyLock<Option<AhoCorasick>>, text: &str) -> bool {
-    parts.as_ref().is_some_and(|parts| parts.is_match(text))
+    let is_opener = |part: &str| OPENERS.contains(&part);
+    let opens = |rest: &str| rest.starts_with(|it: char| it.is_ascii_alphabetic() || " _.'\"-/{$@&:".contains(it));
+    parts.as_ref().is_some_and(|parts| {
+        parts.find_iter(text).any(|found| !is_opener(&text[found.range()]) || opens(&text[found.end()..]))
+    })
 }
 
 /// Whether `value` is a mask, a template or a reference to a variable.
