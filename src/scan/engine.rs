@@ -264,11 +264,11 @@ impl Engine {
             if owners.any(|&rule| chosen.has(rule as usize)) {
                 chosen.flags[state] |= KEYWORD;
             }
-            if chosen.reads_place && ending.iter().any(|&word| (word as usize) < MARKS.len()) {
-                chosen.flags[state] |= MARK;
-            }
             if ending.iter().any(|&word| self.hints[word as usize].is_some()) {
                 chosen.flags[state] |= HINT;
+            }
+            if chosen.reads_place && ending.iter().any(|&word| (word as usize) < MARKS.len()) {
+                chosen.flags[state] |= MARK;
             }
         }
     }

@@ -54,7 +54,7 @@ impl Stream {
 
     /// Offset of the first byte from which a match may still begin.
     fn first_open(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {

@@ -42,6 +42,8 @@ pub struct Stream {
     pub(super) runs: Runs,
     pub(super) watch: Watch,
     pub(super) settled: usize,
+    /// Where one text may end and another begin, as far as the buffer reaches.
+    pub(super) borders: Vec<usize>,
     pub(super) marks: Marks,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
@@ -64,6 +66,7 @@ impl Stream {
             runs: Runs::default(),
             watch: Watch::default(),
             settled: 0,
+            borders: Vec::new(),
             marks: Marks::default(),
             found: Default::default(),
             groups: Vec::new(),
@@ -83,6 +86,7 @@ impl Stream {
         self.runs.reset();
         self.watch.reset();
         self.marks.reset();
+        self.borders.clear();
         self.hinted = [0; Reading::ALL.len()];
         self.hints.iter_mut().for_each(Vec::clear);
     }
@@ -120,10 +124,19 @@ impl Stream {
         self.relate(from, hits);
     }
 
+    /// The text may end here, or go on with a text that stands alone: a match may end, or begin, as if it did.
+    pub(super) fn border(&mut self, engine: &Engine) {
+        let end = self.base + self.buffer.len();
+        if self.borders.last() != Some(&end) {
+            self.borders.push(end);
+            self.runs.border(&engine.rules, end);
+        }
+    }
+
     /// The text is complete; appends the remaining hits.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let from = hits.len();
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         self.runs.advance(&engine.rules, window, true, hits);
         if let Some(sight) = sight(engine, &self.rules) {
             self.watch.finish(&sight, window, hits);
@@ -157,7 +170,7 @@ impl Stream {
         if self.rules.0.reads_place {
             self.mark(engine, from);
         }
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         for found in self.found.iter().flatten() {
             let flags = self.rules.0.flags[engine.keywords.number(found.state)];
             let end = self.base + from + found.end as usize;
@@ -187,6 +200,8 @@ impl Stream {
             let drop = self.buffer.len() - engine.keep_bytes;
             self.buffer.drain(..drop);
             self.base += drop;
+            let behind = self.borders.partition_point(|&border| border < self.base);
+            self.borders.drain(..behind);
             self.marks.forget(self.base);
         }
     }
@@ -206,7 +221,7 @@ impl Stream {
 
     /// Offset of the first byte that a later hit may cover.
     pub(super) fn undecided(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {

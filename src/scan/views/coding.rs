@@ -47,7 +47,7 @@ impl Coding {
     fn bits(self, characters: &[u8]) -> u64 {
         let (width, value): (u32, fn(u8) -> u8) = match self {
             Coding::Hex(_) => (4, hex_value),
-            Coding::Base64(_) => (6, |character| value(character).unwrap_or(0)),
+            Coding::Base64(_) => (6, base64_value),
             Coding::Base32 => (5, base32_value),
         };
         characters.iter().fold(0, |bits, &character| bits << width | u64::from(value(character)))
@@ -103,22 +103,29 @@ pub(super) fn is_text(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7E | b'\t' | b'\n' | b'\r')
 }
 
-/// What a base64 character stands for, in either alphabet. Those of hex and base32 are among them.
-#[inline]
-pub(super) fn value(byte: u8) -> Option<u8> {
-    const VALUES: [u8; 256] = {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut values = [0xFF; 256];
-        let mut index = 0;
-        while index < 64 {
-            values[alphabet[index] as usize] = index as u8;
-            index += 1;
-        }
-        values[b'-' as usize] = 62;
-        values[b'_' as usize] = 63;
-        values
-    };
-    Some(VALUES[byte as usize]).filter(|&value| value != 0xFF)
+/// What base64 characters stand for, in either alphabet; `OUTSIDE` for others.
+const VALUES: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut values = [OUTSIDE; 256];
+    let mut index = 0;
+    while index < 64 {
+        values[alphabet[index] as usize] = index as u8;
+        index += 1;
+    }
+    values[b'-' as usize] = 62;
+    values[b'_' as usize] = 63;
+    values
+};
+const OUTSIDE: u8 = 0xFF;
+
+/// Whether a character belongs to a run. Those of hex and base32 are among those of base64.
+#[inline(always)]
+pub(super) fn is_run(byte: u8) -> bool {
+    VALUES[usize::from(byte)] != OUTSIDE
+}
+
+fn base64_value(character: u8) -> u8 {
+    VALUES[usize::from(character)] & 63
 }
 
 #[cfg(test)]

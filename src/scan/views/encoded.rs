@@ -1,6 +1,6 @@
 //! Runs of base64, base32 and hex that decode to text, compressed or not.
 
-use super::coding::{Coding, is_text, value};
+use super::coding::{Coding, is_run, is_text};
 use super::inflate::Inflater;
 use crate::scan::engine::{Engine, RuleSet};
 use crate::scan::scanner::Scanner;
@@ -105,7 +105,7 @@ impl Encoded {
             if let Some(&byte) = text.get(at) {
                 if self.goes_on_behind(byte) {
                     at += 1;
-                } else if value(byte).is_none() {
+                } else if !is_run(byte) {
                     self.close(engine, hits);
                 }
             }
@@ -127,7 +127,7 @@ impl Encoded {
     /// Takes characters of the run, a piece at most; returns how many.
     fn take(&mut self, engine: &Engine, text: &[u8], offset: usize, hits: &mut Vec<Hit>) -> usize {
         let room = PIECE_CHARS - self.run.len();
-        let count = text.iter().take(room).take_while(|&&byte| value(byte).is_some()).count();
+        let count = text.iter().take(room).take_while(|&&byte| is_run(byte)).count();
         if count > 0 {
             self.run.extend_from_slice(&text[..count]);
             (self.line, self.broken, self.end) = (self.line + count, None, offset + count);
@@ -256,20 +256,14 @@ impl Encoded {
 
 /// Index of the next character of a run that is long enough or reaches the end of the text, or the length.
 fn next_run(text: &[u8], mut at: usize) -> usize {
-    // A run that starts before `last` and is long enough holds `last`.
-    while let Some(&last) = text.get(at + RUN_CHARS_MIN - 1) {
-        if value(last).is_none() {
-            at += RUN_CHARS_MIN;
-            continue;
+    // A run that starts at `at` or behind it and is long enough holds each byte that is looked at: of most stretches of
+    // text only the last few are.
+    while let Some(stretch) = text.get(at..at + RUN_CHARS_MIN) {
+        match stretch.iter().rposition(|&byte| !is_run(byte)) {
+            Some(last) => at += last + 1,
+            None => return at,
         }
-        let before = text[at..at + RUN_CHARS_MIN].iter().rev().take_while(|&&byte| value(byte).is_some()).count();
-        let start = at + RUN_CHARS_MIN - before;
-        let length = before + text[at + RUN_CHARS_MIN..].iter().take_while(|&&byte| value(byte).is_some()).count();
-        if length >= RUN_CHARS_MIN || start + length == text.len() {
-            return start;
-        }
-        at = start + length + 1;
     }
     let rest = text.get(at..).unwrap_or_default();
-    text.len() - rest.iter().rev().take_while(|&&byte| value(byte).is_some()).count()
+    rest.iter().rposition(|&byte| !is_run(byte)).map_or(at.min(text.len()), |last| at + last + 1)
 }
