@@ -246,7 +246,10 @@ impl WrittenRegion {
 /// A keyword for every digit that stands for `{d}`: `DE{d}` is ten keywords. A keyword has two of them at most.
 fn spelled_out(word: &str) -> Vec<String> {
     (0..DIGIT_MARKS_MAX).fold(vec![word.to_owned()], |words, _| {
-        words.into_iter().flat_map(|word| if word.contains(DIGIT_MARK) { digits_in(&word) } else { vec![word] }).collect()
+        words
+            .into_iter()
+            .flat_map(|word| if word.contains(DIGIT_MARK) { digits_in(&word) } else { vec![word] })
+            .collect()
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::compile::{Fit, Rule};
 use super::digits::is_word;
 use super::error::{Mistake, RuleError};
+use super::hints::{HINTS, Reading};
 use super::hold::Beginnings;
 use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
 use super::known::Known;
@@ -25,6 +26,11 @@ pub(super) const PREFIX_WITH_LEAD: u8 = 4;
 pub(super) const KEYWORD: u8 = 8;
 /// A mark ends, and a chosen rule asks for the place of its matches.
 pub(super) const MARK: u8 = 16;
+/// A hint ends.
+pub(super) const HINT: u8 = 32;
+
+/// Checkers that look for orders to a model.
+const INSTRUCTION_CHECKERS: [&str; 2] = ["security", "agent"];
 
 /// Bytes that a run of digits may keep waiting: 64 digits with two separators between.
 const DIGITS_BYTES_MAX: usize = 192;
@@ -37,6 +43,8 @@ pub struct Engine {
     pub(super) owners: Vec<Vec<u32>>,
     /// Per keyword: its bytes.
     pub(super) words: Vec<Vec<u8>>,
+    /// Per keyword: how it hints the text around it is to be read.
+    pub(super) hints: Vec<Option<Reading>>,
     /// Per state of the keyword automaton: the rules that may yet be triggered.
     pub(super) beginnings: Beginnings,
     /// Per rule: its digit count, for those triggered by digits.
@@ -69,6 +77,8 @@ pub(super) struct Chosen {
     pub(super) reads_place: bool,
     /// Number of rules chosen.
     count: usize,
+    /// Those of them that look for orders to a model, once they are asked for.
+    instructions: OnceLock<RuleSet>,
 }
 
 impl Engine {
@@ -123,6 +133,17 @@ impl Engine {
                 }
             }
         }
+        let mut hints = vec![None; words.len()];
+        for (reading, hint) in HINTS.iter().flat_map(|(reading, hints)| hints.iter().map(move |hint| (reading, hint))) {
+            let folded = hint.to_ascii_lowercase().into_bytes();
+            let index = *index_of.entry(folded.clone()).or_insert(words.len());
+            if index == words.len() {
+                words.push(folded);
+                owners.push(Vec::new());
+                hints.push(None);
+            }
+            hints[index] = Some(*reading);
+        }
         let match_bytes = rules.iter().map(|rule| rule.match_bytes_max).max().unwrap_or(0);
         let lead_bytes = rules.iter().map(Rule::lead_bytes_max).max().unwrap_or(0);
         let digits = specs.iter().map(|spec| match spec.trigger {
@@ -143,6 +164,7 @@ impl Engine {
             keywords,
             owners,
             words,
+            hints,
             digits: digits.collect(),
             keep_bytes: match_bytes + lead_bytes + KEYWORD_BYTES_MAX + DIGITS_BYTES_MAX + LOOK_BEHIND_BYTES + 8,
             known: None,
@@ -176,6 +198,10 @@ impl Engine {
 
     /// The rules that a predicate keeps.
     pub fn select(&self, keep: impl Fn(&RuleInfo) -> bool) -> RuleSet {
+        self.choose(|_, info| keep(info))
+    }
+
+    fn choose(&self, keep: impl Fn(usize, &RuleInfo) -> bool) -> RuleSet {
         let mut chosen = Chosen {
             bits: vec![0; self.infos.len().div_ceil(64)],
             flags: vec![0; self.keywords.states()],
@@ -185,8 +211,9 @@ impl Engine {
             known: false,
             reads_place: false,
             count: 0,
+            instructions: OnceLock::new(),
         };
-        for (index, _) in self.infos.iter().enumerate().filter(|(_, info)| keep(info)) {
+        for (index, _) in self.infos.iter().enumerate().filter(|(index, info)| keep(*index, info)) {
             chosen.bits[index / 64] |= 1 << (index % 64);
             chosen.count += 1;
             match self.rules.get(index) {
@@ -237,6 +264,9 @@ impl Engine {
             if owners.any(|&rule| chosen.has(rule as usize)) {
                 chosen.flags[state] |= KEYWORD;
             }
+            if ending.iter().any(|&word| self.hints[word as usize].is_some()) {
+                chosen.flags[state] |= HINT;
+            }
             if chosen.reads_place && ending.iter().any(|&word| (word as usize) < MARKS.len()) {
                 chosen.flags[state] |= MARK;
             }
@@ -259,6 +289,12 @@ impl RuleSet {
     /// Whether no rule is in it.
     pub fn is_empty(&self) -> bool {
         self.0.count == 0
+    }
+
+    /// Those of the rules that look for orders to a model.
+    pub(super) fn instructions(&self, engine: &Engine) -> RuleSet {
+        let is_kept = |index, info: &RuleInfo| self.has(index) && INSTRUCTION_CHECKERS.contains(&info.checker.name());
+        self.0.instructions.get_or_init(|| engine.choose(is_kept)).clone()
     }
 
     /// How many rules are in it.

@@ -5,6 +5,7 @@ mod compile;
 mod digits;
 mod engine;
 mod error;
+mod hints;
 mod hold;
 mod keywords;
 pub mod known;

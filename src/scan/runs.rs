@@ -41,6 +41,8 @@ pub(super) struct Window<'a> {
     /// Offset of the first byte of `text`.
     pub(super) base: usize,
     pub(super) text: &'a [u8],
+    /// Ascending offsets at which one text may end and another begin.
+    pub(super) borders: &'a [usize],
     /// What is around its bytes.
     pub(super) marks: &'a Marks,
 }
@@ -50,8 +52,11 @@ impl Window<'_> {
         self.base + self.text.len()
     }
 
-    /// The byte before an offset, if there is one.
+    /// The byte before an offset, if there is one. None stands before a border: what begins there may stand alone.
     pub(super) fn before(&self, offset: usize) -> Option<u8> {
+        if !self.borders.is_empty() && self.borders.binary_search(&offset).is_ok() {
+            return None;
+        }
         offset.checked_sub(self.base + 1).map(|index| self.text[index])
     }
 }
@@ -88,6 +93,8 @@ const BLANK: Memory = Memory { run: NONE, hidden: 0, seen: 0, spent: 0, checked:
 #[derive(Debug)]
 struct Run {
     rule: u32,
+    /// Place of its rule's memory.
+    slot: usize,
     candidate: Candidate,
     /// Next byte to read.
     at: usize,
@@ -117,7 +124,10 @@ enum Outcome {
 /// The open candidates of all rules.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
+    /// Per rule: one more than the place of its memory; 0 for none. Few rules look at anything in a text.
+    slots: Vec<u32>,
     memories: Vec<Memory>,
+    /// The rules that have a memory.
     touched: Vec<u32>,
     open: Vec<Run>,
     spare: Vec<VecDeque<Candidate>>,
@@ -127,8 +137,9 @@ impl Runs {
     /// Forgets everything.
     pub(super) fn reset(&mut self) {
         for rule in self.touched.drain(..) {
-            self.memories[rule as usize] = BLANK;
+            self.slots[rule as usize] = 0;
         }
+        self.memories.clear();
         while let Some(run) = self.open.pop() {
             self.recycle(run);
         }
@@ -136,9 +147,25 @@ impl Runs {
 
     /// Room for so many rules.
     pub(super) fn resize(&mut self, rules: usize) {
-        if self.memories.len() < rules {
-            self.memories.resize(rules, BLANK);
+        if self.slots.len() < rules {
+            self.slots.resize(rules, 0);
         }
+    }
+
+    fn memory(&self, rule: u32) -> &Memory {
+        let slot = self.slots.get(rule as usize).copied().unwrap_or(0);
+        slot.checked_sub(1).map_or(&BLANK, |slot| &self.memories[slot as usize])
+    }
+
+    /// Place of a rule's memory, which is made if there is none.
+    fn slot(&mut self, rule: u32) -> usize {
+        let slot = &mut self.slots[rule as usize];
+        if *slot == 0 {
+            self.memories.push(BLANK);
+            self.touched.push(rule);
+            *slot = self.memories.len() as u32;
+        }
+        *slot as usize - 1
     }
 
     /// Start of the earliest open candidate.
@@ -152,7 +179,7 @@ impl Runs {
     pub(super) fn open_lead(&self, rules: &[Rule], index: u32, before: Window<'_>, window: Window<'_>) -> usize {
         let rule = &rules[index as usize];
         let length = rule.lead.as_ref().map_or(0, |lead| lead.length(before.text));
-        let memory = self.memories.get(index as usize).unwrap_or(&BLANK);
+        let memory = self.memory(index);
         // A rule that has used up much may soon find coarsely, from the very beginning of its lead.
         if memory.spent > memory.allowed(before.end()) / 2 {
             return length;
@@ -172,7 +199,7 @@ impl Runs {
         let start = before.end();
         match self.open_lead(rules, index, before, window) {
             0 => {
-                let memory = self.memories.get(index as usize).unwrap_or(&BLANK);
+                let memory = self.memory(index);
                 let is_open = memory.spent > memory.allowed(start) / 2
                     || rejected_before_end(&rules[index as usize], start, window).is_none();
                 is_open.then_some(start)
@@ -190,13 +217,11 @@ impl Runs {
         window: Window<'_>,
         hits: &mut Vec<Hit>,
     ) {
-        let memory = &mut self.memories[index as usize];
-        if candidate.start < memory.hidden {
-            return;
-        }
-        if memory.seen == 0 {
-            self.touched.push(index);
-        } else if memory.seen == candidate.start + 1 && candidate.start == candidate.start_last {
+        let slot = self.slot(index);
+        let memory = &mut self.memories[slot];
+        if candidate.start < memory.hidden
+            || memory.seen == candidate.start + 1 && candidate.start == candidate.start_last
+        {
             return;
         }
         memory.seen = candidate.start + 1;
@@ -208,7 +233,7 @@ impl Runs {
             }
             return;
         }
-        let memory = &mut self.memories[index as usize];
+        let memory = &mut self.memories[slot];
         if candidate.start < memory.hidden {
             return;
         }
@@ -222,6 +247,7 @@ impl Runs {
         }
         let mut run = Run {
             rule: index,
+            slot,
             candidate,
             at: candidate.start,
             stage: memory.stage(rule, candidate.start, window),
@@ -242,17 +268,29 @@ impl Runs {
         }
     }
 
+    /// The text may end here: matches that would end with it are matches.
+    pub(super) fn border(&mut self, rules: &[Rule], end: usize) {
+        for run in &mut self.open {
+            if let Stage::Match(state, matched) = &mut run.stage
+                && run.at == end
+                && rules[run.rule as usize].matcher().at_end(*state)
+            {
+                *matched = Some(end);
+            }
+        }
+    }
+
     /// Reads on with one run; false when it and all that waited behind it are decided.
     fn drive(&mut self, rules: &[Rule], index: u32, window: Window<'_>, last: bool, hits: &mut Vec<Hit>) -> bool {
         let run = &mut self.open[index as usize];
-        let rule = run.rule as usize;
-        if drive_alone(&rules[rule], run, &mut self.memories[rule], window, last, hits) {
+        let slot = run.slot;
+        if drive_alone(&rules[run.rule as usize], run, &mut self.memories[slot], window, last, hits) {
             return true;
         }
-        self.memories[rule].run = NONE;
+        self.memories[slot].run = NONE;
         let done = self.open.swap_remove(index as usize);
         if let Some(moved) = self.open.get(index as usize) {
-            self.memories[moved.rule as usize].run = index;
+            self.memories[moved.slot].run = index;
         }
         self.recycle(done);
         false

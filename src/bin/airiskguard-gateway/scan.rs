@@ -39,8 +39,7 @@ pub(crate) fn run(scan: &Scan, out: &mut dyn Write) -> Result<u8, String> {
         let bytes = read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let text = String::from_utf8_lossy(&bytes);
         let language = Language::of_path(&path.to_string_lossy());
-        let inspection =
-            snapshot.inspect_file(&text, direction, source_of(direction), language, configuration::now());
+        let inspection = snapshot.inspect_file(&text, direction, source_of(direction), language, configuration::now());
         stopped |= inspection.verdict.action >= Action::Redact;
         let written = match scan.json {
             true => writeln!(out, "{}", object(json!(path.display().to_string()), &inspection)),

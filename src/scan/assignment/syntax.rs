@@ -71,9 +71,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn assignment(&mut self, before: &[u8]) -> Result<Range<usize>, Stop> {
-        let flag = is_flag(before) || is_login(before);
         self.skip(NAME_BYTES_MAX, is_name)?;
-        if flag && self.peek(0)? == Some(b' ') {
+        if self.peek(0)? == Some(b' ') && (is_flag(before) || is_login(before)) {
             self.at += 1;
             return self.value(Separator::Space);
         }

@@ -24,7 +24,8 @@ pub(super) fn is_ssn(text: &[u8]) -> bool {
     let issued = area != 0 && area != 666 && area < 900 && group != 0 && serial != 0;
     let famous = matches!((area, group, serial), (78, 5, 1120) | (219, 9, 9999) | (111, 11, 1111) | (333, 33, 3333));
     // `111-22-3333` shows a format.
-    let repeated = [0..3, 3..5, 5..9].into_iter().all(|group| digits[group.clone()].iter().all(|it| *it == digits[group.start]));
+    let repeated =
+        [0..3, 3..5, 5..9].into_iter().all(|group| digits[group.clone()].iter().all(|it| *it == digits[group.start]));
     issued && !famous && !repeated
 }
 

@@ -31,8 +31,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     // Public resolvers stand in every tutorial, and sample addresses count up.
     let well_known = matches!(
         address.octets(),
-        [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [9, 9, 9, 9] | [1, 0, 0, 1] | [4, 3, 2, 1] | [5, 6, 7, 8] | [123, 45, 67, 89]
-            | [1, 1 | 2, ..] 
+        [8, 8, 8, 8]
+            | [8, 8, 4, 4]
+            | [1, 1, 1, 1]
+            | [9, 9, 9, 9]
+            | [1, 0, 0, 1]
+            | [4, 3, 2, 1]
+            | [5, 6, 7, 8]
+            | [123, 45, 67, 89]
+            | [1, 1 | 2, ..]
     );
     !reserved && !well_known && !matches!(address.octets(), [a, b, c, d] if a == b && b == c && c == d)
 }

@@ -9,21 +9,76 @@ const NAME_BYTES: usize = 48;
 
 /// Numbers that card networks and payment providers publish for tests.
 const TEST_CARDS: &[u64] = &[
-    4_111_111_111_111_111, 4_242_424_242_424_242, 4_012_888_888_881_881, 4_222_222_222_222, 4_000_056_655_665_556,
-    4_012_000_033_330_026, 4_005_519_200_000_004, 4_009_348_888_881_881, 4_012_000_077_777_777, 4_217_651_111_111_119,
-    4_500_600_000_000_061, 4_111_111_145_551_142, 4_444_333_322_221_111, 4_917_610_000_000_000, 4_646_464_646_464_644,
-    4_988_438_843_884_305, 4_166_676_667_666_746, 4_263_970_000_005_262, 4_929_000_000_006, 4_462_030_000_000_000,
-    4_917_300_800_000_000, 4_484_070_000_000_000, 4_007_000_000_027, 4_007_702_835_532_454, 4_032_039_317_984_658,
-    4_716_461_583_322_103, 5_555_555_555_554_444, 5_105_105_105_105_100,
-    5_200_828_282_828_210, 5_431_111_111_111_111, 5_454_545_454_545_454, 5_425_230_000_004_415, 5_424_000_000_000_015,
-    5_555_341_244_441_115, 5_100_290_029_002_909, 5_577_000_055_770_004, 5_136_333_333_333_335, 5_585_558_555_855_583,
-    5_123_456_789_012_346, 5_301_250_070_000_191, 2_223_003_122_003_222, 2_222_400_070_000_005, 2_223_000_048_410_010,
-    2_222_420_000_001_113, 2_222_405_343_248_877, 378_282_246_310_005, 371_449_635_398_431, 378_734_493_671_000,
-    370_000_000_000_002, 374_251_018_720_955, 343_434_343_434_343, 341_111_111_111_111, 371_144_371_144_376,
-    30_569_309_025_904, 38_520_000_023_237, 36_227_206_271_667, 36_006_666_333_344, 3_056_930_009_020_004,
-    6_011_111_111_111_117, 6_011_000_990_139_424, 6_011_981_111_111_113, 6_011_000_400_000_000, 6_011_601_160_116_611,
-    6_510_000_000_001_248, 6_445_644_564_456_445, 6_200_000_000_000_005, 3_530_111_333_300_000, 3_566_002_020_360_505,
-    3_528_000_700_000_000, 3_566_111_111_111_113,
+    4_111_111_111_111_111,
+    4_242_424_242_424_242,
+    4_012_888_888_881_881,
+    4_222_222_222_222,
+    4_000_056_655_665_556,
+    4_012_000_033_330_026,
+    4_005_519_200_000_004,
+    4_009_348_888_881_881,
+    4_012_000_077_777_777,
+    4_217_651_111_111_119,
+    4_500_600_000_000_061,
+    4_111_111_145_551_142,
+    4_444_333_322_221_111,
+    4_917_610_000_000_000,
+    4_646_464_646_464_644,
+    4_988_438_843_884_305,
+    4_166_676_667_666_746,
+    4_263_970_000_005_262,
+    4_929_000_000_006,
+    4_462_030_000_000_000,
+    4_917_300_800_000_000,
+    4_484_070_000_000_000,
+    4_007_000_000_027,
+    4_007_702_835_532_454,
+    4_032_039_317_984_658,
+    4_716_461_583_322_103,
+    5_555_555_555_554_444,
+    5_105_105_105_105_100,
+    5_200_828_282_828_210,
+    5_431_111_111_111_111,
+    5_454_545_454_545_454,
+    5_425_230_000_004_415,
+    5_424_000_000_000_015,
+    5_555_341_244_441_115,
+    5_100_290_029_002_909,
+    5_577_000_055_770_004,
+    5_136_333_333_333_335,
+    5_585_558_555_855_583,
+    5_123_456_789_012_346,
+    5_301_250_070_000_191,
+    2_223_003_122_003_222,
+    2_222_400_070_000_005,
+    2_223_000_048_410_010,
+    2_222_420_000_001_113,
+    2_222_405_343_248_877,
+    378_282_246_310_005,
+    371_449_635_398_431,
+    378_734_493_671_000,
+    370_000_000_000_002,
+    374_251_018_720_955,
+    343_434_343_434_343,
+    341_111_111_111_111,
+    371_144_371_144_376,
+    30_569_309_025_904,
+    38_520_000_023_237,
+    36_227_206_271_667,
+    36_006_666_333_344,
+    3_056_930_009_020_004,
+    6_011_111_111_111_117,
+    6_011_000_990_139_424,
+    6_011_981_111_111_113,
+    6_011_000_400_000_000,
+    6_011_601_160_116_611,
+    6_510_000_000_001_248,
+    6_445_644_564_456_445,
+    6_200_000_000_000_005,
+    3_530_111_333_300_000,
+    3_566_002_020_360_505,
+    3_528_000_700_000_000,
+    3_566_111_111_111_113,
 ];
 
 /// Whether `text` is a card number that can be somebody's: an issuer's prefix and length, the Luhn checksum, no number
@@ -58,9 +113,40 @@ const TEST_NAMES: [&[u8]; 8] =
     [b"test card", b"test_card", b"testcard", b"test-card", b"test number", b"stripe", b"sandbox", b"fake card"];
 /// Last parts of names that other long numbers have.
 const OTHER_NAMES: [&[u8]; 34] = [
-    b"id", b"ids", b"ts", b"time", b"timestamp", b"date", b"order", b"span", b"trace", b"seq", b"sequence", b"offset",
-    b"nonce", b"hash", b"seed", b"build", b"version", b"epoch", b"nanos", b"micros", b"count", b"size", b"bytes",
-    b"snowflake", b"user", b"channel", b"isbn", b"ean", b"upc", b"gtin", b"imei", b"iccid", b"serial", b"tracking",
+    b"id",
+    b"ids",
+    b"ts",
+    b"time",
+    b"timestamp",
+    b"date",
+    b"order",
+    b"span",
+    b"trace",
+    b"seq",
+    b"sequence",
+    b"offset",
+    b"nonce",
+    b"hash",
+    b"seed",
+    b"build",
+    b"version",
+    b"epoch",
+    b"nanos",
+    b"micros",
+    b"count",
+    b"size",
+    b"bytes",
+    b"snowflake",
+    b"user",
+    b"channel",
+    b"isbn",
+    b"ean",
+    b"upc",
+    b"gtin",
+    b"imei",
+    b"iccid",
+    b"serial",
+    b"tracking",
 ];
 
 fn names_card(word: &[u8]) -> bool {
@@ -83,9 +169,7 @@ fn continues(matched: &Matched<'_>) -> bool {
     let group = rest.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric());
     match last {
         b'-' | b'.' | b'/' | b'+' => group.count() > 0,
-        b' ' if matched.secret.contains(&b' ') => {
-            group.clone().count() == 4 && group.clone().any(u8::is_ascii_digit)
-        }
+        b' ' if matched.secret.contains(&b' ') => group.clone().count() == 4 && group.clone().any(u8::is_ascii_digit),
         _ => false,
     }
 }
@@ -95,7 +179,9 @@ fn is_table(matched: &Matched<'_>) -> bool {
     let groups: Vec<u32> = matched
         .secret
         .split(|byte| !byte.is_ascii_digit())
-        .map(|group| group.iter().fold(0u32, |number, byte| number.wrapping_mul(10).wrapping_add(u32::from(byte - b'0'))))
+        .map(|group| {
+            group.iter().fold(0u32, |number, byte| number.wrapping_mul(10).wrapping_add(u32::from(byte - b'0')))
+        })
         .collect();
     let near = groups.windows(2).all(|pair| pair[0].abs_diff(pair[1]) < 40);
     let behind = &matched.whole[matched.whole.len().min(matched.secret.len())..];
@@ -110,7 +196,8 @@ fn is_listed(matched: &Matched<'_>) -> bool {
     let behind = &matched.whole[matched.whole.len().min(matched.secret.len())..];
     let list = |text: &[u8]| text.windows(2).any(|pair| pair[0] == b',' && pair[1].is_ascii_whitespace());
     let quoted = matched.before.last().is_some_and(|byte| b"\"'`".contains(byte));
-    let comma = matched.before.trim_ascii_end().ends_with(b",") && matched.before.last().is_some_and(u8::is_ascii_whitespace);
+    let comma =
+        matched.before.trim_ascii_end().ends_with(b",") && matched.before.last().is_some_and(u8::is_ascii_whitespace);
     !quoted && ((list(behind) && behind.iter().any(u8::is_ascii_digit)) || comma)
 }
 

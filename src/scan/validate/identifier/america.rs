@@ -12,9 +12,8 @@ pub(super) fn is_us_itin(bare: &Bare) -> bool {
 /// Canada: Luhn, and a first digit that is in use.
 pub(super) fn is_ca_sin(bare: &Bare) -> bool {
     // 046 454 286 stands in every example of the scheme.
-    bare.digits::<9>().is_some_and(|digits| {
-        !matches!(digits[0], 0 | 8) && has_luhn(&digits) && value(&digits) != 46_454_286
-    })
+    bare.digits::<9>()
+        .is_some_and(|digits| !matches!(digits[0], 0 | 8) && has_luhn(&digits) && value(&digits) != 46_454_286)
 }
 
 /// The check digit of Brazil: eleven less the rest of eleven, and 0 above nine.
@@ -42,7 +41,8 @@ pub(super) fn is_br_cnpj(bare: &Bare) -> bool {
 /// A date of birth written as six digits.
 fn born(text: &[u8]) -> bool {
     let number = |two: &[u8]| two.iter().fold(0, |number, byte| number * 10 + u32::from(byte.wrapping_sub(b'0')));
-    text.len() == 6 && text.iter().all(u8::is_ascii_digit)
+    text.len() == 6
+        && text.iter().all(u8::is_ascii_digit)
         && is_short_day(number(&text[..2]), number(&text[2..4]), number(&text[4..6]))
 }
 
@@ -56,7 +56,10 @@ pub(super) fn is_mx_curp(bare: &Bare) -> bool {
         _ => u32::from(byte - b'A') + 11,
     };
     let sum: u32 = text[..17].iter().zip((2..=18).rev()).map(|(byte, weight)| character(*byte) * weight).sum();
-    letters && born(&text[4..10]) && b"HMX".contains(&text[10]) && u32::from(text[17].wrapping_sub(b'0')) == (10 - sum % 10) % 10
+    letters
+        && born(&text[4..10])
+        && b"HMX".contains(&text[10])
+        && u32::from(text[17].wrapping_sub(b'0')) == (10 - sum % 10) % 10
 }
 
 /// Mexico, taxpayers: letters of the names, date, three characters.

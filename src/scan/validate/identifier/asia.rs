@@ -95,14 +95,18 @@ pub(super) fn is_jp_my_number(bare: &Bare) -> bool {
 pub(super) fn is_hk_id(bare: &Bare) -> bool {
     let text = bare.as_bytes();
     let letters = text.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    if !(1..=2).contains(&letters) || text.len() != letters + 7 || !text[letters..letters + 6].iter().all(u8::is_ascii_digit) {
+    if !(1..=2).contains(&letters)
+        || text.len() != letters + 7
+        || !text[letters..letters + 6].iter().all(u8::is_ascii_digit)
+    {
         return false;
     }
     let character = |byte: u8| if byte.is_ascii_digit() { u32::from(byte - b'0') } else { u32::from(byte - b'A') + 10 };
     let body = text[..text.len() - 1].iter().rev().zip(2..).map(|(byte, weight)| character(*byte) * weight);
     let sum: u32 = body.sum::<u32>() + if letters == 1 { 36 * 9 } else { 0 };
     let check = text[text.len() - 1];
-    (sum + if check == b'A' { 10 } else { character(check) }).is_multiple_of(11) && (check == b'A' || check.is_ascii_digit())
+    (sum + if check == b'A' { 10 } else { character(check) }).is_multiple_of(11)
+        && (check == b'A' || check.is_ascii_digit())
 }
 
 /// Taiwan: a letter for the place, sex, seven digits, check digit.
@@ -114,7 +118,8 @@ pub(super) fn is_tw_id(bare: &Bare) -> bool {
         return false;
     }
     let place = PLACES[usize::from(letter - b'A')];
-    let sum: u32 = digits.iter().zip([8, 7, 6, 5, 4, 3, 2, 1, 1]).map(|(byte, weight)| u32::from(byte - b'0') * weight).sum();
+    let sum: u32 =
+        digits.iter().zip([8, 7, 6, 5, 4, 3, 2, 1, 1]).map(|(byte, weight)| u32::from(byte - b'0') * weight).sum();
     (place / 10 + place % 10 * 9 + sum).is_multiple_of(10)
 }
 
@@ -142,7 +147,8 @@ pub(super) fn is_id_nik(bare: &Bare) -> bool {
 
 /// Israel, the Emirates: Luhn alone.
 pub(super) fn is_luhn(bare: &Bare) -> bool {
-    let digits: Vec<u32> = bare.as_bytes().iter().filter(|it| it.is_ascii_digit()).map(|it| u32::from(it - b'0')).collect();
+    let digits: Vec<u32> =
+        bare.as_bytes().iter().filter(|it| it.is_ascii_digit()).map(|it| u32::from(it - b'0')).collect();
     digits.len() == bare.as_bytes().len() && digits.len() >= 8 && has_luhn(&digits)
 }
 

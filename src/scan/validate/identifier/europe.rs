@@ -244,7 +244,13 @@ pub(super) fn is_bg_egn(bare: &Bare) -> bool {
     let Some(digits) = bare.digits::<10>() else { return false };
     let check = weighted(&digits[..9], &[2, 4, 8, 5, 10, 9, 7, 3, 6]) % 11 % 10;
     let month = value(&digits[2..4]);
-    let month = if month > 40 { month - 40 } else if month > 20 { month - 20 } else { month };
+    let month = if month > 40 {
+        month - 40
+    } else if month > 20 {
+        month - 20
+    } else {
+        month
+    };
     is_short_day(value(&digits[..2]), month, value(&digits[4..6])) && check == digits[9]
 }
 

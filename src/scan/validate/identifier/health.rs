@@ -11,9 +11,8 @@ pub(super) fn is_uk_nhs(bare: &Bare) -> bool {
 
 /// Australia: first digit 2 to 6, a check digit at the ninth place, the issue, sometimes the person.
 pub(super) fn is_au_medicare(bare: &Bare) -> bool {
-    let digits: Option<[u32; 10]> = bare
-        .digits::<10>()
-        .or_else(|| bare.digits::<11>().and_then(|digits| digits.first_chunk::<10>().copied()));
+    let digits: Option<[u32; 10]> =
+        bare.digits::<10>().or_else(|| bare.digits::<11>().and_then(|digits| digits.first_chunk::<10>().copied()));
     digits.is_some_and(|digits| {
         (2..=6).contains(&digits[0]) && weighted(&digits[..8], &[1, 3, 7, 9, 1, 3, 7, 9]) % 10 == digits[8]
     })

@@ -173,8 +173,12 @@ fn weighted(digits: &[u32], weights: &[u32]) -> u32 {
 /// The Luhn checksum, the last digit included.
 fn has_luhn(digits: &[u32]) -> bool {
     let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    let sum: u32 =
-        digits.iter().rev().enumerate().map(|(place, &digit)| if place % 2 == 0 { digit } else { doubled(digit) }).sum();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, &digit)| if place % 2 == 0 { digit } else { doubled(digit) })
+        .sum();
     sum.is_multiple_of(10)
 }
 
@@ -190,7 +194,8 @@ fn has_mod_11_10(digits: &[u32]) -> bool {
 
 /// The check digit of a bar code (EAN), the last digit included.
 fn has_ean(digits: &[u32]) -> bool {
-    let sum: u32 = digits.iter().rev().enumerate().map(|(place, digit)| if place % 2 == 0 { *digit } else { digit * 3 }).sum();
+    let sum: u32 =
+        digits.iter().rev().enumerate().map(|(place, digit)| if place % 2 == 0 { *digit } else { digit * 3 }).sum();
     sum.is_multiple_of(10)
 }
 

@@ -14,7 +14,8 @@ pub(super) fn is_de_tax_id(bare: &Bare) -> bool {
 
 /// Australia: eight or nine digits, a weighted sum that eleven divides.
 pub(super) fn is_au_tfn(bare: &Bare) -> bool {
-    let nine = bare.digits::<9>().is_some_and(|digits| weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11));
+    let nine =
+        bare.digits::<9>().is_some_and(|digits| weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11));
     nine || bare.digits::<8>().is_some_and(|digits| weighted(&digits, &[10, 7, 8, 4, 6, 3, 5, 1]).is_multiple_of(11))
 }
 
@@ -41,7 +42,7 @@ pub(super) fn is_nz_ird(bare: &Bare) -> bool {
 pub(super) fn is_pt_nif(bare: &Bare) -> bool {
     let Some(digits) = bare.digits::<9>() else { return false };
     let rest = weighted(&digits[..8], &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-    matches!(digits[0], 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9) && digits[8] == if rest < 2 { 0 } else { 11 - rest }
+    digits[0] != 0 && digits[8] == if rest < 2 { 0 } else { 11 - rest }
 }
 
 /// Croatia: eleven digits, ISO 7064.

@@ -72,8 +72,18 @@ const WELL_FORMED: &[(&str, &str, &str)] = &[
 
 /// Schemes that have no checksum: a changed digit is another number.
 const UNCHECKED: &[&str] = &[
-    "uk_nino", "de_id_card", "dk_cpr", "us_itin", "mx_rfc", "in_pan", "kr_rrn_dated", "my_nric", "id_nik", "us_medicare",
-    "uk_driving_licence", "numbered",
+    "uk_nino",
+    "de_id_card",
+    "dk_cpr",
+    "us_itin",
+    "mx_rfc",
+    "in_pan",
+    "kr_rrn_dated",
+    "my_nric",
+    "id_nik",
+    "us_medicare",
+    "uk_driving_licence",
+    "numbered",
 ];
 
 fn holds(scheme: &str, text: &str) -> bool {
@@ -110,7 +120,18 @@ fn a_changed_digit_is_seen() {
 #[test]
 fn samples_and_other_texts_are_not() {
     for (scheme, _) in SCHEMES {
-        for text in ["", "-", "000000000", "00000000000", "1111111111", "123456789", "1234567890123", "ABCDEFGHI", "\u{e9}", "A"] {
+        for text in [
+            "",
+            "-",
+            "000000000",
+            "00000000000",
+            "1111111111",
+            "123456789",
+            "1234567890123",
+            "ABCDEFGHI",
+            "\u{e9}",
+            "A",
+        ] {
             assert!(!holds(scheme, text), "{scheme}: {text}");
         }
         for length in 0..40 {
