@@ -132,6 +132,11 @@ impl Table {
         }
     }
 
+    /// The rule of some value: what is found without being looked at is called after it.
+    pub(super) fn any_rule(&self) -> u32 {
+        self.candidates.last().map_or(0, |it| it.rule)
+    }
+
     /// One of the possible lengths.
     pub(super) fn length(&self, index: u32) -> &Length {
         &self.lengths[index as usize]

@@ -1,8 +1,7 @@
 //! Looks for known values in one text. What is found depends on the text alone, never on how it was cut: places are
-//! judged in the order in which the values that may stand there end.
+//! judged one after the other, each at every length that is possible there.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::Known;
@@ -18,26 +17,33 @@ const STEPS_PER_BYTE: u64 = 16;
 /// What it costs to digest a value, besides a step for so many bytes of it.
 const DIGEST_STEPS: u64 = 64;
 const DIGEST_BYTES_PER_STEP: u64 = 8;
+/// A coarse find covers so many times the longest value, so that beginnings within it need no look.
+const COARSE_LENGTHS: usize = 2;
 
-/// A place where a value may end, were it one of this length. Ordered by that end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
-    end: usize,
+/// A place where a value may have begun.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     start: usize,
-    /// Index of the length, and of the one behind the last that is possible here.
-    length: u32,
-    until: u32,
-    /// The steps are used up: found as far as the longest value would reach.
-    coarse: bool,
+    state: State,
 }
 
-/// What is remembered of one text: at most two small notes for each byte that the longest value reaches back.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Indices of the next length to look at, and of the one behind the last.
+    Open(u32, u32),
+    /// The steps were used up here: found up to this offset, as far as there is text.
+    Coarse(usize),
+}
+
+/// What is remembered of one text: a few words for each place that waits. The first one waits for no more text than the
+/// longest values have.
 #[derive(Debug, Default)]
 pub(in crate::scan) struct Watch {
-    due: BinaryHeap<Reverse<Due>>,
-    /// Places where a value may have begun, ascending, and whether that is still open.
-    open: VecDeque<(usize, bool)>,
+    /// Ascending.
+    places: VecDeque<Place>,
     spent: u64,
+    /// Up to here a coarse find covers the text, from its beginning on.
+    covered: usize,
 }
 
 /// With what, and on which rules, a text is read.
@@ -51,90 +57,104 @@ pub(in crate::scan) struct Sight<'a> {
 impl Watch {
     /// Forgets everything.
     pub(in crate::scan) fn reset(&mut self) {
-        self.due.clear();
-        self.open.clear();
-        self.spent = 0;
+        self.places.clear();
+        (self.spent, self.covered) = (0, 0);
     }
 
     /// Reads what stands in the window from index `from` on.
     pub(in crate::scan) fn read(&mut self, sight: &Sight<'_>, window: Window<'_>, from: usize, hits: &mut Vec<Hit>) {
         let first = from.saturating_sub(WINDOW_BYTES - 1);
-        let table = &sight.known.table;
-        table.beginnings(sight.known.key.head, window.text, window.base, first, |at, beginning| {
+        let (known, table) = (sight.known, &sight.known.table);
+        table.beginnings(known.key.head, window.text, window.base, first, |at, beginning| {
             // What would have begun before the text did is none.
             let Some(start) = (window.base + at).checked_sub(beginning.before) else { return };
-            self.open.push_back((start, true));
-            let Range { start: length, end: until } = beginning.lengths;
-            let end = start + table.length(length).bytes;
-            self.due.push(Reverse(Due { end, start, length, until, coarse: false }));
-        });
-        while let Some(Reverse(due)) = self.due.peek().copied().filter(|Reverse(due)| due.end <= window.end()) {
-            self.due.pop();
-            match self.judge(sight, due, window, hits) {
-                Some(next) => self.due.push(Reverse(next)),
-                None => self.close(due.start),
+            if !self.is_covered(known, start) {
+                let state = State::Open(beginning.lengths.start, beginning.lengths.end);
+                self.places.push_back(Place { start, state });
             }
-        }
+        });
+        self.advance(sight, window, false, hits);
     }
 
-    /// The text is complete: what has begun and was not found is none, unless the steps are used up.
+    /// The text is complete.
     pub(in crate::scan) fn finish(&mut self, sight: &Sight<'_>, window: Window<'_>, hits: &mut Vec<Hit>) {
-        let mut coarse: Vec<Due> = self.due.drain().map(|Reverse(due)| due).filter(|due| due.coarse).collect();
-        coarse.sort_unstable();
-        for due in coarse {
-            report_coarsely(sight, due, due.start..window.end(), hits);
-        }
-        self.open.clear();
+        self.advance(sight, window, true, hits);
     }
 
     /// Offset of the first byte that a value may cover which is not yet found.
     pub(in crate::scan) fn pending(&self, known: &Known, end: usize) -> usize {
-        let tail = known.table.undecided(end);
-        self.open.front().map_or(tail, |(start, _)| tail.min(*start))
+        let undecided = known.table.undecided(end);
+        self.places.front().map_or(undecided, |it| undecided.min(it.start))
     }
 
-    /// Decides one length at one place; gives what is to be decided there next.
-    fn judge(&mut self, sight: &Sight<'_>, due: Due, window: Window<'_>, hits: &mut Vec<Hit>) -> Option<Due> {
-        let table = &sight.known.table;
-        let range = due.start..due.end;
-        if due.coarse {
-            report_coarsely(sight, due, range, hits);
-            return None;
-        }
-        let next = |length: u32, coarse| Due { end: due.start + table.length(length).bytes, length, coarse, ..due };
-        if self.spent > STEPS_FREE + STEPS_PER_BYTE * due.end as u64 {
-            return Some(next(due.until - 1, true));
-        }
-        self.spent += 1;
-        let value = &window.text[due.start - window.base..due.end - window.base];
-        let Some(tail) = value.last_chunk::<WINDOW_BYTES>().map(|it| sight.known.key.tail.tag(it)) else { return None };
-        let candidates = table.candidates(table.length(due.length));
-        let from = candidates.partition_point(|it| it.tail < tail);
-        let mut alike = candidates[from..].iter().take_while(|it| it.tail == tail).peekable();
-        if alike.peek().is_some() {
-            self.spent += DIGEST_STEPS + value.len() as u64 / DIGEST_BYTES_PER_STEP;
-            let fingerprint = sight.known.key.fingerprint(value);
-            // Fingerprints of one length are told apart by the digest: at most one is this.
-            if let Some(found) = alike.find(|it| it.fingerprint == fingerprint) {
-                report(sight, found.rule, range, hits);
+    /// Judges places as far as the text reaches. At the end of the text all are decided.
+    fn advance(&mut self, sight: &Sight<'_>, window: Window<'_>, last: bool, hits: &mut Vec<Hit>) {
+        while let Some(mut place) = self.places.pop_front() {
+            if !self.judge(sight, &mut place, window, last, hits) {
+                self.places.push_front(place);
+                return;
             }
         }
-        (due.length + 1 < due.until).then(|| next(due.length + 1, false))
     }
 
-    fn close(&mut self, start: usize) {
-        let at = self.open.partition_point(|(it, _)| *it < start);
-        if let Some((_, is_open)) = self.open.get_mut(at) {
-            *is_open = false;
+    /// Judges one place; false when that takes more text.
+    fn judge(
+        &mut self,
+        sight: &Sight<'_>,
+        place: &mut Place,
+        window: Window<'_>,
+        last: bool,
+        hits: &mut Vec<Hit>,
+    ) -> bool {
+        let table = &sight.known.table;
+        let Place { start, state } = place;
+        while let State::Open(length, until) = state {
+            if *length == *until || self.is_covered(sight.known, *start) {
+                return true;
+            }
+            let end = *start + table.length(*length).bytes;
+            if end > window.end() {
+                return last;
+            }
+            if self.spent > STEPS_FREE + STEPS_PER_BYTE * *start as u64 {
+                self.covered = *start + COARSE_LENGTHS * table.longest();
+                *state = State::Coarse(self.covered);
+            } else {
+                self.look(sight, *length, *start..end, window, hits);
+                *length += 1;
+            }
         }
-        while self.open.pop_front_if(|(_, is_open)| !*is_open).is_some() {}
+        let State::Coarse(end) = *state else { return true };
+        if end <= window.end() || last {
+            report(sight, table.any_rule(), *start..end.min(window.end()), hits);
+            return true;
+        }
+        false
     }
-}
 
-fn report_coarsely(sight: &Sight<'_>, due: Due, range: Range<usize>, hits: &mut Vec<Hit>) {
-    let table = &sight.known.table;
-    if let Some(any) = table.candidates(table.length(due.until - 1)).first() {
-        report(sight, any.rule, range, hits);
+    /// Whether a value of this length stands here.
+    fn look(&mut self, sight: &Sight<'_>, length: u32, range: Range<usize>, window: Window<'_>, hits: &mut Vec<Hit>) {
+        self.spent += 1;
+        let value = &window.text[range.start - window.base..range.end - window.base];
+        let Some(tail) = value.last_chunk::<WINDOW_BYTES>().map(|it| sight.known.key.tail.tag(it)) else { return };
+        let table = &sight.known.table;
+        let candidates = table.candidates(table.length(length));
+        let from = candidates.partition_point(|it| it.tail < tail);
+        let mut alike = candidates[from..].iter().take_while(|it| it.tail == tail).peekable();
+        if alike.peek().is_none() {
+            return;
+        }
+        self.spent += DIGEST_STEPS + value.len() as u64 / DIGEST_BYTES_PER_STEP;
+        let fingerprint = sight.known.key.fingerprint(value);
+        // Fingerprints of one length are told apart by the digest: at most one is this.
+        if let Some(found) = alike.find(|it| it.fingerprint == fingerprint) {
+            report(sight, found.rule, range, hits);
+        }
+    }
+
+    /// Whether a coarse find covers all that may begin here.
+    fn is_covered(&self, known: &Known, start: usize) -> bool {
+        start + known.longest() <= self.covered
     }
 }
 
