@@ -145,3 +145,20 @@ fn too_much_to_keep_back_ends_the_stream() {
         assert!(view.notice.unwrap().contains("keep back"));
     }
 }
+
+/// An edit that takes vulnerable code away is what a user wants; and code counts in the language of its file.
+#[test]
+fn what_an_edit_takes_away_does_not_stop_it() {
+    let edit = |old: &str, new: &str| json!({"file_path": "a.py", "old_string": old, "new_string": new}).to_string();
+    let comment = "# cursor.execute(f\"SELECT * FROM users WHERE id = {user_id}\")\npass\n";
+    let go = json!({"path": "a.go", "text": format!("{QUERY}\n")}).to_string();
+    for (input, is_stopped) in
+        [(edit(QUERY, "pass"), false), (edit("pass", QUERY), true), (edit("pass", comment), false), (go, false)]
+    {
+        for dialect in ALL {
+            let events = dialect.events(Kind::Tool, &crate::characters(&input));
+            let seen = Client::of(STOPS).hears(dialect, events);
+            assert_eq!(seen.stopped, is_stopped, "{dialect:?} {input}: {}", seen.text());
+        }
+    }
+}

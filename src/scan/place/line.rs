@@ -313,20 +313,17 @@ impl LineReader<'_> {
             marks.take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'$').any(|byte| b"fF$".contains(byte));
         while let Some(&byte) = self.line.get(self.at) {
             self.at += 1;
-            match byte {
-                b'\\' if !(quote == b'`' && self.language == Some(Language::Go)) => self.at += 1,
-                b'{' if quote != b'\'' && (is_template || matches!(self.before(self.at - 1), Some(b'$' | b'#'))) => {
-                    if !self.interpolation(b'}') {
-                        return true;
-                    }
-                }
-                b'(' if quote != b'\'' && self.before(self.at - 1) == Some(b'$') => {
-                    if !self.interpolation(b')') {
-                        return true;
-                    }
-                }
-                _ if byte == quote => return true,
-                _ => {}
+            let previous = self.before(self.at - 1);
+            let interpolation = match byte {
+                b'{' if quote != b'\'' && (is_template || matches!(previous, Some(b'$' | b'#'))) => Some(b'}'),
+                b'(' if quote != b'\'' && previous == Some(b'$') => Some(b')'),
+                _ => None,
+            };
+            if interpolation.is_some_and(|end| !self.interpolation(end)) || byte == quote {
+                return true;
+            }
+            if byte == b'\\' && !(quote == b'`' && self.language == Some(Language::Go)) {
+                self.at += 1;
             }
         }
         false
@@ -361,7 +358,7 @@ fn is_prose(code: &[u8]) -> bool {
         let word = word.trim_end_matches([',', '.', ';', '!', '?']).trim_start_matches('(');
         SENTENCE_WORDS.iter().any(|it| it.eq_ignore_ascii_case(word))
     };
-    if words.iter().any(|word| says_so(&word)) {
+    if words.iter().any(says_so) {
         return true;
     }
     let plain = |word: &&str| {
@@ -371,7 +368,7 @@ fn is_prose(code: &[u8]) -> bool {
     let begins_code = |word: &&&str| CODE_WORDS.iter().any(|it| it.eq_ignore_ascii_case(word));
     let shouted = |word: &&&str| word.chars().all(|it| it.is_ascii_uppercase());
     words.len() >= SENTENCE_WORDS_MIN
-        && words.iter().all(|word| plain(&word))
+        && words.iter().all(plain)
         && words.first().filter(begins_code).is_none()
         && words.first().filter(shouted).is_none()
 }

@@ -122,11 +122,9 @@ impl Marks {
         let indent = Indent::of(before);
         let inside = self.last.inside_at(start);
         match kind {
-            0 | TILDES if self.whole.is_none() && indent == Indent::Line => {
-                if inside.is_none() || self.last.fence.is_some() {
-                    (self.open_line, self.fence_line) = (Some(start), Some(start));
-                    self.more(base, text);
-                }
+            0 | TILDES if self.may_be_fence(indent, inside) => {
+                (self.open_line, self.fence_line) = (Some(start), Some(start));
+                self.more(base, text);
             }
             0 | TILDES => {}
             PACKAGE if self.is_bare() && indent == Indent::Line && inside.is_none() => {
@@ -217,6 +215,11 @@ impl Marks {
         if !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
             self.turn(until, code(Language::Go));
         }
+    }
+
+    /// A literal of several lines may show a fence, unless it stands in one itself.
+    fn may_be_fence(&self, indent: Indent, inside: Option<usize>) -> bool {
+        self.whole.is_none() && indent == Indent::Line && (inside.is_none() || self.last.fence.is_some())
     }
 
     /// Whether nothing has said yet what the text is.
