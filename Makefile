@@ -30,6 +30,7 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) fmt-check
 	$(MAKE) lint
 	$(MAKE) test-docs
+	$(MAKE) test-quality
 	$(MAKE) test-sdks
 	$(MAKE) test-all
 
@@ -53,6 +54,10 @@ else
 	cargo test --locked --lib --bins --tests
 endif
 
+.PHONY: test-quality
+test-quality: ## The measure itself, without sets and without other scanners
+	python3 -B -m unittest discover --start-directory tests/quality
+
 # The program that `test-all` builds for its own tests: Pingora is compiled once.
 .PHONY: test-sdks
 test-sdks: test-tools ## The official Python and JavaScript SDKs of both vendors through the gateway
@@ -68,6 +73,21 @@ test-clients: ## Claude Code and Codex through the gateway, in a network namespa
 .PHONY: bench
 bench: tools ## Throughput of the scan and the lexer, cost per streamed delta, worst cases
 	cargo bench --locked
+
+# The sets are not part of the repository. Fat LTO takes longer than the whole measurement and changes no finding.
+QUALITY_SETS ?= ../shared/corpora/tune.tar.xz
+QUALITY_BIN ?=
+
+.PHONY: quality
+quality: ## Measure what the rules find, and find falsely, beside other scanners; writes docs/quality.md
+	@.ci/install quality
+	$(if $(QUALITY_BIN),,cargo build --locked --no-default-features --features command-line --profile quality)
+	python3 tests/quality/measure.py $(or $(QUALITY_BIN),$(TARGET)/quality/airiskguard-gateway) \
+		--sets $(QUALITY_SETS) --folder $(TARGET)/quality-sets --install --write
+
+.PHONY: docs
+docs: ## Write the generated part of docs/rules.md from the catalogue
+	UPDATE_DOCS=yes cargo test --locked --no-default-features --test rules
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -1,8 +1,9 @@
 //! Throughput of the scan engine: ordinary prompts, many rules, the worst texts, and the cost of a delta.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use airiskguard_gateway::checkers;
 use airiskguard_gateway::domain::{Checker, Direction, Risk, RuleInfo, Score, Sources};
@@ -152,6 +153,45 @@ fn catalogue(c: &mut Criterion) {
     group.finish();
 }
 
+/// What the whole catalogue costs beside an engine of 20 of its rules, on the same text in the same run.
+fn growth(c: &mut Criterion) {
+    let all: Vec<RuleSpec> =
+        checkers::rules().unwrap().into_iter().filter(|rule| rule.info.checker.name() != "pii").collect();
+    let spread = |count: usize| (0..count).map(|index| all[index * all.len() / count].clone()).collect::<Vec<_>>();
+    let count = all.len();
+    let engines = [20, count].map(|count| Engine::new(spread(count)).unwrap());
+    engines.iter().for_each(|engine| drop(engine.warm()));
+    let text = prompt(MIB);
+    let mut group = c.benchmark_group("growth");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    for (engine, count) in engines.iter().zip([20, count]) {
+        let set = engine.select(|_| true);
+        let (mut stream, mut hits) = (Stream::new(set.clone()), Vec::new());
+        group.bench_function(BenchmarkId::new("rules", count), |b| {
+            b.iter(|| black_box(whole(engine, &set, &mut stream, &text, &mut hits)))
+        });
+    }
+    group.finish();
+    let sets = engines.each_ref().map(|engine| engine.select(|_| true));
+    let mut streams = sets.each_ref().map(|set| Stream::new(set.clone()));
+    let (mut fastest, mut hits) = ([f64::MAX; 2], Vec::new());
+    // In turns, the fastest of some rounds: a busy machine does not decide.
+    for _ in 0..60 {
+        for (index, engine) in engines.iter().enumerate() {
+            let begun = Instant::now();
+            black_box(whole(engine, &sets[index], &mut streams[index], &text, &mut hits));
+            fastest[index] = fastest[index].min(begun.elapsed().as_secs_f64());
+        }
+    }
+    let speed = fastest.map(|seconds| text.len() as f64 / seconds / 1e9);
+    println!(
+        "growth: 20 rules {:.2} GB/s, {count} rules {:.2} GB/s: {:.2} times as long",
+        speed[0],
+        speed[1],
+        fastest[1] / fastest[0]
+    );
+}
+
 fn ordinary(c: &mut Criterion) {
     let text = prompt(MIB);
     let mut group = c.benchmark_group("ordinary");
@@ -262,5 +302,5 @@ fn building(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, catalogue, ordinary, worst, deltas, building);
+criterion_group!(benches, catalogue, growth, ordinary, worst, deltas, building);
 criterion_main!(benches);

@@ -14,6 +14,8 @@ mod client;
 mod evasions;
 #[path = "acceptance/harmless.rs"]
 mod harmless;
+#[path = "acceptance/known.rs"]
+mod known;
 #[path = "acceptance/odd_bodies.rs"]
 mod odd_bodies;
 #[path = "acceptance/places.rs"]

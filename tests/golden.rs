@@ -154,10 +154,15 @@ fn event(event: &Event) -> Value {
     let side = |findings: &[airiskguard_gateway::domain::Finding], verdict: &airiskguard_gateway::domain::Verdict| {
         let findings: Vec<Value> = findings
             .iter()
+            .enumerate()
             .zip(verdict.dispositions.iter().map(|it| it.name()).chain(std::iter::repeat("log")))
-            .map(|(it, action)| {
-                json!({"rule": it.rule.id, "risk": it.rule.risk.name(), "source": it.source.name(),
-                       "place": it.place.to_string(), "action": action})
+            .map(|((index, it), action)| {
+                let mut shown = json!({"rule": it.rule.id, "risk": it.rule.risk.name(), "source": it.source.name(),
+                       "place": it.place.to_string(), "action": action});
+                if let Some(excepted) = verdict.excepted.iter().find(|it| it.finding == index) {
+                    shown["excepted"] = json!(*excepted.exception);
+                }
+                shown
             })
             .collect();
         json!({"action": verdict.action.name(), "policies": verdict.policies, "findings": findings})

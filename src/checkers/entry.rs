@@ -19,6 +19,9 @@ const LEAD_BYTES_MAX: usize = 256;
 const REGION_BYTES_MAX: usize = 1 << 20;
 /// Shortest and longest digit run that may trigger a rule.
 const DIGITS: std::ops::RangeInclusive<usize> = 6..=64;
+/// Stands for any digit in a keyword, so many times at most.
+const DIGIT_MARK: &str = "{d}";
+const DIGIT_MARKS_MAX: usize = 2;
 /// Stands inside sample keys, so that they are whole nowhere in a file; taken out when the file is read.
 const CUT: char = '¦';
 
@@ -27,6 +30,8 @@ const CUT: char = '¦';
 pub struct Entry {
     /// The rule.
     pub rule: RuleSpec,
+    /// The file it stands in, as the caller named it; a path within `src/checkers/` for the built-in catalogue.
+    pub origin: String,
     /// Texts in which it must find something.
     pub hits: Vec<String>,
     /// Texts in which it must find nothing.
@@ -49,7 +54,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Entry>, LoadError> {
     for rule in written {
         let id = rule.id.clone();
         let fresh = seen.insert(id.clone());
-        let entry = if fresh { rule.check() } else { Err(Reason::Duplicate) };
+        let entry = if fresh { rule.check(origin) } else { Err(Reason::Duplicate) };
         entries.push(entry.map_err(|reason| LoadError {
             origin: origin.to_owned(),
             line: line_of(text, &id, !fresh),
@@ -61,7 +66,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Entry>, LoadError> {
 }
 
 /// The line of a rule's `id` key, the last one if `last`.
-fn line_of(text: &str, id: &str, last: bool) -> usize {
+pub(super) fn line_of(text: &str, id: &str, last: bool) -> usize {
     let names_it = |line: &str| {
         let line = line.trim_start_matches(['-', ' ']);
         line.strip_prefix("id:").is_some_and(|value| value.trim().trim_matches(['"', '\'']) == id)
@@ -80,6 +85,7 @@ struct Written {
     score: f64,
     r#type: String,
     pattern: Option<String>,
+    assigned: Option<String>,
     region: Option<WrittenRegion>,
     keywords: Option<Vec<String>>,
     digits: Option<usize>,
@@ -121,7 +127,7 @@ struct WrittenLead {
 }
 
 impl Written {
-    fn check(self) -> Result<Entry, Reason> {
+    fn check(self, origin: &str) -> Result<Entry, Reason> {
         let info = self.info()?;
         let trigger = self.trigger()?;
         let places = self.places()?;
@@ -129,12 +135,13 @@ impl Written {
         if let Some(unless) = &self.unless {
             regex("unless", unless)?;
         }
-        let pattern = match (self.pattern, self.region) {
-            (Some(pattern), None) => bounded("pattern", pattern)?,
-            (None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() || !places.is_empty() => {
+        let pattern = match (self.pattern, self.assigned, self.region) {
+            (Some(pattern), None, None) => bounded("pattern", pattern).map(Pattern::Regex)?,
+            (None, Some(value), None) => bounded("assigned", value).map(Pattern::Assigned)?,
+            (None, None, Some(_)) if self.unless.is_some() || !self.confirm.is_empty() || !places.is_empty() => {
                 return Err(Reason::RegionChecks);
             }
-            (None, Some(region)) => region.check()?,
+            (None, None, Some(region)) => region.check()?,
             _ => return Err(Reason::OnePattern),
         };
         let named_checks = self.confirm.iter().map(|name| named("confirm", name, Confirm::NAMES));
@@ -142,6 +149,7 @@ impl Written {
         confirm.extend(places);
         Ok(Entry {
             rule: RuleSpec { info, trigger, lead, pattern, unless: self.unless, confirm },
+            origin: origin.to_owned(),
             hits: self.hits.into_iter().map(uncut).collect(),
             misses: self.misses.into_iter().map(uncut).collect(),
         })
@@ -206,7 +214,7 @@ impl Written {
         match (&self.keywords, self.digits) {
             (Some(words), None) if !words.is_empty() => match words.iter().find(|word| word.len() < bytes_min) {
                 Some(short) => Err(Reason::Keyword(short.clone())),
-                None => Ok(Trigger::Keywords(words.clone())),
+                None => Ok(Trigger::Keywords(words.iter().flat_map(|word| spelled_out(word)).collect())),
             },
             (None, Some(count)) if DIGITS.contains(&count) => Ok(Trigger::Digits(count)),
             (None, Some(count)) => Err(Reason::Digits(count)),
@@ -233,6 +241,21 @@ impl WrittenRegion {
         }
         Ok(Pattern::Region { begin: self.begin, end: self.end, body: self.body, length_max: self.length_max })
     }
+}
+
+/// A keyword for every digit that stands for `{d}`: `DE{d}` is ten keywords. A keyword has two of them at most.
+fn spelled_out(word: &str) -> Vec<String> {
+    (0..DIGIT_MARKS_MAX).fold(vec![word.to_owned()], |words, _| {
+        words
+            .into_iter()
+            .flat_map(|word| if word.contains(DIGIT_MARK) { digits_in(&word) } else { vec![word] })
+            .collect()
+    })
+}
+
+/// The word with each digit for its first `{d}`.
+fn digits_in(word: &str) -> Vec<String> {
+    (0..10).map(|digit| word.replacen(DIGIT_MARK, &digit.to_string(), 1)).collect()
 }
 
 /// The checker an id begins with.
@@ -268,7 +291,7 @@ fn regex(key: &'static str, pattern: &str) -> Result<Hir, Reason> {
     })
 }
 
-fn bounded(key: &'static str, pattern: String) -> Result<Pattern, Reason> {
+fn bounded(key: &'static str, pattern: String) -> Result<String, Reason> {
     let hir = regex(key, &pattern)?;
     let shape = hir.properties();
     let fits = shape.maximum_len().is_some_and(|length| length <= PATTERN_BYTES_MAX);
@@ -278,7 +301,7 @@ fn bounded(key: &'static str, pattern: String) -> Result<Pattern, Reason> {
     let offered = [Look::StartLF, Look::EndLF, Look::StartCRLF, Look::EndCRLF, Look::WordAscii, Look::WordAsciiNegate];
     match shape.look_set().iter().find(|look| !offered.contains(look)) {
         Some(look) => Err(Reason::LookAround(look)),
-        None => Ok(Pattern::Regex(pattern)),
+        None => Ok(pattern),
     }
 }
 

@@ -4,6 +4,9 @@ use std::fmt;
 
 use regex_syntax::hir::Look;
 
+use super::prove::Flaw;
+use crate::scan::Mistake;
+
 /// A mistake in a rule file: where it stands and what was expected instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
@@ -72,6 +75,27 @@ pub enum Reason {
         /// Largest value that is allowed.
         value_max: usize,
     },
+    /// An id that stands in another place, too: `house.yaml:3`.
+    DuplicateOf(String),
+    /// A custom rule in a family of the built-in catalogue.
+    BuiltInFamily(String),
+    /// A custom rule of `pii`, which is `compliance` under another name.
+    Alias,
+    /// More of something than a custom rule file may have.
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        count: usize,
+        /// How much there may be.
+        count_max: usize,
+    },
+    /// A custom rule without hits, or without misses.
+    NoExample(&'static str),
+    /// The engine refuses the rule.
+    Refused(Mistake),
+    /// An example shows something else than it says.
+    Example(Flaw),
 }
 
 impl fmt::Display for LoadError {
@@ -95,7 +119,7 @@ impl fmt::Display for Reason {
                 write!(f, "`{key}`: unknown name `{name}`, expected one of {}", expected.join(", "))
             }
             Reason::Score => write!(f, "`score`: expected a number between 0 and 1"),
-            Reason::OnePattern => write!(f, "expected either `pattern` or `region`"),
+            Reason::OnePattern => write!(f, "expected one of `pattern`, `assigned` and `region`"),
             Reason::OneTrigger => write!(f, "expected either `keywords` or `digits`"),
             Reason::RegionChecks => {
                 write!(f, "a `region` takes neither `unless` nor `confirm`: its body is never kept")
@@ -111,6 +135,19 @@ impl fmt::Display for Reason {
             Reason::LookAround(look) => {
                 write!(f, "`pattern`: {look:?} is not offered; use `\\b`, `\\B` or `^` and `$` with `(?m)`")
             }
+            Reason::DuplicateOf(place) => write!(f, "this id was used before, at {place}: take another"),
+            Reason::BuiltInFamily(family) => write!(
+                f,
+                "the family `{family}` belongs to the built-in catalogue: take a family of your own, such as `{}.house`",
+                family.split('.').next().unwrap_or_default()
+            ),
+            Reason::Alias => {
+                write!(f, "`pii` is `compliance` under another name: write `compliance.…`, and it runs under both")
+            }
+            Reason::TooMany { what, count, count_max } => write!(f, "{count} {what}: expected at most {count_max}"),
+            Reason::NoExample(key) => write!(f, "`{key}`: expected at least one example"),
+            Reason::Refused(mistake) => mistake.fmt(f),
+            Reason::Example(flaw) => flaw.fmt(f),
             Reason::Limit { key, value_max } => write!(f, "`{key}`: expected 1 to {value_max}"),
         }
     }

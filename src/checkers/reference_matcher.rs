@@ -9,7 +9,7 @@ use regex_automata::meta::{Config, Regex};
 use regex_automata::util::{captures::Captures, syntax};
 use regex_automata::{Anchored, Input};
 
-use crate::scan::{Lead, Matched, Pattern, RuleSpec, Trigger};
+use crate::scan::{Lead, Matched, Pattern, Read, RuleSpec, Trigger, read_assignment};
 
 /// A rule whose regexes are compiled.
 pub(super) struct Matcher {
@@ -30,6 +30,7 @@ impl Matcher {
     pub(super) fn new(rule: &RuleSpec) -> Self {
         let (pattern, body) = match &rule.pattern {
             Pattern::Regex(pattern) => (compile(pattern), None),
+            Pattern::Assigned(pattern) => (compile(&format!(r"\A(?:{pattern})\z")), None),
             Pattern::Region { begin, body, .. } => (compile(begin), Some(compile(body))),
         };
         let lead = rule.lead.as_ref().map(|Lead { class, length_max }| (compile(class), *length_max));
@@ -42,12 +43,32 @@ impl Matcher {
         let mut found: Vec<Range<usize>> = Vec::new();
         for (start, keyword) in self.candidates(text) {
             // Every start within the lead's run is tried, up to the keyword, until one matches at all.
+            if matches!(self.rule.pattern, Pattern::Assigned(_)) {
+                let found_before = found.last().is_some_and(|last| start < last.end);
+                found.extend(self.assigned(text, start).filter(|_| !found_before));
+                continue;
+            }
             let matches = (start..=keyword).find(|&start| self.pattern.is_match(anchored(text, start)));
             if let Some(start) = matches.filter(|start| found.last().is_none_or(|last| *start >= last.end)) {
                 found.extend(self.at(text, start));
             }
         }
         found
+    }
+
+    fn assigned(&self, text: &[u8], start: usize) -> Option<Range<usize>> {
+        let Read::Value(value) = read_assignment(&text[start.saturating_sub(256)..start], &text[start..], true) else {
+            return None;
+        };
+        let value = start + value.start..start + value.end;
+        let fits = self.pattern.is_match(&text[value.clone()]);
+        (fits && self.confirmed(text, &(start..value.end), &value)).then_some(value)
+    }
+
+    fn confirmed(&self, text: &[u8], whole: &Range<usize>, secret: &Range<usize>) -> bool {
+        let excused = self.unless.as_ref().is_some_and(|unless| unless.is_match(&text[whole.clone()]));
+        let matched = Matched::new(text, whole, secret);
+        !excused && self.rule.confirm.iter().all(|it| it.accepts(&matched))
     }
 
     fn at(&self, text: &[u8], start: usize) -> Option<Range<usize>> {
@@ -58,9 +79,7 @@ impl Matcher {
             whole.end = region_end(text, &whole, end, body, *length_max);
         }
         let secret = slots.get_group_by_name("secret").map_or(whole.clone(), |span| span.range());
-        let excused = self.unless.as_ref().is_some_and(|unless| unless.is_match(&text[whole.clone()]));
-        let confirmed = self.rule.confirm.iter().all(|it| it.accepts(&Matched::new(text, &whole, &secret)));
-        (!excused && confirmed).then_some(secret)
+        self.confirmed(text, &whole, &secret).then_some(secret)
     }
 
     /// First and last start to try at each place, in order.

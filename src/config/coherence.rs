@@ -10,6 +10,9 @@ pub(super) fn check(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
     open_access(reader, top, file);
     provider_key_as_gateway_key(reader, top, file);
     secrets_only_logged(reader, top, file);
+    checkers_that_run_nowhere(reader, top, file);
+    super::known::check(reader, top, file);
+    super::exceptions::check(reader, top, file);
     if let Some(field) = top.find("audit_enabled").filter(|_| !file.audit_enabled) {
         reader.warn(field, "no exchange is recorded", "leave it out or write `audit_enabled: true`");
     }
@@ -65,6 +68,17 @@ fn provider_key_as_gateway_key(reader: &mut Reader<'_>, top: &Section<'_>, file:
                 format!("the team `{}` has the provider key of `{}` as its gateway key", team.name, upstream.name);
             reader.reject(field, what, "gateway keys of your own making");
         }
+    }
+}
+
+/// Rules whose checker nobody names are read and never used.
+fn checkers_that_run_nowhere(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
+    let Some(field) = top.find("rules") else { return };
+    let of_teams = file.teams.iter().flat_map(|it| [&it.outbound_checks, &it.inbound_checks]).flatten();
+    let running: Vec<_> = [&file.checks.outbound, &file.checks.inbound].into_iter().chain(of_teams).flatten().collect();
+    for checker in file.rules.checkers.iter().filter(|it| !running.contains(it)) {
+        let what = format!("the checker `{checker}` of these rules runs nowhere");
+        reader.warn(field, what, "name it in `checks.outbound`, `checks.inbound` or in the checks of a team");
     }
 }
 

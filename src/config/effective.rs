@@ -50,7 +50,9 @@ impl File {
         }
         write!(line, " checks.outbound={}", checkers(&self.checks.outbound))?;
         write!(line, " checks.inbound={}", checkers(&self.checks.inbound))?;
-        write!(line, " policies={}", self.policies.len())?;
+        write!(line, " rules={} policies={}", self.rules.files.len(), self.policies.len())?;
+        write!(line, " exceptions={}", self.exceptions.len())?;
+        write!(line, " known_secrets.files={}", self.known_secrets.files.len())?;
         for team in &self.teams {
             write!(line, " team={:?}({} keys)", team.name, team.api_keys.len())?;
         }
@@ -58,6 +60,7 @@ impl File {
         write!(line, " redaction.restore={}", self.redaction.restore)?;
         let notified = [
             ("redaction.key", &self.redaction.key),
+            ("known_secrets.key", &self.known_secrets.key),
             ("notifications.slack", &self.notifications.slack),
             ("notifications.webhook", &self.notifications.webhook),
             ("notifications.pagerduty_key", &self.notifications.pagerduty_key),

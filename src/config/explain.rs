@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::effective::checkers;
 use super::units::{duration_text, size_text};
-use super::{Compare, Condition, File, OnUnscannable, Operator, Policy, Team};
+use super::{Compare, Condition, File, OnUnscannable, Operator, Policy, Scope, Team};
 use crate::domain::{Action, Checker};
 
 /// Upstreams, teams, policies and defaults in plain words; several lines, no secret in them.
@@ -23,8 +23,10 @@ fn write_all(out: &mut String, file: &File) -> fmt::Result {
         None => writeln!(out, "No metrics listener (`admin.listen` is not set).")?,
     }
     upstreams(out, file)?;
+    rules(out, file)?;
     teams(out, file)?;
     policies(out, file)?;
+    exceptions(out, file)?;
     by_default(out, file)?;
     rest(out, file)
 }
@@ -41,6 +43,20 @@ fn upstreams(out: &mut String, file: &File) -> fmt::Result {
         writeln!(out, "  {}: {} ({}), path prefix /{}/; {key}", it.name, it.url, it.dialect.name(), it.name)?;
     }
     Ok(())
+}
+
+fn rules(out: &mut String, file: &File) -> fmt::Result {
+    if file.rules.files.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nOwn rules")?;
+    for it in &file.rules.files {
+        writeln!(out, "  {}", it.path)?;
+    }
+    match file.rules.checkers.as_slice() {
+        [] => writeln!(out, "  they belong to built-in checkers"),
+        names => writeln!(out, "  they bring the checkers {}", checkers(names)),
+    }
 }
 
 fn teams(out: &mut String, file: &File) -> fmt::Result {
@@ -90,6 +106,33 @@ fn policies(out: &mut String, file: &File) -> fmt::Result {
         }
     }
     writeln!(out, "  Where several apply to a finding, the most severe wins: block > redact > review > flag > log.")
+}
+
+fn exceptions(out: &mut String, file: &File) -> fmt::Result {
+    if file.exceptions.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nExceptions, for which no policy holds")?;
+    for it in &file.exceptions {
+        writeln!(out, "  {}: {}, until {}", it.name, excepted(&it.scope), it.expires)?;
+        writeln!(out, "     {}", it.reason)?;
+    }
+    Ok(())
+}
+
+/// The scope in words.
+fn excepted(it: &Scope) -> String {
+    let parts = [
+        it.checker.as_ref().map(|it| format!("what {it} finds")),
+        it.rule.as_ref().map(|it| format!("rule {it}")),
+        it.label.as_ref().map(|it| format!("type {it}")),
+        it.fingerprint.map(|it| format!("the value {it}")),
+        it.team.as_ref().map(|it| format!("for the team {it}")),
+        it.model.as_ref().map(|it| format!("to the model {it}")),
+        it.direction.map(|it| format!("{it} only")),
+        it.source.map(|it| format!("in text of source {it}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn sentence(file: &File, policy: &Policy) -> String {
@@ -208,6 +251,11 @@ fn rest(out: &mut String, file: &File) -> fmt::Result {
         OnUnscannable::Allow => "passes, and is counted",
     };
     writeln!(out, "  content that cannot be read (opaque media, encrypted) {unscannable}")?;
+    match file.known_secrets.files.len() {
+        0 => {}
+        1 => writeln!(out, "  known secrets of 1 file are looked for wherever secrets are")?,
+        many => writeln!(out, "  known secrets of {many} files are looked for wherever secrets are")?,
+    }
     if file.redaction.restore {
         writeln!(out, "  replaced originals are put back into completions")?;
     }

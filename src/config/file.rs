@@ -1,9 +1,12 @@
 //! Every option there is, with its default. What the user typed, checked; not yet what the program runs on.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Action, Checker, Direction, Risk, Score, Secret, Source};
+use super::Day;
+use super::node::Span;
+use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -14,8 +17,12 @@ pub struct File {
     pub tls: Option<Tls>,
     /// `checks:` the checkers that run for teams that name none.
     pub checks: Checks,
+    /// `rules:` files with the company's own rules, read together with the configuration. None by default.
+    pub rules: Rules,
     /// `policies:` in the order of the file.
     pub policies: Vec<Policy>,
+    /// `exceptions:` findings that may pass, in the order of the file.
+    pub exceptions: Vec<Exception>,
     /// `teams:` in the order of the file; without any, everyone is the team `default`.
     pub teams: Vec<Team>,
     /// `notifications:` where blocks are announced.
@@ -26,6 +33,8 @@ pub struct File {
     pub redact_secrets: bool,
     /// `redaction:` how originals are replaced.
     pub redaction: Redaction,
+    /// `known_secrets:` the company's own secrets, as keyed fingerprints.
+    pub known_secrets: KnownSecrets,
     /// `audit_enabled:` one structured record per exchange. Default true.
     pub audit_enabled: bool,
     /// `open_access:` allow a configured provider key although no team is configured. Default false.
@@ -44,6 +53,13 @@ pub struct File {
     pub admin: Admin,
 }
 
+impl File {
+    /// Every checker that exists with this configuration.
+    pub fn known_checkers(&self) -> Vec<&str> {
+        Checker::BUILT_IN.into_iter().chain(self.rules.checkers.iter().map(Checker::name)).collect()
+    }
+}
+
 impl Default for File {
     /// What holds where the file says nothing. It has no upstream, which a file must name.
     fn default() -> Self {
@@ -51,12 +67,15 @@ impl Default for File {
             upstreams: Vec::new(),
             tls: None,
             checks: Checks::default(),
+            rules: Rules::default(),
             policies: Vec::new(),
+            exceptions: Vec::new(),
             teams: Vec::new(),
             notifications: Notifications::default(),
             block_on_secrets: true,
             redact_secrets: false,
             redaction: Redaction::default(),
+            known_secrets: KnownSecrets::default(),
             audit_enabled: true,
             open_access: false,
             on_unscannable: OnUnscannable::Allow,
@@ -177,6 +196,24 @@ impl Default for Checks {
     }
 }
 
+/// The company's own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The files, in the order of the list.
+    pub files: Vec<RuleFile>,
+    /// The checkers that they bring beside the built-in ones.
+    pub checkers: Vec<Checker>,
+}
+
+/// A rule file, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFile {
+    /// Its path, as written.
+    pub path: String,
+    /// What stands in it.
+    pub text: String,
+}
+
 /// One policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -276,6 +313,42 @@ pub enum Operator {
     Unequal,
 }
 
+/// Findings that may pass. They stay in the record of their exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exception {
+    /// `name:` unique.
+    pub name: String,
+    /// `reason:` why they may pass, and who answers for it.
+    pub reason: String,
+    /// `expires:` the last day, UTC, on which they may.
+    pub expires: Day,
+    /// `scope:` all of its keys must hold for the finding.
+    pub scope: Scope,
+    /// Where `expires` stands.
+    pub(super) place: Span,
+}
+
+/// Which findings an exception is about. At least one of `rule`, `type`, `checker` and `fingerprint` is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scope {
+    /// `rule:` id, with `*` as a wildcard.
+    pub rule: Option<String>,
+    /// `type:` the label.
+    pub label: Option<String>,
+    /// `checker:`
+    pub checker: Option<Checker>,
+    /// `fingerprint:` of the very value that was found, under `known_secrets.key`.
+    pub fingerprint: Option<Fingerprint>,
+    /// `team:`
+    pub team: Option<String>,
+    /// `model:` with `*` as a wildcard.
+    pub model: Option<String>,
+    /// `direction:`
+    pub direction: Option<Direction>,
+    /// `source:`
+    pub source: Option<Source>,
+}
+
 /// One team.
 #[derive(Clone, Debug)]
 pub struct Team {
@@ -320,6 +393,24 @@ pub struct Redaction {
     pub restore: bool,
     /// `key:` what placeholders are derived from; random per process when absent.
     pub key: Option<Secret>,
+}
+
+/// The company's own secrets.
+#[derive(Clone, Debug, Default)]
+pub struct KnownSecrets {
+    /// `key:` what fingerprints are made and recognised with.
+    pub key: Option<Secret>,
+    /// `files:` what `airiskguard-gateway fingerprint` wrote.
+    pub files: Vec<KnownFile>,
+}
+
+/// A fingerprint file. What is wrong in it is told when it is compiled.
+#[derive(Clone, Debug)]
+pub struct KnownFile {
+    /// Its path, for messages.
+    pub path: String,
+    /// What stands in it.
+    pub text: Arc<str>,
 }
 
 /// `block | flag | allow`.

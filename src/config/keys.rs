@@ -4,12 +4,15 @@ pub(super) const TOP: &[&str] = &[
     "upstream",
     "tls",
     "checks",
+    "rules",
     "policies",
+    "exceptions",
     "teams",
     "notifications",
     "block_on_secrets",
     "redact_secrets",
     "redaction",
+    "known_secrets",
     "audit_enabled",
     "open_access",
     "on_unscannable",
@@ -49,12 +52,18 @@ pub(super) const CONDITION: &[&str] = &[
 
 pub(super) const CHECKERS_ABOVE: &[&str] = &["risk", "score", "count"];
 
+pub(super) const EXCEPTION: &[&str] = &["name", "reason", "expires", "scope"];
+
+pub(super) const SCOPE: &[&str] = &["rule", "type", "checker", "fingerprint", "team", "model", "direction", "source"];
+
 pub(super) const TEAM: &[&str] =
     &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets"];
 
 pub(super) const NOTIFICATIONS: &[&str] = &["slack", "webhook", "pagerduty_key"];
 
 pub(super) const REDACTION: &[&str] = &["restore", "key"];
+
+pub(super) const KNOWN_SECRETS: &[&str] = &["key", "files"];
 
 pub(super) const LIMITS: &[&str] = &[
     "body_bytes_max",
@@ -84,9 +93,12 @@ pub(super) const EVERY: &[&[&str]] = &[
     POLICY,
     CONDITION,
     CHECKERS_ABOVE,
+    EXCEPTION,
+    SCOPE,
     TEAM,
     NOTIFICATIONS,
     REDACTION,
+    KNOWN_SECRETS,
     LIMITS,
     ADMIN,
 ];

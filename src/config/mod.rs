@@ -1,10 +1,13 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
 mod coherence;
+mod day;
 mod effective;
+mod exceptions;
 mod explain;
 mod file;
 mod keys;
+mod known;
 mod mistake;
 mod node;
 mod overrides;
@@ -12,16 +15,19 @@ mod parse;
 mod policies;
 mod reader;
 mod reference;
+mod rules;
 mod teams;
 mod units;
 mod upstreams;
 
+pub use day::Day;
 pub use explain::explain;
 pub use file::*;
 pub use mistake::{Mistake, Mistakes, Warnings};
 pub use overrides::Overrides;
 pub use parse::Reading;
 pub use reference::{Reference, Resolve};
+pub use rules::{ReadRules, RuleMistake};
 
 #[cfg(test)]
 mod tests;

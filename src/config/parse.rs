@@ -8,8 +8,11 @@ use super::mistake::{self, Mistake, Mistakes, Warnings};
 use super::node::{self, Flaw, Node, Value};
 use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
-use super::{Admin, Checks, File, Limits, LogLevel, Notifications, OnUnscannable, Redaction, Tls, units};
-use super::{policies, teams, upstreams};
+use super::rules::{ReadRules, RuleMistake};
+use super::{
+    Admin, Checks, File, Limits, LogLevel, Notifications, OnUnscannable, Redaction, RuleFile, Rules, Tls, units,
+};
+use super::{exceptions, known, policies, rules, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -27,16 +30,22 @@ pub struct Reading<'a> {
     pub origin: &'a str,
     /// Answers references to the environment and to files.
     pub resolve: &'a Resolve<'a>,
-    /// The checkers that exist: the built-in ones, and those that custom rules brought.
+    /// The checkers that exist without rule files.
     pub known_checkers: &'a [&'a str],
+    /// Reads the files of `rules:`, whose checkers exist, too.
+    pub read_rules: &'a ReadRules<'a>,
 }
 
 impl File {
-    /// Reads a configuration with the built-in checkers. Warnings are dropped; [`Reading::read`] returns them.
+    /// Reads a configuration with the built-in checkers, and without rule files. Warnings are dropped; [`Reading::read`] returns them.
     ///
     /// `Err` holds every mistake that was found, not only the first.
     pub fn parse(text: &str, origin: &str, resolve: &Resolve<'_>) -> Result<File, Mistakes> {
-        let reading = Reading { origin, resolve, known_checkers: &Checker::BUILT_IN };
+        let read_rules = |files: &[RuleFile]| match files {
+            [] => Ok(Vec::new()),
+            _ => Err(vec![RuleMistake { file: 0, what: "rule files are not read here".to_owned() }]),
+        };
+        let reading = Reading { origin, resolve, known_checkers: &Checker::BUILT_IN, read_rules: &read_rules };
         reading.read(text).map(|(file, _)| file)
     }
 }
@@ -54,7 +63,11 @@ impl Reading<'_> {
             }
             reader.mistakes.push(broken(flaw));
         }
-        let file = file(&mut reader, &root);
+        let rules = self.rules(&mut reader, &root);
+        let brought = rules.checkers.iter().map(Checker::name);
+        let checkers: Vec<&str> = self.known_checkers.iter().copied().chain(brought).collect();
+        reader.checkers = &checkers;
+        let file = file(&mut reader, &root, rules.clone());
         let Reader { mut mistakes, mut warnings, hidden, .. } = reader;
         mistake::illustrate(&mut mistakes, text, &hidden);
         mistake::illustrate(&mut warnings, text, &hidden);
@@ -62,6 +75,18 @@ impl Reading<'_> {
         match file {
             Some(file) if mistakes.is_empty() => Ok((file, Warnings { origin, items: warnings })),
             _ => Err(Mistakes { origin, items: mistakes }),
+        }
+    }
+
+    /// The rule files come before everything else: other settings name the checkers that they bring.
+    fn rules(&self, reader: &mut Reader<'_>, root: &Node) -> Rules {
+        let Value::Mapping(entries) = &root.value else { return Rules::default() };
+        match entries.iter().find(|(key, node)| key.name == "rules" && !matches!(node.value, Value::Null)) {
+            Some((_, node)) => {
+                let field = Field { path: "rules".to_owned(), node };
+                rules::read(reader, &field, self.read_rules, self.known_checkers)
+            }
+            None => Rules::default(),
         }
     }
 
@@ -81,17 +106,19 @@ fn broken(flaw: Flaw) -> Mistake {
 }
 
 /// `None` only when the text as a whole is no mapping; a part that is wrong is replaced by its default.
-fn file(reader: &mut Reader<'_>, root: &Node) -> Option<File> {
+fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     let empty = Node { span: root.span, value: Value::Mapping(Vec::new()) };
     let node = if matches!(root.value, Value::Null) { &empty } else { root };
     let top = reader.section(&Field { path: String::new(), node }, keys::TOP)?;
-    let mut file = File { upstreams: upstreams::read(reader, &top), ..File::default() };
+    let mut file = File { upstreams: upstreams::read(reader, &top), rules, ..File::default() };
     file.tls = top.find("tls").and_then(|it| tls(reader, it));
     if let Some(field) = top.find("checks") {
         checks(reader, field, &mut file.checks);
     }
     file.teams = teams::read(reader, &top);
     file.policies = policies::read(reader, &top, &file.teams);
+    file.exceptions = exceptions::read(reader, &top, &file.teams);
+    file.known_secrets = known::read(reader, &top);
     if let Some(field) = top.find("notifications") {
         file.notifications = notifications(reader, field);
     }

@@ -105,15 +105,24 @@ fn condition(reader: &mut Reader<'_>, field: &Field<'_>, teams: &[Team]) -> Opti
     if let Some(field) = section.find("passed") {
         passed(reader, field, &section, condition.passed);
     }
-    if let (Some(field), Some(checker), Some(rule)) = (section.find("rule"), &condition.checker, &condition.rule) {
-        let first = rule.split('.').next().unwrap_or_default();
-        if !first.contains('*') && first != checker.name() {
-            let what = format!("this can never hold: no rule of `{checker}` has such an id");
-            reader.reject(field, what, &format!("an id that starts with `{checker}.`"));
-        }
-    }
+    rule_of_checker(reader, &section, condition.checker.as_ref(), condition.rule.as_deref());
     // A key that could not be read would widen the condition; the mistake is noted, the policy is not used.
     Some(condition)
+}
+
+/// A rule that is named beside a checker must be one of it.
+pub(super) fn rule_of_checker(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    checker: Option<&Checker>,
+    rule: Option<&str>,
+) {
+    let (Some(field), Some(checker), Some(rule)) = (section.find("rule"), checker, rule) else { return };
+    let first = rule.split('.').next().unwrap_or_default();
+    if !first.contains('*') && first != checker.name() {
+        let what = format!("this can never hold: no rule of `{checker}` has such an id");
+        reader.reject(field, what, &format!("an id that starts with `{checker}.`"));
+    }
 }
 
 /// `passed` is about a checker as a whole: it needs one, and `true` leaves no finding for other keys to look at.
@@ -189,7 +198,7 @@ fn checkers_above(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Checkers
     Some(CheckersAbove { risk: above_risk, score: above_score, count: u32::try_from(count).ok()? })
 }
 
-fn team(reader: &mut Reader<'_>, field: &Field<'_>, teams: &[Team]) -> Option<String> {
+pub(super) fn team(reader: &mut Reader<'_>, field: &Field<'_>, teams: &[Team]) -> Option<String> {
     let text = reader.text(field)?;
     let mut names: Vec<&str> = teams.iter().map(|it| it.name.as_str()).collect();
     if names.is_empty() {
@@ -205,7 +214,7 @@ fn team(reader: &mut Reader<'_>, field: &Field<'_>, teams: &[Team]) -> Option<St
 }
 
 /// A rule id starts with the name of its checker; `*` stands for anything.
-fn rule(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
+pub(super) fn rule(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
     let text = reader.text(field)?;
     let first = text.split('.').next().unwrap_or_default();
     if first.contains('*') || reader.checkers.contains(&first) {

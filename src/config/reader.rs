@@ -1,6 +1,7 @@
 //! Reads one value at a time from the tree and collects what is wrong, so that one run names every mistake.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::keys;
@@ -227,6 +228,29 @@ impl<'a> Reader<'a> {
             Ok(text) => Some(text),
             Err(reason) => {
                 self.reject(field, reason, "a file that can be read");
+                None
+            }
+        }
+    }
+
+    /// The text of a rule file.
+    pub(super) fn rule_file(&mut self, field: &Field<'_>, path: &str) -> Option<String> {
+        match reference::rule_file(path, self.resolve) {
+            Ok(text) => Some(text),
+            Err(reason) => {
+                self.reject(field, reason, "a rule file that can be read");
+                None
+            }
+        }
+    }
+
+    /// A path, and the text of the fingerprint file there.
+    pub(super) fn fingerprints(&mut self, field: &Field<'_>, expected: &str) -> Option<(String, Arc<str>)> {
+        let path = self.text_as(field, expected)?;
+        match reference::fingerprints(&path, self.resolve) {
+            Ok(text) => Some((path, text.into())),
+            Err(reason) => {
+                self.reject(field, reason, expected);
                 None
             }
         }

@@ -2,14 +2,21 @@
 
 /// Longest text that a reference may stand for, bytes.
 const RESOLVED_BYTES_MAX: usize = 64 << 10;
+/// Largest fingerprint file, bytes.
+const FINGERPRINTS_BYTES_MAX: usize = 32 << 20;
+
+/// Longest rule file, bytes.
+const RULE_FILE_BYTES_MAX: usize = 1 << 20;
 
 /// Something outside of the configuration that a value refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// `${NAME}`: an environment variable.
     Environment(String),
-    /// `file:/path`, or an `api_key_file`: the contents of a file.
+    /// `file:/path`, an `api_key_file` or one of `rules`: the contents of a file.
     File(String),
+    /// A path in `known_secrets.files`: a fingerprint file, which may be larger than other files.
+    Fingerprints(String),
 }
 
 /// Answers what a reference stands for, or why it cannot. The reason is shown; it must not hold the value.
@@ -64,6 +71,24 @@ pub(super) fn contents(path: &str, resolve: &Resolve<'_>) -> Result<String, Stri
     let text = bounded(resolve, &Reference::File(path.to_owned()))
         .map_err(|reason| format!("the file `{path}` cannot be read: {reason}"))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The text of a rule file.
+pub(super) fn rule_file(path: &str, resolve: &Resolve<'_>) -> Result<String, String> {
+    match resolve(&Reference::File(path.to_owned())) {
+        Ok(text) if text.len() > RULE_FILE_BYTES_MAX => Err(format!("the file `{path}` is longer than 1 MiB")),
+        Ok(text) => Ok(text),
+        Err(reason) => Err(format!("the file `{path}` cannot be read: {reason}")),
+    }
+}
+
+/// The text of a fingerprint file.
+pub(super) fn fingerprints(path: &str, resolve: &Resolve<'_>) -> Result<String, String> {
+    let text = resolve(&Reference::Fingerprints(path.to_owned()));
+    match text.map_err(|reason| format!("the file `{path}` cannot be read: {reason}"))? {
+        text if text.len() > FINGERPRINTS_BYTES_MAX => Err(format!("the file `{path}` is larger than 32 MiB")),
+        text => Ok(text),
+    }
 }
 
 fn bounded(resolve: &Resolve<'_>, reference: &Reference) -> Result<String, String> {

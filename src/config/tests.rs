@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::{Action, Checker, Risk, Secret};
+use crate::domain::{Action, Checker, Direction, Risk, Secret, Source, Stamp};
 
 const QUICK_START: &str = include_str!("../../conf/gateway.yaml");
 const FULL: &str = include_str!("../../conf/gateway-full.yaml");
@@ -18,16 +18,32 @@ fn resolve(reference: &Reference) -> Result<String, String> {
         Reference::Environment(name) if name == "WORD" => Ok("surely-unseen".to_owned()),
         Reference::Environment(name) if name == "EMPTY" => Ok(String::new()),
         Reference::File(path) if path == "/run/key" => Ok("key-from-a-file\n".to_owned()),
+        Reference::File(path) if path == "/run/long-key" => Ok("sixteen-characters, and then sixteen more".to_owned()),
         Reference::File(path) if path == "/run/lines" => Ok("two\nlines".to_owned()),
         Reference::File(path) if path == "/run/secrets/anthropic_api_key" => Ok("made-up".to_owned()),
+        Reference::File(path) if path == "/etc/gateway/rules/house.yaml" => Ok("house".to_owned()),
+        Reference::File(path) if path == "/wrong.yaml" => Ok("wrong".to_owned()),
+        Reference::File(path) if path == "/long.yaml" => Ok("x".repeat((1 << 20) + 1)),
         Reference::Environment(_) => Err("it is not set".to_owned()),
-        Reference::File(_) => Err("no such file".to_owned()),
+        Reference::Fingerprints(path) if path == "/etc/gateway/known-secrets.txt" => Ok("lines".to_owned()),
+        Reference::File(_) | Reference::Fingerprints(_) => Err("no such file".to_owned()),
+    }
+}
+
+/// Rule files of tests: one word, which is the checker that they bring.
+fn read_rules(files: &[RuleFile]) -> Result<Vec<Checker>, Vec<RuleMistake>> {
+    match files.iter().position(|it| it.text == "wrong") {
+        Some(file) => Err(vec![RuleMistake { file, what: "/wrong.yaml:1: all of it".to_owned() }]),
+        None => Ok(files.iter().map(|it| Checker::new(&it.text)).collect()),
     }
 }
 
 fn read(text: &str) -> Result<(File, Warnings), Mistakes> {
-    let reading = Reading { origin: "gateway.yaml", resolve: &resolve, known_checkers: &Checker::BUILT_IN };
-    reading.read(text)
+    read_with(text, &Checker::BUILT_IN)
+}
+
+fn read_with(text: &str, known_checkers: &[&str]) -> Result<(File, Warnings), Mistakes> {
+    Reading { origin: "gateway.yaml", resolve: &resolve, known_checkers, read_rules: &read_rules }.read(text)
 }
 
 /// A file that must be right, below a loopback upstream.
@@ -216,6 +232,7 @@ host: '::1'
 port: ${PORT}
 log_level: ${UNSET:-debug}
 admin: {listen: '[::1]:9090'}
+known_secrets: {key: 'file:/run/long-key', files: [/etc/gateway/known-secrets.txt]}
 limits: {body_bytes_max: 1MiB, response_bytes_max: 2MB, held_bytes_max: 3GiB, header_bytes_max: 4096,
   decompression_ratio_max: 5, json_depth_max: 64, findings_max: 7, connections_max: 8,
   header_timeout: 9s, body_timeout: 10s, idle_timeout: 11s, total_timeout: 12m, drain_timeout: 0s}
@@ -225,6 +242,9 @@ limits: {body_bytes_max: 1MiB, response_bytes_max: 2MB, held_bytes_max: 3GiB, he
     assert!(!file.block_on_secrets && file.redact_secrets && !file.audit_enabled && file.open_access);
     assert!(file.redaction.restore && file.redaction.key.is_some());
     assert_eq!(file.on_unscannable, OnUnscannable::Block);
+    let known = &file.known_secrets;
+    assert_eq!((known.files[0].path.as_str(), &*known.files[0].text), ("/etc/gateway/known-secrets.txt", "lines"));
+    assert!(known.key.as_ref().is_some_and(|it| it.expose().starts_with("sixteen-")));
     assert_eq!((file.host.as_str(), file.port, file.log_level), ("::1", 9443, LogLevel::Debug));
     assert_eq!(file.admin.listen.as_deref(), Some("[::1]:9090"));
     let limits = Limits {
@@ -257,6 +277,47 @@ fn gateway_keys_read_in_clear_and_as_digests() {
 }
 
 #[test]
+fn exceptions_read_and_grow_old() {
+    let file = file(
+        "exceptions:
+  - {name: sample, reason: in our docs, expires: 2030-12-31, scope: {rule: 'secrets.aws.*', type: AWS_ACCESS_KEY,
+     checker: secrets, fingerprint: 9F86d081884c7d659a2feaa0c55ad015, team: default, model: 'claude-*',
+     direction: outbound, source: user}}
+  - {name: other, reason: r, expires: '2031-01-01', scope: {type: SSN}}
+known_secrets: {key: 'file:/run/long-key'}
+",
+    );
+    let [sample, other] = file.exceptions.as_slice() else { panic!("{:?}", file.exceptions) };
+    assert_eq!((sample.name.as_str(), sample.reason.as_str()), ("sample", "in our docs"));
+    assert_eq!((sample.expires.to_string(), other.expires.since(sample.expires)), ("2030-12-31".to_owned(), 1));
+    let scope = Scope {
+        rule: Some("secrets.aws.*".to_owned()),
+        label: Some("AWS_ACCESS_KEY".to_owned()),
+        checker: Some(Checker::new("secrets")),
+        fingerprint: Some("9f86d081884c7d659a2feaa0c55ad015".parse().unwrap()),
+        team: Some("default".to_owned()),
+        model: Some("claude-*".to_owned()),
+        direction: Some(Direction::Outbound),
+        source: Some(Source::User),
+    };
+    assert_eq!(sample.scope, scope);
+    let said = |day: &str| {
+        let days = day.parse::<Day>().unwrap().since("1970-01-01".parse().unwrap());
+        let unix = Duration::from_secs(u64::from(days) * 24 * 3600);
+        let now = Stamp { unix, ..Stamp::default() };
+        file.doubtful_at(now).into_iter().map(|it| (it.line, it.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(said("2030-12-31"), []);
+    let expired = "the exception `sample` expired on 2030-12-31: what it excepted is stopped again";
+    assert_eq!(said("2031-01-01"), [(Some(4), expired.to_owned())]);
+    let [(_, first), (_, second)] = <[_; 2]>::try_from(said("2029-12-29")).unwrap();
+    assert!(first.contains("until 2030-12-31: nobody will look") && second.contains("`other` holds until 2031-01-01"));
+    let told = explain(&file);
+    let expected = "  sample: what secrets finds, rule secrets.aws.*, type AWS_ACCESS_KEY, the value 9f86d081884c7d659a2feaa0c55ad015, for the team default, to the model claude-*, outbound only, in text of source user, until 2030-12-31\n     in our docs\n";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
 fn anchors_serve_and_cannot_explode() {
     let file = file("checks: {outbound: &all [secrets, pii], inbound: *all}\n");
     assert_eq!(file.checks.outbound, file.checks.inbound);
@@ -275,8 +336,34 @@ fn anchors_serve_and_cannot_explode() {
 fn custom_checkers_must_be_handed_in() {
     let text = "upstream: {anthropic: 'https://a.example'}\nchecks: {outbound: [house]}\n";
     assert!(File::parse(text, "gateway.yaml", &resolve).is_err());
-    let reading = Reading { origin: "gateway.yaml", resolve: &resolve, known_checkers: &["secrets", "house"] };
-    assert_eq!(reading.read(text).unwrap().0.checks.outbound, [Checker::new("house")]);
+    assert_eq!(read_with(text, &["secrets", "house"]).unwrap().0.checks.outbound, [Checker::new("house")]);
+}
+
+#[test]
+fn rule_files_bring_checkers_that_other_settings_name() {
+    let file = file(
+        "checks: {outbound: [house, secrets]}
+policies: [{name: a, condition: {checker: house, rule: 'house.*'}, action: block}]
+teams: {red: {inbound_checks: [house]}}
+rules: [/etc/gateway/rules/house.yaml]
+",
+    );
+    assert_eq!(file.rules.checkers, [Checker::new("house")]);
+    assert_eq!(file.rules.files[0].text, "house");
+    assert_eq!(file.teams[0].inbound_checks, Some(vec![Checker::new("house")]));
+    let said = explain(&file);
+    assert!(said.contains("Own rules\n  /etc/gateway/rules/house.yaml\n  they bring the checkers house\n"), "{said}");
+    assert!(file.effective().contains(" rules=1 "));
+    let flags = Overrides { outbound_checks: vec!["house".to_owned()], ..Overrides::default() };
+    assert!(flags.apply(&mut file.clone(), &Checker::BUILT_IN).is_err());
+    flags.apply(&mut file.clone(), &file.known_checkers()).unwrap();
+}
+
+#[test]
+fn without_a_reader_rule_files_are_a_mistake() {
+    let text = "upstream: {anthropic: 'https://a.example'}\nrules: [/etc/gateway/rules/house.yaml]\n";
+    let said = File::parse(text, "gateway.yaml", &resolve).unwrap_err().to_string();
+    assert!(said.contains("rule files are not read here"), "{said}");
 }
 
 #[test]
@@ -308,6 +395,10 @@ fn warnings_tell_what_is_doubtful() {
         (
             &format!("{upstream}notifications: {{webhook: 'http://a.example/x?y=z'}}\n"),
             "this address is reached without TLS",
+        ),
+        (
+            &format!("{upstream}rules: [/etc/gateway/rules/house.yaml]\n"),
+            "the checker `house` of these rules runs nowhere",
         ),
         (&format!("{upstream}open_access: true\n"), "without a provider key this changes nothing"),
     ];

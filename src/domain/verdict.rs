@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::{Risk, Score};
 
@@ -60,12 +61,23 @@ impl FromStr for Action {
 pub struct Verdict {
     /// The most severe action that holds.
     pub action: Action,
-    /// Highest risk among the findings; `None` without findings.
+    /// Highest risk among the findings that no exception takes out; `None` without any.
     pub risk: Option<Risk>,
-    /// Highest score among the findings.
+    /// Highest score among them.
     pub score: Score,
     /// For each finding, in their order, what happens to it.
     pub dispositions: Vec<Action>,
     /// Names of the policies that matched, in their order.
     pub policies: Vec<String>,
+    /// Findings that an exception took out of the decision, ascending.
+    pub excepted: Vec<Excepted>,
+}
+
+/// A finding that may pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excepted {
+    /// Index of the finding.
+    pub finding: usize,
+    /// Name of the exception.
+    pub exception: Arc<str>,
 }

@@ -54,7 +54,7 @@ impl Exchange {
         };
         let Some(destination) = &self.destination else { return (Answering::Pass, None) };
         // A policy may stop an answer for its team or model alone, whatever it says.
-        let verdict = self.judge.decide(Direction::Inbound, &[]);
+        let verdict = self.judge.decide(Direction::Inbound, &[], &[]);
         if verdict.action == Action::Block {
             let refusal = notice::blocked(Direction::Inbound, &verdict, &[], &self.record.request);
             self.record.inbound.verdict = verdict;
@@ -172,7 +172,7 @@ impl Exchange {
         let mut findings: Vec<Finding> = located.iter().map(|it| it.finding.clone()).collect();
         if !restored.kept.is_empty() {
             findings.extend(restored.kept.into_iter().map(|it| it.finding));
-            verdict = self.judge.decide(Direction::Inbound, &findings);
+            verdict = self.judge.decide(Direction::Inbound, &findings, &self.judge.fingerprints(&located));
         }
         self.record.inbound.verdict = verdict.clone();
         self.record.inbound.findings = findings;

@@ -112,10 +112,8 @@ pub(super) struct BodyScan {
     reading: Reading,
     scopes: Vec<Scope>,
     levels: [LeafScan; 2],
-    /// All blocks of a run as one text; then every two neighbours by themselves, beginning with the first or the second.
-    seams: [Seam; 3],
-    /// Blocks of the open run.
-    seam_count: usize,
+    /// All blocks of a run as one text.
+    seam: Seam,
     /// By number of segment: where the block stands and in which message.
     seam_places: Vec<(Place, Option<u32>)>,
     seam_source: Source,
@@ -154,8 +152,7 @@ impl BodyScan {
         };
         BodyScan {
             levels: [level(reading.views), level(reading.views)],
-            seams: std::array::from_fn(|_| Seam::new(reading.rules.seam.clone(), SEAM_BYTES)),
-            seam_count: 0,
+            seam: Seam::new(reading.rules.seam.clone(), SEAM_BYTES),
             seam_places: Vec::new(),
             seam_source: Source::Metadata,
             seam_hits: Vec::new(),
@@ -207,23 +204,15 @@ impl BodyScan {
             self.end_seam_run();
             self.seam_source = source;
         }
-        // A key may end where its block ends, whatever word the next one begins with: pairs are read alone, too.
-        let alone = &mut self.seams[1 + self.seam_count % 2];
-        alone.finish(&self.reading.engine, &mut self.seam_hits);
-        self.take_seam_hits();
-        self.seam_count += 1;
-        self.seams.iter_mut().for_each(|seam| seam.begin_segment(self.seam_places.len()));
+        self.seam.begin_segment(self.seam_places.len());
         self.seam_places.push((leaf.place, message_index(leaf.path)));
     }
 
     /// What follows is written by somebody else: no secret continues there.
     fn end_seam_run(&mut self) {
-        for seam in &mut self.seams {
-            seam.finish(&self.reading.engine, &mut self.seam_hits);
-        }
+        self.seam.finish(&self.reading.engine, &mut self.seam_hits);
         self.take_seam_hits();
-        self.seams.iter_mut().for_each(|seam| seam.reset(self.reading.rules.seam.clone()));
-        self.seam_count = 0;
+        self.seam.reset(self.reading.rules.seam.clone());
     }
 
     fn take_seam_hits(&mut self) {
@@ -371,9 +360,7 @@ impl DeepVisitor for BodyScan {
         }
         if level == 0 {
             if leaf.in_seam {
-                for seam in &mut self.seams {
-                    seam.push(&self.reading.engine, decoded.as_bytes(), &mut self.seam_hits);
-                }
+                self.seam.push(&self.reading.engine, decoded.as_bytes(), &mut self.seam_hits);
             }
             self.conversation.push(decoded.as_bytes());
         }
@@ -390,9 +377,7 @@ impl DeepVisitor for BodyScan {
         open.scanner.finish(&self.reading.engine, &mut open.hits);
         let capture = open.capture.take();
         if self.levels[level].in_seam {
-            for seam in &mut self.seams {
-                seam.end_segment(&self.reading.engine, &mut self.seam_hits);
-            }
+            self.seam.end_segment(&self.reading.engine, &mut self.seam_hits);
             self.take_seam_hits();
         }
         if !self.levels[level].hits.is_empty() {

@@ -1,12 +1,13 @@
 //! Scans a text outside an exchange, by the same engine and policies: for `scan`, measurements and rule tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::body::{Reading, Sources};
 use super::judge::Judge;
 use super::locate::{in_text, scan_block};
 use super::{Snapshot, locate::Located};
-use crate::domain::{Direction, Finding, Source, Verdict};
+use crate::domain::{Direction, Finding, Source, Stamp, Verdict};
 use crate::scan::{Block, Language};
 
 /// What a text holds and what would be done. Spans are byte offsets into the text.
@@ -19,21 +20,22 @@ pub struct Inspection {
 }
 
 impl Snapshot {
-    /// Scans `text` as the first team's, written by `source`.
+    /// Scans `text` as the first team's, written by `source`. Without a time, no exception holds.
     pub fn inspect(self: &Arc<Self>, text: &str, direction: Direction, source: Source) -> Inspection {
-        self.inspect_file(text, direction, source, None)
+        self.inspect_file(text, direction, source, None, Stamp { unix: Duration::MAX, ..Stamp::default() })
     }
 
-    /// The same, of a file in a language, where that is known.
+    /// The same, of a file in a language, where that is known, at this time.
     pub fn inspect_file(
         self: &Arc<Self>,
         text: &str,
         direction: Direction,
         source: Source,
         language: Option<Language>,
+        now: Stamp,
     ) -> Inspection {
         let block = language.map_or(Block::Text, |language| Block::Code(Some(language)));
-        let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None };
+        let judge = Judge { snapshot: self.clone(), team: self.teams[0].clone(), model: None, now };
         let reading = Reading {
             engine: self.engine.clone(),
             rules: judge.team.rules(direction).clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::locate::Located;
 use super::snapshot::TeamRules;
-use crate::domain::{Action, Direction, Finding, Verdict};
+use crate::domain::{Action, Direction, Finding, Fingerprint, Secret, Stamp, Verdict};
 use crate::policy::Input;
 
 /// What decides for one exchange.
@@ -13,26 +13,49 @@ pub(super) struct Judge {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) team: Arc<TeamRules>,
     pub(super) model: Option<String>,
+    /// When the exchange began: what holds then holds for all of it.
+    pub(super) now: Stamp,
 }
 
 impl Judge {
-    /// The verdict over all findings of one direction.
-    pub(super) fn decide(&self, direction: Direction, findings: &[Finding]) -> Verdict {
+    /// The verdict over all findings of one direction. `fingerprints` are those of their texts, as far as
+    /// [`Judge::fingerprint`] gave any.
+    pub(super) fn decide(
+        &self,
+        direction: Direction,
+        findings: &[Finding],
+        fingerprints: &[Option<Fingerprint>],
+    ) -> Verdict {
         self.snapshot.policies.decide(&Input {
             direction,
             team: self.team.name.as_str(),
             model: self.model.as_deref(),
             findings,
+            fingerprints,
+            now: self.now,
             checkers: &self.team.rules(direction).checkers,
             redact_secrets: self.team.redact_secrets,
             block_on_secrets: self.snapshot.block_on_secrets,
         })
     }
 
+    /// The fingerprint of what was found, where some exception asks for it.
+    pub(super) fn fingerprint(&self, text: &Secret) -> Option<Fingerprint> {
+        self.snapshot.value_key.as_ref().map(|it| it.fingerprint(text.expose().as_bytes()))
+    }
+
+    /// The fingerprints of located findings; none where no exception asks for any.
+    pub(super) fn fingerprints(&self, located: &[Located]) -> Vec<Option<Fingerprint>> {
+        match self.snapshot.value_key {
+            Some(_) => located.iter().map(|it| self.fingerprint(&it.text)).collect(),
+            None => Vec::new(),
+        }
+    }
+
     /// The verdict over located findings. What cannot be edited, because the provider signed it, is blocked instead.
     pub(super) fn decide_located(&self, direction: Direction, located: &[Located]) -> Verdict {
         let findings: Vec<Finding> = located.iter().map(|it| it.finding.clone()).collect();
-        let mut verdict = self.decide(direction, &findings);
+        let mut verdict = self.decide(direction, &findings, &self.fingerprints(located));
         for (disposition, it) in verdict.dispositions.iter_mut().zip(located) {
             if it.sealed && *disposition == Action::Redact {
                 *disposition = Action::Block;

@@ -27,6 +27,7 @@ mod redact;
 mod reply;
 mod restore;
 mod route;
+mod rules;
 mod snapshot;
 mod tally;
 mod written;
@@ -38,6 +39,7 @@ pub use live::Live;
 pub use opening::{Head, Opening};
 pub use prompt::{Forward, Sending};
 pub use reply::Reply;
+pub use rules::custom_checkers;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};
 
 pub use crate::providers::RefusalKind;

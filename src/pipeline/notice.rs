@@ -23,7 +23,9 @@ pub(super) fn blocked(direction: Direction, verdict: &Verdict, findings: &[Findi
     let message = format!("{subject}: {reasons}{more}. {advice} (request {request})");
     let mut flags: Vec<String> = findings
         .iter()
-        .flat_map(|it| [it.rule.label.clone(), it.rule.id.clone()])
+        .enumerate()
+        .filter(|(index, _)| !verdict.excepted.iter().any(|it| it.finding == *index))
+        .flat_map(|(_, it)| [it.rule.label.clone(), it.rule.id.clone()])
         .filter(|it| !it.is_empty())
         .collect();
     flags.sort();

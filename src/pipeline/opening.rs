@@ -63,7 +63,7 @@ impl Exchange {
         record.session = session(head);
         record.query = head.query.map(String::from);
         let mut exchange = Exchange {
-            judge: Judge { snapshot: snapshot.clone(), team, model: None },
+            judge: Judge { snapshot: snapshot.clone(), team, model: None, now },
             snapshot,
             dialect,
             destination: None,
@@ -121,10 +121,12 @@ impl Exchange {
             return Ok(());
         }
         let verdict = self.judge.decide_located(Direction::Outbound, &located);
+        let findings: Vec<Finding> = located.into_iter().map(|it| it.finding).collect();
         if verdict.action != Action::Block {
+            let excepted = verdict.excepted.into_iter();
+            self.record.excepted = excepted.map(|it| (findings[it.finding].clone(), it.exception)).collect();
             return Ok(());
         }
-        let findings: Vec<Finding> = located.into_iter().map(|it| it.finding).collect();
         let refusal = notice::blocked(Direction::Outbound, &verdict, &findings, &self.record.request);
         self.record.outbound.findings = findings;
         self.record.outbound.verdict = verdict;

@@ -1,9 +1,13 @@
 //! What an exchange notes down while it goes, and the event that comes of it.
 
+use std::sync::Arc;
+
 use super::completion::CompletionScan;
 use super::exchange::between;
 use super::locate::Located;
-use crate::domain::{Coverage, Event, Finding, KeyId, Model, Outcome, RequestId, SessionId, Stamp, Team, Verdict};
+use crate::domain::{
+    Action, Coverage, Event, Excepted, Finding, KeyId, Model, Outcome, RequestId, SessionId, Stamp, Team, Verdict,
+};
 use crate::providers::RefusalKind;
 
 /// One direction's part of the record.
@@ -34,6 +38,8 @@ pub(super) struct Record {
     pub(super) request_end: Stamp,
     pub(super) forwarded: Option<Stamp>,
     pub(super) first_byte: Option<Stamp>,
+    /// Findings in the path and the query that exceptions let pass.
+    pub(super) excepted: Vec<(Finding, Arc<str>)>,
     start: Stamp,
     refusal: Option<RefusalKind>,
     outcome: Option<Outcome>,
@@ -60,6 +66,7 @@ impl Record {
             request_end: now,
             forwarded: None,
             first_byte: None,
+            excepted: Vec::new(),
             start: now,
             refusal: None,
             outcome: None,
@@ -106,7 +113,15 @@ impl Record {
     }
 
     /// The event. `outcome` is what the edge saw.
-    pub(super) fn into_event(self, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
+    pub(super) fn into_event(mut self, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
+        for (finding, exception) in std::mem::take(&mut self.excepted) {
+            let Side { verdict, findings, .. } = &mut self.outbound;
+            verdict.excepted.push(Excepted { finding: findings.len(), exception });
+            // A refusal before the policies leaves findings without a disposition: each keeps its place.
+            verdict.dispositions.resize(findings.len(), Action::Log);
+            verdict.dispositions.push(Action::Allow);
+            findings.push(finding);
+        }
         Event {
             request: self.request,
             start: self.start,

@@ -6,12 +6,14 @@ use std::sync::{Arc, OnceLock};
 use super::access::Access;
 use super::label::Labels;
 use super::memory::Memory;
+use super::rules::custom_specs;
 use crate::checkers;
 use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts, UpstreamUrl};
 use crate::domain::{Checker, Direction, Secret, Source, Team};
 use crate::policy::{Allowlist, Overlay, Policies};
 use crate::providers::{self, Provider};
-use crate::scan::{Engine, RuleError, RuleSet};
+use crate::scan::known::{self, FingerprintKey, Known};
+use crate::scan::{Engine, RuleError, RuleSet, RuleSpec};
 
 /// One provider as the data plane sees it.
 pub struct Upstream {
@@ -46,7 +48,8 @@ impl DirectionRules {
             checkers.contains(&rule.checker) && (rule.directions.is_empty() || rule.directions.contains(&direction))
         };
         let by_source = Source::ALL.map(|source| engine.select(|rule| holds(rule) && rule.sources.contains(source)));
-        let seam = engine.select(|rule| holds(rule) && rule.redactable);
+        // A canary is not hidden, but looked for across borders all the same.
+        let seam = engine.select(|rule| holds(rule) && (rule.redactable || rule.checker.name() == "secrets"));
         DirectionRules { checkers: checkers.to_vec(), by_source, seam }
     }
 
@@ -91,6 +94,8 @@ pub struct Snapshot {
     pub(super) on_unscannable: OnUnscannable,
     pub(super) labels: Labels,
     pub(super) memory: Memory,
+    /// What findings are fingerprinted with, where an exception is about single values.
+    pub(super) value_key: Option<FingerprintKey>,
 }
 
 /// Why a configuration cannot be enforced.
@@ -106,13 +111,20 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 impl Snapshot {
-    /// Compiles a configuration with the built-in catalogue. `seed` keys placeholders where the file names no key:
+    /// Compiles a configuration with the built-in catalogue and the rules of its files. `seed` keys placeholders where the file names no key:
     /// 32 random bytes.
     ///
     /// # Errors
-    /// A rule of the catalogue that the engine refuses.
+    /// A rule that the engine refuses, one of a file whose examples show something else than they say, or a fingerprint
+    /// file that cannot be used.
     pub fn compile(file: &File, seed: [u8; 32]) -> Result<Self, SnapshotError> {
-        let engine = built_in_engine()?;
+        let custom = custom_specs(&file.rules.files).map_err(SnapshotError)?;
+        let engine = match known(file)? {
+            None if custom.is_empty() => built_in_engine()?,
+            known => Arc::new(engine(custom, known)?),
+        };
+        let policies = Policies::compile(file);
+        let value_key = file.known_secrets.key.as_ref().filter(|_| policies.ask_fingerprints());
         let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &engine))).collect();
         let key = file.redaction.restore.then(|| placeholder_key(file, seed));
         Ok(Snapshot {
@@ -121,11 +133,12 @@ impl Snapshot {
             access: (!file.teams.is_empty()).then(|| Access::new(&file.teams)),
             teams,
             engine,
-            policies: Policies::compile(file),
+            policies,
             block_on_secrets: file.block_on_secrets,
             on_unscannable: file.on_unscannable,
             labels: Labels::new(key),
             memory: Memory::new(),
+            value_key: value_key.map(FingerprintKey::new),
         })
     }
 
@@ -148,12 +161,38 @@ impl Snapshot {
 /// The engine over the built-in catalogue: the same in every snapshot of the process, so compiled once.
 fn built_in_engine() -> Result<Arc<Engine>, SnapshotError> {
     static ENGINE: OnceLock<Result<Arc<Engine>, SnapshotError>> = OnceLock::new();
-    let build = || {
-        let specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
-        let all = |errors: Vec<RuleError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        Engine::new(specs).map(Arc::new).map_err(|errors| SnapshotError(all(errors)))
+    ENGINE.get_or_init(|| engine(Vec::new(), None).map(Arc::new)).clone()
+}
+
+/// The engine over the built-in catalogue, these rules and these fingerprints.
+fn engine(custom: Vec<RuleSpec>, known: Option<Known>) -> Result<Engine, SnapshotError> {
+    let mut specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
+    specs.extend(custom);
+    let all = |errors: Vec<RuleError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let made = match known {
+        None => Engine::new(specs),
+        Some(known) => Engine::with_known(specs, known),
     };
-    ENGINE.get_or_init(build).clone()
+    made.map_err(|errors| SnapshotError(all(errors)))
+}
+
+/// The fingerprints of all files; `None` without files.
+fn known(file: &File) -> Result<Option<Known>, SnapshotError> {
+    let config::KnownSecrets { key: Some(key), files } = &file.known_secrets else { return Ok(None) };
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let key = FingerprintKey::new(key);
+    let mut entries = Vec::new();
+    for it in files {
+        let read = known::read(&key, &it.text);
+        entries.extend(read.map_err(|error| SnapshotError(format!("{}: {error}", it.path)))?);
+    }
+    if entries.len() > known::FINGERPRINTS_MAX {
+        let message = format!("known_secrets: more than {} fingerprints in all files", known::FINGERPRINTS_MAX);
+        return Err(SnapshotError(message));
+    }
+    Ok(Some(Known::new(key, entries)))
 }
 
 fn placeholder_key(file: &File, seed: [u8; 32]) -> [u8; 32] {

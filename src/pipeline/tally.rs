@@ -10,7 +10,7 @@ use super::inbound::Desk;
 use super::label::OPEN;
 use super::locate::Located;
 use super::redact::Kept;
-use crate::domain::{Action, Coverage, Direction, Finding, Verdict};
+use crate::domain::{Action, Coverage, Direction, Finding, Fingerprint, Secret, Verdict};
 
 /// Texts with restored placeholders that are told apart; further ones are taken for repeated.
 const TEXTS_MAX: usize = 10_000;
@@ -18,6 +18,8 @@ const TEXTS_MAX: usize = 10_000;
 /// The findings of one streamed answer and the decision over them.
 pub(super) struct Tally {
     pub(super) findings: Vec<Finding>,
+    /// The fingerprint of each, where exceptions ask for it.
+    fingerprints: Vec<Option<Fingerprint>>,
     pub(super) verdict: Verdict,
     pub(super) coverage: Coverage,
     pub(super) restored: u32,
@@ -33,6 +35,7 @@ impl Tally {
     pub(super) fn new(findings_max: usize) -> Self {
         Tally {
             findings: Vec::new(),
+            fingerprints: Vec::new(),
             verdict: Verdict::default(),
             coverage: Coverage::default(),
             restored: 0,
@@ -46,7 +49,7 @@ impl Tally {
     pub(super) fn judge(&mut self, located: &[Located], desk: &Desk<'_>) -> Result<Vec<Change>, Stop> {
         let mut numbers = Vec::with_capacity(located.len());
         for it in located {
-            numbers.push(self.add(&it.finding, it.text.expose(), desk));
+            numbers.push(self.add(&it.finding, &it.text, desk));
         }
         self.decide(desk)?;
         let is_redacted = |number: &usize| self.verdict.dispositions.get(*number) == Some(&Action::Redact);
@@ -57,7 +60,7 @@ impl Tally {
     /// Adds placeholders that were left as they are, and decides.
     pub(super) fn keep(&mut self, kept: &[Kept], desk: &Desk<'_>) -> Result<(), Stop> {
         for it in kept {
-            self.add(&it.finding, &it.placeholder, desk);
+            self.add(&it.finding, &Secret::new(it.placeholder.clone()), desk);
         }
         self.decide(desk)
     }
@@ -76,12 +79,13 @@ impl Tally {
     }
 
     /// The number of a finding; a repeated one keeps its number.
-    fn add(&mut self, finding: &Finding, text: &str, desk: &Desk<'_>) -> usize {
-        let hash = desk.judge.snapshot.memory.hasher().hash_one((&finding.rule.id, text));
+    fn add(&mut self, finding: &Finding, text: &Secret, desk: &Desk<'_>) -> usize {
+        let hash = desk.judge.snapshot.memory.hasher().hash_one((&finding.rule.id, text.expose()));
         let next = self.findings.len();
         let number = *self.known.entry(hash).or_insert(next);
         if number == next {
             self.findings.push(finding.clone());
+            self.fingerprints.push(desk.judge.fingerprint(text));
         }
         number
     }
@@ -92,7 +96,7 @@ impl Tally {
             return Err(Stop::Unreadable("it has more findings than this gateway allows"));
         }
         if self.findings.len() > self.verdict.dispositions.len() {
-            self.verdict = desk.judge.decide(Direction::Inbound, &self.findings);
+            self.verdict = desk.judge.decide(Direction::Inbound, &self.findings, &self.fingerprints);
         }
         match self.verdict.action {
             Action::Block => Err(Stop::Blocked(self.verdict.clone())),

@@ -1,5 +1,7 @@
 //! What is blocked, and why: every finding against every policy, in the order of the file.
 //!
+//! - A finding that an exception is about, and has not expired, takes no part: no policy sees it, and it passes. It is
+//!   named in the verdict.
 //! - All keys of a condition are ANDed. Keys of single findings (`checker`, `risk`, `score`, `contains_flag`, `rule`,
 //!   `type`, `source`) must hold for the same finding; the policy then applies to each finding for which they do.
 //!   With `overall_risk`, `overall_score` and `checkers_above` alone it applies to every finding.
@@ -18,9 +20,10 @@
 //!   policy itself says `redact: true` or `redact: false`.
 
 use crate::config::{File, Policy};
-use crate::domain::{Action, Checker, Direction, Finding, Risk, Verdict};
+use crate::domain::{Action, Checker, Direction, Excepted, Finding, Fingerprint, Risk, RuleInfo, Stamp, Verdict};
 
 use super::condition::{Compiled, Scope};
+use super::exception::Excepting;
 use super::{Allowlist, Overlay};
 
 const SECRETS: &str = "secrets";
@@ -38,6 +41,10 @@ pub struct Input<'a> {
     pub model: Option<&'a str>,
     /// What was found, in the order of the text.
     pub findings: &'a [Finding],
+    /// The fingerprint of each finding's text, where exceptions ask for it; may be shorter than `findings`.
+    pub fingerprints: &'a [Option<Fingerprint>],
+    /// When the exchange began: exceptions expire.
+    pub now: Stamp,
     /// The checkers that ran.
     pub checkers: &'a [Checker],
     /// `redact_secrets`, as it holds for this team.
@@ -50,6 +57,7 @@ pub struct Input<'a> {
 #[derive(Clone, Debug)]
 pub struct Policies {
     compiled: Vec<(Policy, Compiled)>,
+    exceptions: Vec<Excepting>,
     allowlists: Vec<(String, Allowlist)>,
 }
 
@@ -58,7 +66,13 @@ impl Policies {
     pub fn compile(file: &File) -> Self {
         let compiled = file.policies.iter().map(|it| (it.clone(), Compiled::new(&it.condition))).collect();
         let allowlists = Overlay::all(file).into_iter().map(|it| (it.team, it.allowlist)).collect();
-        Policies { compiled, allowlists }
+        let exceptions = file.exceptions.iter().map(Excepting::new).collect();
+        Policies { compiled, exceptions, allowlists }
+    }
+
+    /// Whether some exception is about single values, so that fingerprints of findings are needed.
+    pub fn ask_fingerprints(&self) -> bool {
+        self.exceptions.iter().any(Excepting::by_fingerprint)
     }
 
     /// Whether the team may use the model. A team that does not exist may use none.
@@ -68,8 +82,11 @@ impl Policies {
 
     /// The verdict over one text flow, also over one without findings: a policy may be about the model alone.
     pub fn decide(&self, input: &Input<'_>) -> Verdict {
+        let excepted = self.excepted(input);
         let mut settled: Vec<Option<Action>> = vec![None; input.findings.len()];
-        let mut open: Vec<usize> = (0..input.findings.len()).collect();
+        excepted.iter().for_each(|it| settled[it.finding] = Some(Action::Allow));
+        let judged = || (0..input.findings.len()).filter(|index| !is_excepted(&excepted, *index));
+        let mut open: Vec<usize> = judged().collect();
         let mut exchange = Action::Allow;
         let mut policies = Vec::new();
         for (policy, condition) in &self.compiled {
@@ -102,12 +119,30 @@ impl Policies {
             settled.iter().zip(input.findings).map(|(it, finding)| it.unwrap_or_else(|| unmatched(finding))).collect();
         Verdict {
             action: dispositions.iter().copied().fold(exchange, Action::max),
-            risk: input.findings.iter().map(|it| it.rule.risk).max(),
-            score: input.findings.iter().map(|it| it.rule.score).max().unwrap_or_default(),
+            risk: judged().map(|index| input.findings[index].rule.risk).max(),
+            score: judged().map(|index| input.findings[index].rule.score).max().unwrap_or_default(),
             dispositions,
             policies,
+            excepted,
         }
     }
+
+    /// The findings that an exception is about, each under the first that is.
+    fn excepted(&self, input: &Input<'_>) -> Vec<Excepted> {
+        let holding: Vec<&Excepting> = self.exceptions.iter().filter(|it| it.holds_for_exchange(input)).collect();
+        if holding.is_empty() {
+            return Vec::new();
+        }
+        let of_finding = |(finding, it): (usize, &Finding)| {
+            let exception = holding.iter().find(|exception| exception.holds_for(it, finding, input))?;
+            Some(Excepted { finding, exception: exception.name.clone() })
+        };
+        input.findings.iter().enumerate().filter_map(of_finding).collect()
+    }
+}
+
+fn is_excepted(excepted: &[Excepted], index: usize) -> bool {
+    excepted.binary_search_by_key(&index, |it| it.finding).is_ok()
 }
 
 /// What a policy about the exchange does beside what it does to the findings: there is nothing to cut out.
@@ -132,12 +167,19 @@ fn applied(policy: &Policy, finding: &Finding, input: &Input<'_>) -> Action {
 /// Secrets and personal data of risk high or more are stopped, below that logged. Vulnerable code and attacks are
 /// stopped, or flagged where the rule is one of those that the seed's tables only flag.
 fn default_action(finding: &Finding, input: &Input<'_>) -> Action {
-    let rule = &finding.rule;
+    match by_default(&finding.rule) {
+        Action::Block => stop_or_log(finding, input),
+        milder => milder,
+    }
+}
+
+/// What happens to what a rule finds where no policy is given: `block`, `flag` or `log`. A block may be a redaction.
+pub fn by_default(rule: &RuleInfo) -> Action {
     if rule.flag_only {
         return Action::Flag;
     }
     match BY_RULE.contains(&rule.checker.name()) || rule.risk >= Risk::High {
-        true => stop_or_log(finding, input),
+        true => Action::Block,
         false => Action::Log,
     }
 }

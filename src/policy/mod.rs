@@ -3,10 +3,11 @@
 mod allowlist;
 mod condition;
 mod decide;
+mod exception;
 mod overlay;
 #[cfg(test)]
 mod tests;
 
 pub use allowlist::{Allowlist, Pattern};
-pub use decide::{Input, Policies};
+pub use decide::{Input, Policies, by_default};
 pub use overlay::Overlay;

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
-use crate::config::File;
-use crate::domain::{Action, Checker, Direction, Finding, Place, Risk, RuleInfo, Score, Source, Sources};
+use crate::config::{Day, File};
+use crate::domain::{
+    Action, Checker, Direction, Finding, Fingerprint, Place, Risk, RuleInfo, Score, Source, Sources, Stamp,
+};
 
 /// A finding from `rule.id risk score`, with marks after it: `+` redactable, `~` flag only, `@source`.
 fn finding(text: &str) -> Finding {
@@ -47,13 +50,20 @@ struct Case {
     team: &'static str,
     model: Option<&'static str>,
     direction: Direction,
+    fingerprints: Vec<Option<Fingerprint>>,
+    now: Stamp,
     redact_secrets: bool,
     block_on_secrets: bool,
 }
 
 /// Policies as they stand in the file: `{condition…} action[, redact: …]`, one a line.
 fn under(policies: &str) -> Case {
-    let mut text = "upstream: {anthropic: 'https://127.0.0.1'}\nteams: {red: {api_keys: [gw-red-team-key]}, blue: {api_keys: [gw-blue-team-key], model_allowlist: ['claude-*']}}\npolicies:\n".to_owned();
+    configured("", policies)
+}
+
+fn configured(rest: &str, policies: &str) -> Case {
+    let mut text = rest.to_owned()
+        + "upstream: {anthropic: 'https://127.0.0.1'}\nteams: {red: {api_keys: [gw-red-team-key]}, blue: {api_keys: [gw-blue-team-key], model_allowlist: ['claude-*']}}\npolicies:\n";
     for (count, line) in policies.lines().map(str::trim).filter(|it| !it.is_empty()).enumerate() {
         let (condition, action) = line.split_at(line.rfind('}').unwrap() + 1);
         text.push_str(&format!("  - {{name: p{count}, condition: {condition}, action: {}}}\n", action.trim()));
@@ -64,12 +74,31 @@ fn under(policies: &str) -> Case {
         team: "red",
         model: Some("claude-opus-4-6"),
         direction: Direction::Outbound,
+        fingerprints: Vec::new(),
+        now: Stamp::default(),
         redact_secrets: false,
         block_on_secrets: true,
     }
 }
 
+/// Exceptions and policies: `scope until day`, one a line, and then the policies of [`under`].
+fn excepting(exceptions: &str, policies: &str) -> Case {
+    let mut text = String::from("exceptions:\n");
+    for (count, line) in exceptions.lines().map(str::trim).filter(|it| !it.is_empty()).enumerate() {
+        let (scope, day) = line.split_once(" until ").unwrap();
+        text.push_str(&format!("  - {{name: e{count}, reason: r, expires: {day}, scope: {scope}}}\n"));
+    }
+    text.push_str("known_secrets: {key: a-key-of-tests-which-is-long-enough}\n");
+    configured(&text, policies)
+}
+
 impl Case {
+    fn on(mut self, day: &str) -> Self {
+        let days = day.parse::<Day>().unwrap().since("1970-01-01".parse().unwrap());
+        self.now = Stamp { unix: Duration::from_secs((u64::from(days) + 1) * 24 * 3600 - 1), ..Stamp::default() };
+        self
+    }
+
     fn redacting(mut self) -> Self {
         self.redact_secrets = true;
         self
@@ -98,6 +127,8 @@ impl Case {
             team: self.team,
             model: self.model,
             findings: &findings,
+            fingerprints: &self.fingerprints,
+            now: self.now,
             checkers: &checkers,
             redact_secrets: self.redact_secrets,
             block_on_secrets: self.block_on_secrets,
@@ -358,4 +389,62 @@ fn overlay_falls_back_to_the_common_settings() {
     assert!(!a.redact_secrets && b.redact_secrets);
     let [default] = Overlay::all(&File::default()).try_into().unwrap();
     assert_eq!((default.team.as_str(), default.redact_secrets), ("default", false));
+}
+
+#[test]
+fn an_exception_takes_a_finding_out_of_the_decision() {
+    let case = excepting("{rule: 'secrets.aws_*'} until 2030-12-31", "");
+    case.gives(&[AWS], "allow").gives(&[AWS, SSN, AWS], "allow block allow");
+    let verdict = case.verdict(&[SSN, AWS]);
+    let excepted: Vec<(usize, &str)> = verdict.excepted.iter().map(|it| (it.finding, &*it.exception)).collect();
+    assert_eq!((excepted, verdict.risk), (vec![(1, "e0")], Some(Risk::High)));
+    assert_eq!(case.verdict(&[AWS]).risk, None);
+    // No policy sees it: neither one of its own kind, nor one over all findings, nor one about a checker that passed.
+    let policies = "{checker: secrets} block
+        {overall_risk: critical} block
+        {checker: secrets, passed: true} review";
+    excepting("{rule: 'secrets.aws_*'} until 2030-12-31", policies).gives(&[AWS], "allow / review");
+    // A policy about the exchange still holds.
+    excepting("{type: aws_access_key} until 2030-12-31", "{team: red} block").gives(&[AWS], "allow / block");
+}
+
+#[test]
+fn an_exception_ends_with_its_day() {
+    let case = || excepting("{checker: secrets} until 2026-02-28", "");
+    case().on("2026-02-28").gives(&[AWS], "allow");
+    case().on("2026-03-01").gives(&[AWS], "block");
+}
+
+#[test]
+fn an_exception_is_as_narrow_as_its_scope() {
+    for (scope, holds) in [
+        ("{checker: agent}", true),
+        ("{checker: secrets}", false),
+        ("{rule: agent.injection}", true),
+        ("{rule: 'agent.x*'}", false),
+        ("{type: INJECTION}", true),
+        ("{type: SSN}", false),
+        ("{checker: agent, team: red}", true),
+        ("{checker: agent, team: blue}", false),
+        ("{checker: agent, model: 'claude-*'}", true),
+        ("{checker: agent, model: 'gpt-*'}", false),
+        ("{checker: agent, direction: outbound}", true),
+        ("{checker: agent, direction: inbound}", false),
+        ("{checker: agent, source: tool_result}", true),
+        ("{checker: agent, source: user}", false),
+    ] {
+        let expected = if holds { "allow" } else { "block" };
+        excepting(&format!("{scope} until 2030-12-31"), "").gives(&[TOOL], expected);
+    }
+}
+
+#[test]
+fn an_exception_of_one_value_leaves_its_kind_alone() {
+    let mut case = excepting("{fingerprint: 00000000000000000000000000000001} until 2030-12-31", "");
+    case.gives(&[AWS, AWS], "block block");
+    let fingerprint = |last: u8| Some(Fingerprint::new([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]));
+    case.fingerprints = vec![fingerprint(2), fingerprint(1)];
+    case.gives(&[AWS, AWS], "block allow").gives(&[AWS], "block");
+    assert!(case.policies.ask_fingerprints());
+    assert!(!under("").policies.ask_fingerprints());
 }

@@ -10,6 +10,7 @@ use regex_automata::util::start;
 use regex_automata::{Anchored, Input, MatchKind, meta};
 use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look, Repetition};
 
+use super::assignment::ASSIGNMENT_BYTES_MAX;
 use super::error::Mistake;
 use super::keywords::KEYWORD_BYTES_MAX;
 use super::place::Surroundings;
@@ -39,6 +40,8 @@ pub(super) struct Rule {
     /// Whether a keyword that follows a word byte can be dropped at once.
     pub(super) boundary: bool,
     pub(super) region: Option<Region>,
+    /// Whether the pattern is that of an assigned value.
+    pub(super) assigned: bool,
     /// Longest match, bytes; for a region, of its begin.
     pub(super) match_bytes_max: usize,
     /// Whether a check asks what is around a match.
@@ -170,7 +173,7 @@ impl Rule {
         check_trigger(spec)?;
         let lead = spec.lead.as_ref().map(|lead| lead_run(lead, &spec.trigger)).transpose()?;
         let (pattern, region) = match &spec.pattern {
-            Pattern::Regex(pattern) => (pattern, None),
+            Pattern::Regex(pattern) | Pattern::Assigned(pattern) => (pattern, None),
             Pattern::Region { begin, end, body, length_max } => {
                 if spec.unless.is_some() || !spec.confirm.is_empty() {
                     return Err(Mistake::RegionWithChecks);
@@ -179,7 +182,9 @@ impl Rule {
             }
         };
         let hir = parse(pattern)?;
-        let match_bytes_max = check_lengths(&hir)?;
+        let assigned = matches!(spec.pattern, Pattern::Assigned(_));
+        let pattern_bytes_max = check_lengths(&hir)?;
+        let match_bytes_max = if assigned { ASSIGNMENT_BYTES_MAX } else { pattern_bytes_max };
         check_size(&hir)?;
         let unless = spec.unless.as_deref().map(parse).transpose()?;
         unless.as_ref().map_or(Ok(()), check_size)?;
@@ -187,13 +192,14 @@ impl Rule {
         confirm.sort_by_key(Confirm::rank);
         let rule = Rule {
             info: Arc::new(spec.info.clone()),
-            boundary: spec.lead.is_none() && demands_boundary(&hir),
+            boundary: spec.lead.is_none() && !assigned && demands_boundary(&hir),
+            assigned,
             lead,
             region,
             match_bytes_max,
             reads_place: confirm.iter().any(Confirm::reads_place),
-            group: secret_group(&hir)?,
-            hir,
+            group: if assigned { 0 } else { secret_group(&hir)? },
+            hir: if assigned { whole_text(hir) } else { hir },
             matcher: OnceLock::new(),
             exact: OnceLock::new(),
             unless: unless.map(|hir| (hir, OnceLock::new())),
@@ -206,7 +212,7 @@ impl Rule {
     /// A keyword that leads to no match would be a rule that silently never fires.
     fn check_keywords(&self, trigger: &Trigger) -> Result<(), Mistake> {
         let Trigger::Keywords(words) = trigger else { return Ok(()) };
-        if self.lead.is_some() {
+        if self.lead.is_some() || self.assigned {
             return Ok(());
         }
         let length_max = words.iter().map(String::len).max().unwrap_or(0);
@@ -233,6 +239,10 @@ impl Rule {
 
     /// Builds all that is otherwise built when it is first needed; how near the automaton comes.
     pub(super) fn warm(&self) -> Fit {
+        if self.assigned {
+            self.exact();
+            return Fit::Exact;
+        }
         let fit = self.matcher().fit();
         if self.group != 0 || fit != Fit::Exact {
             self.exact();
@@ -271,10 +281,28 @@ impl Rule {
         } else {
             (whole.clone(), whole)
         };
-        let matched = Matched::seen(text, &whole, &secret, around);
-        // The cheap checks stand first, and most of what is refused is refused by them.
-        let refused = !self.confirm.iter().all(|check| check.accepts(&matched)) || self.excuses(matched.whole);
-        (!refused).then_some((secret, whole))
+        self.accepts(&Matched::seen(text, &whole, &secret, around)).then_some((secret, whole))
+    }
+
+    /// Whether an assigned value is what the rule looks for; `whole` goes from the keyword to the end of the value.
+    pub(super) fn confirms_value(
+        &self,
+        text: &[u8],
+        whole: std::ops::Range<usize>,
+        value: std::ops::Range<usize>,
+        around: Surroundings,
+    ) -> bool {
+        let shape = self.hir.properties();
+        let length = value.len();
+        let fits =
+            shape.minimum_len().is_none_or(|min| length >= min) && shape.maximum_len().is_none_or(|max| length <= max);
+        fits && self.exact().is_some_and(|regex| regex.is_match(&text[value.clone()]))
+            && self.accepts(&Matched::seen(text, &whole, &value, around))
+    }
+
+    /// The cheap checks stand first, and most of what is refused is refused by them.
+    fn accepts(&self, matched: &Matched<'_>) -> bool {
+        self.confirm.iter().all(|check| check.accepts(matched)) && !self.excuses(matched.whole)
     }
 
     fn excuses(&self, whole: &[u8]) -> bool {
@@ -283,7 +311,7 @@ impl Rule {
     }
 
     fn exact(&self) -> Option<&meta::Regex> {
-        self.exact.get_or_init(|| build(&self.hir, self.matcher().fit() != Fit::Exact)).as_ref()
+        self.exact.get_or_init(|| build(&self.hir, self.assigned || self.matcher().fit() != Fit::Exact)).as_ref()
     }
 
     fn find(
@@ -371,6 +399,11 @@ fn parse(pattern: &str) -> Result<Hir, Mistake> {
 fn one_line(text: &str) -> String {
     let sentence = text.rsplit("error: ").next().unwrap_or(text);
     sentence.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The pattern, to match nothing less than a whole text.
+fn whole_text(hir: Hir) -> Hir {
+    Hir::concat(vec![Hir::look(Look::Start), hir, Hir::look(Look::End)])
 }
 
 /// A regex that finds the group, or tells whether a match is excused. Without `hybrid` it is one that is told where the

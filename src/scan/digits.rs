@@ -43,11 +43,17 @@ impl Digits {
     /// Reads `text[from..]`, whose first byte has offset `base`; `counts` ascend.
     pub(super) fn read(&mut self, text: &[u8], from: usize, base: usize, counts: &[usize], out: &mut Vec<Group>) {
         let mut at = from;
+        let least = counts.first().copied().unwrap_or(0);
         while at < text.len() {
             if !self.open {
                 at = skip_to_digit(text, at);
                 if at == text.len() {
                     return;
+                }
+                // Nearly all runs are years, versions and line numbers.
+                if let Some(behind) = behind_short_run(text, at, least) {
+                    at = behind;
+                    continue;
                 }
             }
             self.byte(text, at, base + at, counts, out);
@@ -71,9 +77,7 @@ impl Digits {
             }
         } else if self.open {
             self.separators += 1;
-            let separates = matches!(byte, b' ' | b'.' | b'-' | b'/' | b'(' | b')' | b'+');
-            let paired = self.separators == 2 && before == Some(b')');
-            if !separates || (self.separators > 1 && !paired) {
+            if !separates(byte, self.separators, before) {
                 self.close();
             }
         }
@@ -107,6 +111,31 @@ impl Digits {
     }
 }
 
+/// Whether a run goes on behind a byte, the so-and-so-many-th since its last digit.
+fn separates(byte: u8, count: usize, before: Option<u8>) -> bool {
+    let separator = matches!(byte, b' ' | b'.' | b'-' | b'/' | b'(' | b')' | b'+');
+    separator && (count == 1 || count == 2 && before == Some(b')'))
+}
+
+/// Index behind a run that begins here and ends before it has enough digits; `None` where it may have them.
+fn behind_short_run(text: &[u8], at: usize, least: usize) -> Option<usize> {
+    let (mut digits, mut separators) = (0, 0);
+    for (index, &byte) in text.iter().enumerate().skip(at) {
+        if byte.is_ascii_digit() {
+            (digits, separators) = (digits + 1, 0);
+            if digits >= least {
+                return None;
+            }
+        } else {
+            separators += 1;
+            if !separates(byte, separators, Some(text[index - 1])) {
+                return Some(index + 1);
+            }
+        }
+    }
+    None
+}
+
 /// Whether a regex `\b` counts the byte as part of a word.
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
@@ -115,6 +144,13 @@ pub(super) fn is_word(byte: u8) -> bool {
 /// Index of the next digit from `at` on, or the length. Eight bytes at a time: text is mostly without digits.
 fn skip_to_digit(text: &[u8], mut at: usize) -> usize {
     const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Written so that a compiler reads many bytes at once.
+    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
+        if block.iter().fold(0, |any, byte| any | u8::from(byte.wrapping_sub(b'0') < 10)) != 0 {
+            break;
+        }
+        at += 32;
+    }
     while let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         // A digit xor 0x30 is below 10: adding 0x76 leaves the high bit clear. Bytes of 0x80 up keep it by the or.
         let folded = u64::from_le_bytes(*word) ^ 0x3030_3030_3030_3030;

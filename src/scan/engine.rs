@@ -2,13 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::compile::{Fit, Rule};
 use super::digits::is_word;
 use super::error::{Mistake, RuleError};
+use super::hints::{HINTS, Reading};
 use super::hold::Beginnings;
 use super::keywords::{KEYWORD_BYTES_MAX, Keywords};
+use super::known::Known;
 use super::place::MARKS;
 use super::spec::{RuleSpec, Trigger};
 use super::validate::LOOK_BEHIND_BYTES;
@@ -24,6 +26,11 @@ pub(super) const PREFIX_WITH_LEAD: u8 = 4;
 pub(super) const KEYWORD: u8 = 8;
 /// A mark ends, and a chosen rule asks for the place of its matches.
 pub(super) const MARK: u8 = 16;
+/// A hint ends.
+pub(super) const HINT: u8 = 32;
+
+/// Checkers that look for orders to a model.
+const INSTRUCTION_CHECKERS: [&str; 2] = ["security", "agent"];
 
 /// Bytes that a run of digits may keep waiting: 64 digits with two separators between.
 const DIGITS_BYTES_MAX: usize = 192;
@@ -36,12 +43,16 @@ pub struct Engine {
     pub(super) owners: Vec<Vec<u32>>,
     /// Per keyword: its bytes.
     pub(super) words: Vec<Vec<u8>>,
+    /// Per keyword: how it hints the text around it is to be read.
+    pub(super) hints: Vec<Option<Reading>>,
     /// Per state of the keyword automaton: the rules that may yet be triggered.
     pub(super) beginnings: Beginnings,
     /// Per rule: its digit count, for those triggered by digits.
     digits: Vec<Option<usize>>,
     /// Bytes of text a stream must keep.
     pub(super) keep_bytes: usize,
+    /// Known values; their rules come behind all others.
+    pub(super) known: Option<Known>,
     infos: Vec<Arc<RuleInfo>>,
 }
 
@@ -60,10 +71,14 @@ pub(super) struct Chosen {
     pub(super) digit_counts: Vec<usize>,
     /// Per count: the rules that ask for it.
     pub(super) digit_rules: Vec<Vec<u32>>,
+    /// Whether known values are looked for.
+    pub(super) known: bool,
     /// Whether a rule asks for the place of its matches.
     pub(super) reads_place: bool,
     /// Number of rules chosen.
     count: usize,
+    /// Those of them that look for orders to a model, once they are asked for.
+    instructions: OnceLock<RuleSet>,
 }
 
 impl Engine {
@@ -86,6 +101,18 @@ impl Engine {
         if errors.is_empty() { Ok(Engine::assemble(&specs, rules)) } else { Err(errors) }
     }
 
+    /// The same, and known values beside the rules.
+    ///
+    /// # Errors
+    /// As for [`Engine::new`].
+    pub fn with_known(specs: Vec<RuleSpec>, known: Known) -> Result<Engine, Vec<RuleError>> {
+        let mut engine = Engine::new(specs)?;
+        engine.keep_bytes = engine.keep_bytes.max(known.longest() + LOOK_BEHIND_BYTES);
+        engine.infos.extend(known.infos().iter().cloned().map(Arc::new));
+        engine.known = Some(known);
+        Ok(engine)
+    }
+
     fn assemble(specs: &[RuleSpec], rules: Vec<Rule>) -> Engine {
         let mut index_of: HashMap<Vec<u8>, usize> = HashMap::new();
         // The marks come first: their indexes are their kinds. No rule owns them, unless one has the same keyword.
@@ -105,6 +132,17 @@ impl Engine {
                     owners[index].push(rule as u32);
                 }
             }
+        }
+        let mut hints = vec![None; words.len()];
+        for (reading, hint) in HINTS.iter().flat_map(|(reading, hints)| hints.iter().map(move |hint| (reading, hint))) {
+            let folded = hint.to_ascii_lowercase().into_bytes();
+            let index = *index_of.entry(folded.clone()).or_insert(words.len());
+            if index == words.len() {
+                words.push(folded);
+                owners.push(Vec::new());
+                hints.push(None);
+            }
+            hints[index] = Some(*reading);
         }
         let match_bytes = rules.iter().map(|rule| rule.match_bytes_max).max().unwrap_or(0);
         let lead_bytes = rules.iter().map(Rule::lead_bytes_max).max().unwrap_or(0);
@@ -126,11 +164,18 @@ impl Engine {
             keywords,
             owners,
             words,
+            hints,
             digits: digits.collect(),
             keep_bytes: match_bytes + lead_bytes + KEYWORD_BYTES_MAX + DIGITS_BYTES_MAX + LOOK_BEHIND_BYTES + 8,
+            known: None,
             infos: rules.iter().map(|rule| rule.info.clone()).collect(),
             rules,
         }
+    }
+
+    /// The known values that are looked for, if any.
+    pub fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
     }
 
     /// The rules in the order they were given; a [`super::Hit`] names one by its index.
@@ -153,21 +198,32 @@ impl Engine {
 
     /// The rules that a predicate keeps.
     pub fn select(&self, keep: impl Fn(&RuleInfo) -> bool) -> RuleSet {
+        self.choose(|_, info| keep(info))
+    }
+
+    fn choose(&self, keep: impl Fn(usize, &RuleInfo) -> bool) -> RuleSet {
         let mut chosen = Chosen {
-            bits: vec![0; self.rules.len().div_ceil(64)],
+            bits: vec![0; self.infos.len().div_ceil(64)],
             flags: vec![0; self.keywords.states()],
             leads: Vec::new(),
             digit_counts: Vec::new(),
             digit_rules: Vec::new(),
+            known: false,
             reads_place: false,
             count: 0,
+            instructions: OnceLock::new(),
         };
-        for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| keep(&rule.info)) {
+        for (index, _) in self.infos.iter().enumerate().filter(|(index, info)| keep(*index, info)) {
             chosen.bits[index / 64] |= 1 << (index % 64);
             chosen.count += 1;
-            chosen.reads_place |= rule.reads_place;
-            if rule.lead.is_some() {
-                chosen.leads.push(index as u32);
+            match self.rules.get(index) {
+                Some(rule) => {
+                    chosen.reads_place |= rule.reads_place;
+                    if rule.lead.is_some() {
+                        chosen.leads.push(index as u32);
+                    }
+                }
+                None => chosen.known = true,
             }
         }
         self.flag_states(&mut chosen);
@@ -208,6 +264,9 @@ impl Engine {
             if owners.any(|&rule| chosen.has(rule as usize)) {
                 chosen.flags[state] |= KEYWORD;
             }
+            if ending.iter().any(|&word| self.hints[word as usize].is_some()) {
+                chosen.flags[state] |= HINT;
+            }
             if chosen.reads_place && ending.iter().any(|&word| (word as usize) < MARKS.len()) {
                 chosen.flags[state] |= MARK;
             }
@@ -230,6 +289,12 @@ impl RuleSet {
     /// Whether no rule is in it.
     pub fn is_empty(&self) -> bool {
         self.0.count == 0
+    }
+
+    /// Those of the rules that look for orders to a model.
+    pub(super) fn instructions(&self, engine: &Engine) -> RuleSet {
+        let is_kept = |index, info: &RuleInfo| self.has(index) && INSTRUCTION_CHECKERS.contains(&info.checker.name());
+        self.0.instructions.get_or_init(|| engine.choose(is_kept)).clone()
     }
 
     /// How many rules are in it.

@@ -54,11 +54,14 @@ impl Stream {
 
     /// Offset of the first byte from which a match may still begin.
     fn first_open(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
+        }
+        if let Some(known) = engine.known.as_ref().filter(|_| self.rules.0.known) {
+            first = first.min(self.watch.pending(known, end));
         }
         for &rule in &self.rules.0.leads {
             let length = self.runs.open_lead(&engine.rules, rule, window, window);

@@ -1,11 +1,14 @@
 //! The engine: all rules, one pass, any chunking.
 
+mod assignment;
 mod compile;
 mod digits;
 mod engine;
 mod error;
+mod hints;
 mod hold;
 mod keywords;
+pub mod known;
 mod place;
 mod region;
 mod runs;
@@ -16,8 +19,10 @@ mod stream;
 mod validate;
 mod views;
 
+pub use assignment::{Read, read as read_assignment};
 pub use engine::{Engine, RuleSet};
 pub use error::{Mistake, RuleError};
+pub use known::{FingerprintKey, Known};
 pub use place::{Block, Language, Languages, Surroundings};
 pub use scanner::Scanner;
 pub use seam::{Piece, Seam, SeamHit};

@@ -9,10 +9,12 @@ use std::ops::Range;
 
 use regex_automata::util::primitives::StateID;
 
+use super::assignment::{self, Read};
 use super::compile::{Fit, Rule, Step};
 use super::place::{Marks, Surroundings};
 use super::region::{Walk, Walked};
 use super::stream::Hit;
+use super::validate::LOOK_BEHIND_BYTES;
 
 /// Steps that the rejected candidates of one rule may cost per byte of text, on top of `STEPS_FREE`, and likewise the
 /// checks of its matches. Ordinary text stays far below, also where each line of a table holds a match that is refused;
@@ -39,6 +41,8 @@ pub(super) struct Window<'a> {
     /// Offset of the first byte of `text`.
     pub(super) base: usize,
     pub(super) text: &'a [u8],
+    /// Ascending offsets at which one text may end and another begin.
+    pub(super) borders: &'a [usize],
     /// What is around its bytes.
     pub(super) marks: &'a Marks,
 }
@@ -48,8 +52,11 @@ impl Window<'_> {
         self.base + self.text.len()
     }
 
-    /// The byte before an offset, if there is one.
+    /// The byte before an offset, if there is one. None stands before a border: what begins there may stand alone.
     pub(super) fn before(&self, offset: usize) -> Option<u8> {
+        if !self.borders.is_empty() && self.borders.binary_search(&offset).is_ok() {
+            return None;
+        }
         offset.checked_sub(self.base + 1).map(|index| self.text[index])
     }
 }
@@ -86,6 +93,8 @@ const BLANK: Memory = Memory { run: NONE, hidden: 0, seen: 0, spent: 0, checked:
 #[derive(Debug)]
 struct Run {
     rule: u32,
+    /// Place of its rule's memory.
+    slot: usize,
     candidate: Candidate,
     /// Next byte to read.
     at: usize,
@@ -97,6 +106,8 @@ struct Run {
 enum Stage {
     /// The automaton reads; the end of the longest match so far.
     Match(StateID, Option<usize>),
+    /// An assignment is being read, from its beginning each time: it is short.
+    Assignment,
     /// The region has begun.
     Body(Walk),
     /// The rule's steps are used up: found as far as a match could reach.
@@ -113,7 +124,10 @@ enum Outcome {
 /// The open candidates of all rules.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
+    /// Per rule: one more than the place of its memory; 0 for none. Few rules look at anything in a text.
+    slots: Vec<u32>,
     memories: Vec<Memory>,
+    /// The rules that have a memory.
     touched: Vec<u32>,
     open: Vec<Run>,
     spare: Vec<VecDeque<Candidate>>,
@@ -123,8 +137,9 @@ impl Runs {
     /// Forgets everything.
     pub(super) fn reset(&mut self) {
         for rule in self.touched.drain(..) {
-            self.memories[rule as usize] = BLANK;
+            self.slots[rule as usize] = 0;
         }
+        self.memories.clear();
         while let Some(run) = self.open.pop() {
             self.recycle(run);
         }
@@ -132,9 +147,25 @@ impl Runs {
 
     /// Room for so many rules.
     pub(super) fn resize(&mut self, rules: usize) {
-        if self.memories.len() < rules {
-            self.memories.resize(rules, BLANK);
+        if self.slots.len() < rules {
+            self.slots.resize(rules, 0);
         }
+    }
+
+    fn memory(&self, rule: u32) -> &Memory {
+        let slot = self.slots.get(rule as usize).copied().unwrap_or(0);
+        slot.checked_sub(1).map_or(&BLANK, |slot| &self.memories[slot as usize])
+    }
+
+    /// Place of a rule's memory, which is made if there is none.
+    fn slot(&mut self, rule: u32) -> usize {
+        let slot = &mut self.slots[rule as usize];
+        if *slot == 0 {
+            self.memories.push(BLANK);
+            self.touched.push(rule);
+            *slot = self.memories.len() as u32;
+        }
+        *slot as usize - 1
     }
 
     /// Start of the earliest open candidate.
@@ -148,7 +179,7 @@ impl Runs {
     pub(super) fn open_lead(&self, rules: &[Rule], index: u32, before: Window<'_>, window: Window<'_>) -> usize {
         let rule = &rules[index as usize];
         let length = rule.lead.as_ref().map_or(0, |lead| lead.length(before.text));
-        let memory = self.memories.get(index as usize).unwrap_or(&BLANK);
+        let memory = self.memory(index);
         // A rule that has used up much may soon find coarsely, from the very beginning of its lead.
         if memory.spent > memory.allowed(before.end()) / 2 {
             return length;
@@ -168,7 +199,7 @@ impl Runs {
         let start = before.end();
         match self.open_lead(rules, index, before, window) {
             0 => {
-                let memory = self.memories.get(index as usize).unwrap_or(&BLANK);
+                let memory = self.memory(index);
                 let is_open = memory.spent > memory.allowed(start) / 2
                     || rejected_before_end(&rules[index as usize], start, window).is_none();
                 is_open.then_some(start)
@@ -186,13 +217,11 @@ impl Runs {
         window: Window<'_>,
         hits: &mut Vec<Hit>,
     ) {
-        let memory = &mut self.memories[index as usize];
-        if candidate.start < memory.hidden {
-            return;
-        }
-        if memory.seen == 0 {
-            self.touched.push(index);
-        } else if memory.seen == candidate.start + 1 && candidate.start == candidate.start_last {
+        let slot = self.slot(index);
+        let memory = &mut self.memories[slot];
+        if candidate.start < memory.hidden
+            || memory.seen == candidate.start + 1 && candidate.start == candidate.start_last
+        {
             return;
         }
         memory.seen = candidate.start + 1;
@@ -204,7 +233,7 @@ impl Runs {
             }
             return;
         }
-        let memory = &mut self.memories[index as usize];
+        let memory = &mut self.memories[slot];
         if candidate.start < memory.hidden {
             return;
         }
@@ -218,6 +247,7 @@ impl Runs {
         }
         let mut run = Run {
             rule: index,
+            slot,
             candidate,
             at: candidate.start,
             stage: memory.stage(rule, candidate.start, window),
@@ -238,17 +268,29 @@ impl Runs {
         }
     }
 
+    /// The text may end here: matches that would end with it are matches.
+    pub(super) fn border(&mut self, rules: &[Rule], end: usize) {
+        for run in &mut self.open {
+            if let Stage::Match(state, matched) = &mut run.stage
+                && run.at == end
+                && rules[run.rule as usize].matcher().at_end(*state)
+            {
+                *matched = Some(end);
+            }
+        }
+    }
+
     /// Reads on with one run; false when it and all that waited behind it are decided.
     fn drive(&mut self, rules: &[Rule], index: u32, window: Window<'_>, last: bool, hits: &mut Vec<Hit>) -> bool {
         let run = &mut self.open[index as usize];
-        let rule = run.rule as usize;
-        if drive_alone(&rules[rule], run, &mut self.memories[rule], window, last, hits) {
+        let slot = run.slot;
+        if drive_alone(&rules[run.rule as usize], run, &mut self.memories[slot], window, last, hits) {
             return true;
         }
-        self.memories[rule].run = NONE;
+        self.memories[slot].run = NONE;
         let done = self.open.swap_remove(index as usize);
         if let Some(moved) = self.open.get(index as usize) {
-            self.memories[moved.rule as usize].run = index;
+            self.memories[moved.slot].run = index;
         }
         self.recycle(done);
         false
@@ -271,12 +313,24 @@ impl Memory {
         if self.spent > self.allowed(start) && rule.match_bytes_max > SHORT_MATCH_BYTES {
             return Stage::Coarse;
         }
+        if rule.assigned {
+            return Stage::Assignment;
+        }
         Stage::Match(rule.matcher().start(window.before(start)), None)
     }
 }
 
+/// Reads the assignment whose name has its keyword here.
+fn read_assignment(start: usize, window: Window<'_>, last: bool) -> Read {
+    let (before, text) = window.text.split_at(start - window.base);
+    assignment::read(&before[before.len().saturating_sub(LOOK_BEHIND_BYTES)..], text, last)
+}
+
 /// Whether the text that is there shows that no match starts here.
 fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<()> {
+    if rule.assigned {
+        return matches!(read_assignment(start, window, false), Read::No(_)).then_some(());
+    }
     let mut state = rule.matcher().start(window.before(start));
     for &byte in &window.text[start - window.base..] {
         match rule.matcher().step(&mut state, byte) {
@@ -290,6 +344,12 @@ fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<
 
 /// The steps it took to see that no match starts here; `None` if that takes more than a glance.
 fn rejected_at_a_glance(rule: &Rule, start: usize, window: Window<'_>) -> Option<u64> {
+    if rule.assigned {
+        return match read_assignment(start, window, false) {
+            Read::No(bytes) => Some(bytes as u64),
+            _ => None,
+        };
+    }
     let matcher = rule.matcher();
     let mut state = matcher.start(window.before(start));
     for (index, &byte) in window.text[start - window.base..].iter().take(GLANCE_BYTES).enumerate() {
@@ -360,7 +420,7 @@ impl Run {
     /// Offset below which the run certainly hides other candidates.
     fn covered(&self) -> usize {
         match self.stage {
-            Stage::Match(..) => 0,
+            Stage::Match(..) | Stage::Assignment => 0,
             Stage::Body(walk) => walk.certain().unwrap_or(self.at),
             Stage::Coarse => self.at,
         }
@@ -380,6 +440,7 @@ impl Run {
                         (outcome, _) => return outcome,
                     },
                 },
+                Stage::Assignment => return self.assignment(rule, memory, window, last),
                 Stage::Body(walk) => return self.walk(rule, walk, window, last),
                 Stage::Coarse => {
                     let end = self.start() + rule.match_bytes_max;
@@ -392,6 +453,32 @@ impl Run {
                 }
             }
         }
+    }
+
+    fn assignment(&mut self, rule: &Rule, memory: &mut Memory, window: Window<'_>, last: bool) -> Outcome {
+        let start = self.start();
+        let value = match read_assignment(start, window, last) {
+            Read::More => {
+                self.at = window.end();
+                return Outcome::Open;
+            }
+            Read::No(bytes) => {
+                self.at = start + bytes;
+                return Outcome::Rejected;
+            }
+            Read::Value(value) => value,
+        };
+        self.at = start + value.end;
+        memory.checked += CHECK_STEPS + value.end as u64;
+        let from = start - window.base;
+        let whole = from..from + value.end;
+        let value = from + value.start..whole.end;
+        let around = if rule.reads_place { window.marks.at(start) } else { Surroundings::default() };
+        if !rule.confirms_value(window.text, whole, value.clone(), around) {
+            return Outcome::Rejected;
+        }
+        memory.accepted += 1;
+        Outcome::Hit(value.start + window.base..self.at, start..self.at, false)
     }
 
     /// Steps the automaton: `None` while more text is needed, else the end of the match, if there was one.

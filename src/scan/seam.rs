@@ -2,7 +2,7 @@
 //!
 //! Only so many bytes on either side of a border can belong to a straddling secret, so each segment gives its first and
 //! last bytes to one stream and the middle of a long one is skipped. Each byte is read at most once, however short the
-//! segments.
+//! segments. A secret may begin or end with a segment, whatever word the next one begins with.
 
 use std::ops::Range;
 
@@ -104,6 +104,7 @@ impl Seam {
             self.marks.push_back(Mark { at: 0, segment: self.segment, offset });
         }
         self.feed(engine, &tail, hits);
+        self.stream.border(engine);
         tail.clear();
         self.tail = tail;
     }
@@ -204,6 +205,17 @@ mod tests {
         let pieces: Vec<(usize, &str)> = letters.iter().copied().enumerate().collect();
         check(&letters, &[(0, &pieces)]);
         check(&["ak_", "", "abcDE9"], &[(0, &[(0, "ak_"), (2, "abcDE9")])]);
+    }
+
+    #[test]
+    fn a_secret_begins_and_ends_with_segments_whatever_stands_around() {
+        check(&["see", "ak_ab", "cDE9", "next"], &[(0, &[(1, "ak_ab"), (2, "cDE9")])]);
+        check(
+            &["see", "ak_", "ab", "c", "DE9", "next", "word"],
+            &[(0, &[(1, "ak_"), (2, "ab"), (3, "c"), (4, "DE9")])],
+        );
+        check(&["seeak_ab", "cDE9", "next"], &[]);
+        check(&["see", "ak_ab", "cDE9next"], &[]);
     }
 
     #[test]

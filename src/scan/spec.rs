@@ -46,6 +46,9 @@ pub struct Lead {
 pub enum Pattern {
     /// A bounded regex, anchored where the candidate starts. The group `secret` is what gets hidden; without it, all.
     Regex(String),
+    /// An assignment, in whatever syntax, with the keyword anywhere in its name; the bounded regex must match the whole
+    /// value, which is what gets hidden. How assignments are written stands in `scan/assignment/`.
+    Assigned(String),
     /// From `begin` to `end`, with only bytes of the class `body` between; open regions are covered as far as the body goes.
     Region {
         /// Anchored at the keyword.
@@ -70,13 +73,33 @@ pub enum Confirm {
     Ssn,
     /// `jwt`: base64url JSON header with `alg` and JSON payload.
     Jwt,
-    /// `github_checksum`: the CRC-32 suffix of GitHub's tokens.
-    GithubChecksum,
+    /// `checksum`: the CRC-32 at the end of tokens of GitHub, npm, Grafana and Atlassian.
+    Checksum,
+    /// `aws_key_id`: base 32 behind the prefix, with a possible account number in it.
+    AwsKeyId,
+    /// `aws_secret`: letters of both cases and others, not only hex.
+    AwsSecret,
+    /// `own_word`: the keyword begins a word of the name, as in `myOktaKey` and not in `rookTable`.
+    OwnWord,
+    /// `not_sequence`: no twenty characters in a row that count up: the alphabet, `12345678901234567890`.
+    NotSequence,
+    /// `basic_auth`: base64 of `user:password`.
+    BasicAuth,
+    /// `not_published`: none of the keys that vendors print in their documentation and emulators.
+    NotPublished,
     /// `not_masked`: no mask (`xxxx`, `****`, `…`), template or variable reference. For tokens that their prefix proves.
     NotMasked,
     /// `not_placeholder`: as `not_masked`, and no sample word (`changeme`, `your-key`) either. For values that only
     /// their name makes a secret.
     NotPlaceholder,
+    /// `password`: by its name, its syntax and its makeup an assigned value is a password.
+    Password,
+    /// `weak_password`: the same of one of letters alone.
+    WeakPassword,
+    /// `random`: the secret was made by a machine: no words, no sequences, many different bytes.
+    Random,
+    /// `random_key`: by its name and its makeup an assigned value is a key that a machine made.
+    RandomKey,
     /// `mixed`: letters and digits or signs, as passwords have and names of types and variables do not.
     Mixed,
     /// `url_password`: the password in a URL's `user:password@` is no placeholder.
@@ -104,4 +127,26 @@ pub enum Confirm {
     Quoted,
     /// `languages: [go]`: the fence or file is of one of these languages, or of an unknown one.
     Languages(Languages),
+    /// `bare_ssn`: as `ssn`, for a number that no word says to be one.
+    BareSsn,
+    /// `phone_international`: `+`, a country's code and as many digits as numbers of that country have; no sum or diff.
+    PhoneInternational,
+    /// `phone_named`: a possible number of any country behind a word that says so; no time, date, address or sample.
+    PhoneNamed,
+    /// `iban`: the length of the country and the check digits of an international bank account number.
+    Iban,
+    /// `birthday`: a date on which somebody alive can have been born.
+    Birthday,
+    /// `begins_word`: the match does not begin within a word (`customerCpf` has the word `Cpf`).
+    BeginsWord,
+    /// `id:<scheme>`: a well-formed number of the scheme, named by its place in `validate::identifier`.
+    Identifier(u8),
+    /// `not_quoted`: no quotation: a phrase with a quote on both sides, its closing one the match's last byte, is talked
+    /// about.
+    NotQuoted,
+    /// `not_denied`: no `not`, `never` or "tries to" directly before the match: a text that forbids something, or tells
+    /// of those who ask for it, does not ask for it.
+    NotDenied,
+    /// `sql_payload`: the value around the match breaks out of its place in a statement and goes on as SQL.
+    SqlPayload,
 }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::digits::{Digits, Group, is_word};
-use super::engine::{Engine, KEYWORD, MARK, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::engine::{Engine, HINT, KEYWORD, MARK, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
+use super::hints::{HINT_BYTES_MIN, Hint, Reading};
 use super::keywords::{Found, LANES};
+use super::known::{Sight, Watch};
 use super::place::{Block, MARKS, Marks};
 use super::runs::{Candidate, Runs, Window};
 
@@ -38,10 +40,17 @@ pub struct Stream {
     pub(super) state: u32,
     pub(super) digits: Digits,
     pub(super) runs: Runs,
+    pub(super) watch: Watch,
     pub(super) settled: usize,
+    /// Where one text may end and another begin, as far as the buffer reaches.
+    pub(super) borders: Vec<usize>,
     pub(super) marks: Marks,
     found: [Vec<Found>; LANES],
     groups: Vec<Group>,
+    /// The hints that were passed since they were last taken; `None`: nobody asks.
+    hints: Option<Vec<Hint>>,
+    /// Per reading: below this offset a further hint says nothing new.
+    hinted: [usize; Reading::ALL.len()],
 }
 
 impl Stream {
@@ -55,10 +64,14 @@ impl Stream {
             state: 0,
             digits: Digits::default(),
             runs: Runs::default(),
+            watch: Watch::default(),
             settled: 0,
+            borders: Vec::new(),
             marks: Marks::default(),
             found: Default::default(),
             groups: Vec::new(),
+            hints: None,
+            hinted: [0; Reading::ALL.len()],
         };
         made.digits.reset(made.rules.0.digit_counts.len());
         made
@@ -71,12 +84,26 @@ impl Stream {
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());
         self.runs.reset();
+        self.watch.reset();
         self.marks.reset();
+        self.borders.clear();
+        self.hinted = [0; Reading::ALL.len()];
+        self.hints.iter_mut().for_each(Vec::clear);
     }
 
     /// What the whole text is: a file of a language, say. To be told before the first push, behind the context.
     pub fn block(&mut self, block: Block) {
         self.marks.set_whole(block);
+    }
+
+    /// Hints are to be noted from now on.
+    pub(super) fn listen(&mut self) {
+        self.hints.get_or_insert_default();
+    }
+
+    /// The hints that the last push passed.
+    pub(super) fn hints(&self) -> &[Hint] {
+        self.hints.as_deref().unwrap_or_default()
     }
 
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
@@ -92,15 +119,28 @@ impl Stream {
     /// Reads on; appends the hits that became certain.
     pub fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
         let from = hits.len();
+        self.hints.iter_mut().for_each(Vec::clear);
         self.read(engine, text, hits);
         self.relate(from, hits);
+    }
+
+    /// The text may end here, or go on with a text that stands alone: a match may end, or begin, as if it did.
+    pub(super) fn border(&mut self, engine: &Engine) {
+        let end = self.base + self.buffer.len();
+        if self.borders.last() != Some(&end) {
+            self.borders.push(end);
+            self.runs.border(&engine.rules, end);
+        }
     }
 
     /// The text is complete; appends the remaining hits.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let from = hits.len();
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         self.runs.advance(&engine.rules, window, true, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.finish(&sight, window, hits);
+        }
         self.settled = window.end();
         self.relate(from, hits);
     }
@@ -130,11 +170,15 @@ impl Stream {
         if self.rules.0.reads_place {
             self.mark(engine, from);
         }
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         for found in self.found.iter().flatten() {
-            if self.rules.0.flags[engine.keywords.number(found.state)] & KEYWORD != 0 {
-                let end = self.base + from + found.end as usize;
+            let flags = self.rules.0.flags[engine.keywords.number(found.state)];
+            let end = self.base + from + found.end as usize;
+            if flags & KEYWORD != 0 {
                 keyword_end(engine, &self.rules, &mut self.runs, found.state, end, window, hits);
+            }
+            if let (Some(hints), true, Some(end)) = (&mut self.hints, flags & HINT != 0, end.checked_sub(self.origin)) {
+                hint_end(engine, found.state, end, &mut self.hinted, hints);
             }
         }
         let chosen = &self.rules.0;
@@ -149,10 +193,15 @@ impl Stream {
             }
         }
         self.runs.advance(&engine.rules, window, false, hits);
+        if let Some(sight) = sight(engine, &self.rules) {
+            self.watch.read(&sight, window, from, hits);
+        }
         if self.buffer.len() > engine.keep_bytes + BLOCK_BYTES {
             let drop = self.buffer.len() - engine.keep_bytes;
             self.buffer.drain(..drop);
             self.base += drop;
+            let behind = self.borders.partition_point(|&border| border < self.base);
+            self.borders.drain(..behind);
             self.marks.forget(self.base);
         }
     }
@@ -171,12 +220,15 @@ impl Stream {
     }
 
     /// Offset of the first byte that a later hit may cover.
-    fn undecided(&self, engine: &Engine) -> usize {
-        let window = Window { base: self.base, text: &self.buffer, marks: &self.marks };
+    pub(super) fn undecided(&self, engine: &Engine) -> usize {
+        let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
+        }
+        if let Some(known) = engine.known.as_ref().filter(|_| self.rules.0.known) {
+            first = first.min(self.watch.pending(known, end));
         }
         let lead_before = |offset: usize| {
             let before = Window { text: &window.text[..offset - window.base], ..window };
@@ -220,6 +272,12 @@ impl Stream {
     }
 }
 
+/// What known values are looked for with, where any of them is chosen.
+fn sight<'a>(engine: &'a Engine, rules: &'a RuleSet) -> Option<Sight<'a>> {
+    let known = engine.known.as_ref().filter(|_| rules.0.known)?;
+    Some(Sight { known, rules, rule: engine.rules.len() })
+}
+
 /// Keywords end at `end`: looks at each place where a chosen rule may match.
 fn keyword_end(
     engine: &Engine,
@@ -240,6 +298,16 @@ fn keyword_end(
             let lead = rule.lead.as_ref().map_or(0, |lead| lead.length(&window.text[..start - window.base]));
             let candidate = Candidate { start: start - lead, start_last: start };
             runs.candidate(&engine.rules, index, candidate, window, hits);
+        }
+    }
+}
+
+/// Hints end at `end`: notes those that say something new.
+fn hint_end(engine: &Engine, state: u32, end: usize, hinted: &mut [usize], hints: &mut Vec<Hint>) {
+    for reading in engine.keywords.ending(state).iter().filter_map(|&word| engine.hints[word as usize]) {
+        if end >= hinted[reading as usize] {
+            hinted[reading as usize] = end + HINT_BYTES_MIN;
+            hints.push(Hint { end, reading });
         }
     }
 }

@@ -116,7 +116,7 @@ fn a_number_without_its_check_digit_is_no_card() {
 
 /// The examples beside the rules, through the whole way: as they are, in a tool's result, and in arguments.
 #[test]
-fn every_example_of_every_secret_rule_is_stopped_wherever_it_stands() {
+fn every_example_of_every_secret_rule_that_stops_is_stopped_wherever_it_stands() {
     let mut wrong = Vec::new();
     for text in examples() {
         let quoted = serde_json::to_string(&text).unwrap();
@@ -158,13 +158,15 @@ fn what_was_redacted_holds_nothing_more_to_redact() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The hits of the rules that are not only for flagging.
 fn examples() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checkers/secrets");
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let rules: Value = serde_yaml::from_str(&text).unwrap();
-        for rule in rules.as_array().unwrap() {
+        let stops = |rule: &&Value| rule["action"] != "flag" && (rule["risk"] == "high" || rule["risk"] == "critical");
+        for rule in rules.as_array().unwrap().iter().filter(stops) {
             let hits = rule["hits"].as_array().unwrap();
             found.extend(hits.iter().map(|hit| hit.as_str().unwrap().replace('¦', "")));
         }

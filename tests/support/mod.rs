@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use airiskguard_gateway::config::File;
+use airiskguard_gateway::config::{File, Reference};
 use airiskguard_gateway::domain::{Event, Outcome, RequestId, Stamp};
 use airiskguard_gateway::pipeline::{Answering, Exchange, Flow, Forward, Head, Opening, Reply, Sending, Snapshot};
 
@@ -51,7 +51,14 @@ pub fn snapshot(gateway: &str) -> Arc<Snapshot> {
     if let Some((_, snapshot)) = known.iter().find(|(text, _)| text == gateway) {
         return snapshot.clone();
     }
-    let resolve = |_: &_| Err("no references in tests".to_owned());
+    // Fingerprint files stand beside the golden exchanges; nothing else outside of the text is known here.
+    let resolve = |reference: &Reference| match reference {
+        Reference::Fingerprints(path) => {
+            let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())
+        }
+        _ => Err("no references in tests".to_owned()),
+    };
     let file = File::parse(gateway, "gateway.yaml", &resolve).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let snapshot = Arc::new(Snapshot::compile(&file, [7; 32]).unwrap_or_else(|error| panic!("{error}")));
     known.push((gateway.to_owned(), snapshot.clone()));

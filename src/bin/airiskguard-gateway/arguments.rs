@@ -60,6 +60,11 @@ pub(crate) enum Command {
     },
     /// Scan files or standard input with the gateway's rules
     Scan(Scan),
+    /// List, try and explain rules: the catalogue and the files of `rules:`
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Fingerprint the company's own secrets, so that the gateway knows them without holding them
+    Fingerprint(Fingerprint),
     /// Make a gateway key and the digest to put into gateway.yaml
     Keygen {
         /// Team name that becomes part of the key
@@ -76,6 +81,39 @@ pub(crate) enum Command {
         /// The team's gateway key
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+    },
+}
+
+/// What `rules` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// List all rules
+    List {
+        /// Only the rules of this checker
+        #[arg(long, value_name = "CHECKER")]
+        checker: Option<String>,
+        /// Print one JSON object per rule
+        #[arg(long)]
+        json: bool,
+        /// Print the tables of docs/rules.md
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
+        /// Path to gateway YAML config file whose rule files count, too (default: gateway.yaml here, else none)
+        #[arg(long, short, value_name = "PATH")]
+        config: Option<PathBuf>,
+    },
+    /// Try rules on their own examples, cut at every byte
+    Test {
+        /// Rule files; the built-in catalogue when there are none
+        files: Vec<PathBuf>,
+    },
+    /// Say everything about one rule
+    Explain {
+        /// Its id, such as secrets.aws.access_key
+        rule: String,
+        /// Path to gateway YAML config file whose rule files count, too (default: gateway.yaml here, else none)
+        #[arg(long, short, value_name = "PATH")]
+        config: Option<PathBuf>,
     },
 }
 
@@ -99,6 +137,50 @@ pub(crate) struct Scan {
     /// Path to gateway YAML config file whose policies decide (default: the built-in policies)
     #[arg(long, short, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// What `fingerprint` takes.
+#[derive(Args, Debug)]
+pub(crate) struct Fingerprint {
+    /// Files with secrets; `-` or none for standard input
+    pub(crate) paths: Vec<PathBuf>,
+    /// How secrets stand there (default: by the file's extension, else one a line)
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Keep each value's name (the variable, the key) as the type of its findings
+    #[arg(long)]
+    pub(crate) labels: bool,
+    /// The values are canaries: planted where nobody has a reason to read
+    #[arg(long)]
+    pub(crate) canary: bool,
+    /// Take values that read like ordinary text, too: they are found wherever they stand
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Shortest value of an env, json or yaml file that is taken, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 12)]
+    pub(crate) length_min: usize,
+    /// Print the digest of each value, of any length, for `fingerprint:` in an exception
+    #[arg(long)]
+    pub(crate) digest: bool,
+    /// File that holds the key (default: the variable AIRISKGUARD_FINGERPRINT_KEY)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Write into this file (default: standard output)
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// How secrets stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One a line
+    Lines,
+    /// KEY=value
+    Env,
+    /// A JSON tree, such as a vault's export: every text in it
+    Json,
+    /// A YAML tree: every text in it
+    Yaml,
 }
 
 /// Clients that `connect` knows.

@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use airiskguard_gateway::config::{File, Overrides, Reading, Reference, Warnings};
-use airiskguard_gateway::domain::Checker;
-use airiskguard_gateway::pipeline::Snapshot;
+use airiskguard_gateway::domain::{Checker, Stamp};
+use airiskguard_gateway::pipeline::{Snapshot, custom_checkers};
 
 use crate::arguments::Config;
 
@@ -16,13 +17,22 @@ const BUILT_IN: &str = include_str!("../../../conf/gateway.yaml");
 const USUAL_PATH: &str = "gateway.yaml";
 /// Larger configuration and secret files are a mistake.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Larger fingerprint files hold more than can be looked for.
+const FINGERPRINTS_BYTES_MAX: u64 = airiskguard_gateway::scan::known::FILE_BYTES_MAX as u64;
 
 /// The configuration of these arguments, with what is doubtful in it.
 pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warnings), String> {
     let (text, origin) = text(config.config.as_deref())?;
-    let reading = Reading { origin: &origin, resolve: &resolve, known_checkers: &Checker::BUILT_IN };
-    let (mut file, warnings) = reading.read(&text).map_err(|mistakes| mistakes.to_string())?;
-    overrides.apply(&mut file, &Checker::BUILT_IN).map_err(|mistakes| mistakes.to_string())?;
+    let reading = Reading {
+        origin: &origin,
+        resolve: &resolve,
+        known_checkers: &Checker::BUILT_IN,
+        read_rules: &custom_checkers,
+    };
+    let (mut file, mut warnings) = reading.read(&text).map_err(|mistakes| mistakes.to_string())?;
+    let before = file.clone();
+    overrides.apply(&mut file, &before.known_checkers()).map_err(|mistakes| mistakes.to_string())?;
+    warnings.items.extend(file.doubtful_at(now()));
     Ok((file, warnings))
 }
 
@@ -44,7 +54,7 @@ fn text(path: Option<&Path>) -> Result<(String, String), String> {
     Ok((text, path.display().to_string()))
 }
 
-fn resolve(reference: &Reference) -> Result<String, String> {
+pub(crate) fn resolve(reference: &Reference) -> Result<String, String> {
     match reference {
         Reference::Environment(name) => {
             #[expect(
@@ -58,19 +68,33 @@ fn resolve(reference: &Reference) -> Result<String, String> {
             Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => Err(format!("cannot read {path}: {error}")),
         },
+        Reference::Fingerprints(path) => {
+            read_within(Path::new(path), FINGERPRINTS_BYTES_MAX).map_err(|error| error.to_string())
+        }
     }
 }
 
 /// A text file of bounded size.
 pub(crate) fn read(path: &Path) -> std::io::Result<String> {
+    read_within(path, FILE_BYTES_MAX)
+}
+
+fn read_within(path: &Path, bytes_max: u64) -> std::io::Result<String> {
     let mut text = String::new();
-    let mut file = std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1);
+    let mut file = std::fs::File::open(path)?.take(bytes_max + 1);
     #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
     file.read_to_string(&mut text)?;
-    match text.len() as u64 > FILE_BYTES_MAX {
-        true => Err(std::io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes"))),
+    match text.len() as u64 > bytes_max {
+        true => Err(std::io::Error::other(format!("larger than {bytes_max} bytes"))),
         false => Ok(text),
     }
+}
+
+/// This moment, for commands that have no exchange: which exceptions have expired.
+pub(crate) fn now() -> Stamp {
+    #[expect(clippy::disallowed_methods, reason = "the clock of the commands beside serving")]
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Stamp { unix, ..Stamp::default() }
 }
 
 /// 32 bytes from the operating system.

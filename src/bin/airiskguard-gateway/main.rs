@@ -1,10 +1,12 @@
-//! The gateway: serves by default; `check`, `scan`, `keygen` and `connect` beside it.
+//! The gateway: serves by default; `check`, `scan`, `rules`, `fingerprint`, `keygen` and `connect` beside it.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod arguments;
 mod configuration;
 mod connect;
+mod fingerprint;
 mod keygen;
+mod rules;
 mod scan;
 #[cfg(feature = "serve")]
 mod serve;
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         None => Err("this program was built without the feature `serve`: only its commands are there".to_owned()),
         Some(Command::Check { config }) => check(&config).and_then(|text| print(&mut out, &text)),
         Some(Command::Scan(scan)) => scan::run(&scan, &mut io::BufWriter::new(out)),
+        Some(Command::Rules(command)) => rules::run(&command, &mut out),
+        Some(Command::Fingerprint(fingerprint)) => fingerprint::run(&fingerprint, &mut out),
         Some(Command::Keygen { team }) => keygen::lines(&team).and_then(|text| print(&mut out, &text)),
         Some(Command::Connect { client, url, key }) => print(&mut out, &connect::lines(client, &url, key.as_deref())),
     };
@@ -60,8 +64,11 @@ fn print(out: &mut dyn Write, text: &str) -> Result<u8, String> {
 /// What the configuration does, with what is doubtful in it in front.
 fn check(config: &Config) -> Result<String, String> {
     let (file, warnings) = configuration::load(config, &overrides(config))?;
-    configuration::compile(&file)?;
-    Ok(format!("{warnings}{}", explain(&file)))
+    let snapshot = configuration::compile(&file)?;
+    let known = snapshot.engine().known().map_or_else(String::new, |it| {
+        format!("  known secrets: {} fingerprints, {} of them canaries\n", it.secrets() + it.canaries(), it.canaries())
+    });
+    Ok(format!("{warnings}{}{known}", explain(&file)))
 }
 
 /// The checkers of these arguments in place of the file's.

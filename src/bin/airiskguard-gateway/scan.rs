@@ -38,8 +38,8 @@ pub(crate) fn run(scan: &Scan, out: &mut dyn Write) -> Result<u8, String> {
     for path in paths(scan) {
         let bytes = read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let text = String::from_utf8_lossy(&bytes);
-        let inspection =
-            snapshot.inspect_file(&text, direction, source_of(direction), Language::of_path(&path.to_string_lossy()));
+        let language = Language::of_path(&path.to_string_lossy());
+        let inspection = snapshot.inspect_file(&text, direction, source_of(direction), language, configuration::now());
         stopped |= inspection.verdict.action >= Action::Redact;
         let written = match scan.json {
             true => writeln!(out, "{}", object(json!(path.display().to_string()), &inspection)),
@@ -86,7 +86,7 @@ fn inspect_line(snapshot: &Arc<Snapshot>, direction: Direction, line: &str) -> R
         })?,
     };
     let language = line.language.as_deref().and_then(Language::of_tag);
-    Ok((line.id, snapshot.inspect_file(&line.text, direction, source, language)))
+    Ok((line.id, snapshot.inspect_file(&line.text, direction, source, language, configuration::now())))
 }
 
 fn object(id: Value, inspection: &Inspection) -> Value {
@@ -132,7 +132,7 @@ fn paths(scan: &Scan) -> Vec<std::path::PathBuf> {
     if scan.paths.is_empty() { vec!["-".into()] } else { scan.paths.clone() }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let source: Box<dyn Read> =
         if path.as_os_str() == "-" { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path)?) };

@@ -13,11 +13,11 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Whether `token` is `header.payload.signature` with a JSON header that names an algorithm. An encrypted token
+/// Whether `token` is `header.payload.signature`, or that without the signature, with a JSON header that names an algorithm. An encrypted token
 /// (five parts) has no readable payload; a signed one must have a JSON object there.
 pub(super) fn is_jwt(token: &[u8]) -> bool {
     let mut parts = token.split(|&byte| byte == b'.');
-    let (Some(header), Some(payload), Some(_)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let (Some(header), Some(payload)) = (parts.next(), parts.next()) else { return false };
     let Some(header) = object(header) else { return false };
     header.get("alg").is_some_and(Value::is_string) && (header.contains_key("enc") || object(payload).is_some())
 }

@@ -1,19 +1,32 @@
 //! Checks on a match that a regex cannot make: checksums, structure, entropy, placeholders.
 
+mod aws;
+mod checksum;
+mod date;
+mod email;
+mod encoded;
 mod entropy;
 mod flow;
-mod github;
+mod iban;
+mod identifier;
 mod identity;
 mod jwt;
+mod made_up;
+mod name;
 mod network;
 mod payment;
-mod placeholder;
+mod phone;
+pub(super) mod placeholder;
+mod published;
+mod quoted;
+mod sql_payload;
+mod sql_tokens;
 
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::Confirm;
 use super::place::Surroundings;
+use super::{Confirm, assignment};
 
 /// Entropy is measured over at most so many bytes: enough to tell, and a bound on the work.
 const ENTROPY_BYTES_MAX: usize = 512;
@@ -60,10 +73,20 @@ impl Confirm {
         "card",
         "ssn",
         "jwt",
-        "github_checksum",
+        "checksum",
+        "aws_key_id",
+        "aws_secret",
+        "own_word",
+        "not_sequence",
+        "basic_auth",
+        "not_published",
         "not_masked",
         "not_placeholder",
         "mixed",
+        "password",
+        "weak_password",
+        "random",
+        "random_key",
         "url_password",
         "email",
         "public_ip",
@@ -73,19 +96,38 @@ impl Confirm {
         "result_ignored",
         "bare_call",
         "has_context",
+        "bare_ssn",
+        "phone_international",
+        "phone_named",
+        "iban",
+        "birthday",
+        "begins_word",
+        "id:<scheme>",
+        "sql_payload",
+        "not_quoted",
+        "not_denied",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Confirm::Mixed => 0,
-            Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
-            Confirm::Languages(_) => 0,
+            Confirm::Mixed | Confirm::OwnWord | Confirm::BeginsWord | Confirm::NotSequence => 0,
+            Confirm::Languages(_) | Confirm::BareCall | Confirm::NotQuoted | Confirm::NotDenied => 0,
+            Confirm::Card | Confirm::Ssn | Confirm::BareSsn | Confirm::PublicIp | Confirm::PhoneUs => 1,
+            Confirm::PhoneInternational | Confirm::PhoneNamed | Confirm::Iban | Confirm::Birthday => 1,
+            Confirm::Identifier(_) => 1,
+            Confirm::Email | Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
+            Confirm::AwsKeyId | Confirm::AwsSecret | Confirm::Checksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
             Confirm::Varies | Confirm::Flows | Confirm::ResultIgnored | Confirm::HasContext => 4,
-            Confirm::BareCall => 0,
-            Confirm::Entropy(_) | Confirm::Code | Confirm::Quoted => 2,
-            Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
-            Confirm::NotPlaceholder | Confirm::Jwt => 4,
+            Confirm::NotPlaceholder
+            | Confirm::Jwt
+            | Confirm::Password
+            | Confirm::WeakPassword
+            | Confirm::Random
+            | Confirm::RandomKey
+            | Confirm::BasicAuth
+            | Confirm::SqlPayload => 4,
+            Confirm::NotPublished => 5,
         }
     }
 
@@ -101,19 +143,28 @@ impl Confirm {
             Confirm::Entropy(bits_min) => {
                 entropy::bits_per_byte(&secret[..secret.len().min(ENTROPY_BYTES_MAX)]) >= *bits_min
             }
-            Confirm::Card => payment::is_card(secret),
+            Confirm::Card => payment::is_card(matched),
             Confirm::Ssn => identity::is_ssn(secret),
             Confirm::Jwt => jwt::is_jwt(secret),
-            Confirm::GithubChecksum => github::has_checksum(secret),
+            Confirm::Checksum => checksum::has_checksum(secret),
+            Confirm::AwsKeyId => aws::is_key_id(secret),
+            Confirm::AwsSecret => aws::is_secret_key(secret),
+            Confirm::OwnWord => made_up::begins_word(matched.before, whole),
+            Confirm::NotSequence => !made_up::counts_up(secret),
+            Confirm::BasicAuth => encoded::is_basic_credential(secret),
+            Confirm::NotPublished => !published::is_published(secret),
             Confirm::NotMasked => !placeholder::is_masked(secret),
             Confirm::NotPlaceholder => {
                 !placeholder::is_placeholder(secret) && !placeholder::names_itself(secret, whole)
             }
+            Confirm::Password => assignment::is_password(matched),
+            Confirm::WeakPassword => assignment::is_weak_password(matched),
+            Confirm::Random => assignment::is_random(matched),
+            Confirm::RandomKey => assignment::is_random_key(matched),
             Confirm::Mixed => placeholder::is_mixed(secret),
             Confirm::UrlPassword => network::has_url_password(secret),
-            Confirm::Email => network::is_email(secret),
+            Confirm::Email => email::is_personal(matched),
             Confirm::PublicIp => network::is_public_ip(secret),
-            Confirm::PhoneUs => identity::is_phone_us(secret),
             Confirm::Varies => flow::varies(before, secret),
             Confirm::Flows => flow::flows(before, whole),
             Confirm::BareCall => flow::is_bare_call(before),
@@ -122,6 +173,17 @@ impl Confirm {
             Confirm::Code => around.is_code(before, whole, false),
             Confirm::Quoted => around.is_code(before, whole, true),
             Confirm::Languages(languages) => around.speaks(*languages),
+            Confirm::PhoneUs => phone::is_north_american(secret),
+            Confirm::BareSsn => identity::is_bare_ssn(matched),
+            Confirm::PhoneInternational => phone::is_international(matched),
+            Confirm::PhoneNamed => phone::is_named(matched),
+            Confirm::Iban => iban::is_iban(secret),
+            Confirm::Birthday => date::is_birthday(secret),
+            Confirm::BeginsWord => identifier::begins_word(matched.before, whole),
+            Confirm::Identifier(scheme) => identifier::is_valid(*scheme, secret),
+            Confirm::NotQuoted => !quoted::is_quoted(matched),
+            Confirm::NotDenied => !quoted::is_denied(matched),
+            Confirm::SqlPayload => sql_payload::is_sql_payload(matched),
         }
     }
 }
@@ -138,20 +200,39 @@ impl FromStr for Confirm {
             "card" => Confirm::Card,
             "ssn" => Confirm::Ssn,
             "jwt" => Confirm::Jwt,
-            "github_checksum" => Confirm::GithubChecksum,
+            "checksum" => Confirm::Checksum,
+            "aws_key_id" => Confirm::AwsKeyId,
+            "aws_secret" => Confirm::AwsSecret,
+            "own_word" => Confirm::OwnWord,
+            "not_sequence" => Confirm::NotSequence,
+            "basic_auth" => Confirm::BasicAuth,
+            "not_published" => Confirm::NotPublished,
             "not_masked" => Confirm::NotMasked,
             "not_placeholder" => Confirm::NotPlaceholder,
             "mixed" => Confirm::Mixed,
+            "password" => Confirm::Password,
+            "weak_password" => Confirm::WeakPassword,
+            "random" => Confirm::Random,
+            "random_key" => Confirm::RandomKey,
             "url_password" => Confirm::UrlPassword,
             "email" => Confirm::Email,
             "public_ip" => Confirm::PublicIp,
             "phone_us" => Confirm::PhoneUs,
+            "not_quoted" => Confirm::NotQuoted,
+            "not_denied" => Confirm::NotDenied,
+            "sql_payload" => Confirm::SqlPayload,
             "varies" => Confirm::Varies,
             "flows" => Confirm::Flows,
             "bare_call" => Confirm::BareCall,
             "result_ignored" => Confirm::ResultIgnored,
             "has_context" => Confirm::HasContext,
-            _ => return entropy_of(text).ok_or(UnknownConfirm),
+            "bare_ssn" => Confirm::BareSsn,
+            "phone_international" => Confirm::PhoneInternational,
+            "phone_named" => Confirm::PhoneNamed,
+            "iban" => Confirm::Iban,
+            "birthday" => Confirm::Birthday,
+            "begins_word" => Confirm::BeginsWord,
+            _ => return entropy_of(text).or_else(|| identifier_of(text)).ok_or(UnknownConfirm),
         })
     }
 }
@@ -160,6 +241,11 @@ impl FromStr for Confirm {
 fn entropy_of(text: &str) -> Option<Confirm> {
     let bits: f64 = text.strip_prefix("entropy:")?.parse().ok()?;
     (0.0..=8.0).contains(&bits).then_some(Confirm::Entropy(bits))
+}
+
+/// `id:pl_pesel`: a scheme of `identifier`.
+fn identifier_of(text: &str) -> Option<Confirm> {
+    identifier::named(text.strip_prefix("id:")?).map(Confirm::Identifier)
 }
 
 #[cfg(test)]
@@ -174,7 +260,7 @@ mod tests {
     #[test]
     fn every_name_is_read() {
         for name in Confirm::NAMES {
-            let text = name.replace("<bits>", "3.5");
+            let text = name.replace("<bits>", "3.5").replace("<scheme>", "pl_pesel");
             assert!(text.parse::<Confirm>().is_ok(), "{text}");
         }
         assert_eq!("entropy:3.5".parse(), Ok(Confirm::Entropy(3.5)));
@@ -197,7 +283,7 @@ mod tests {
     fn hostile_input_is_refused_without_panic() {
         let inputs: [&[u8]; 6] = [b"", b"@", b"://:@", b"\xff\xfe\xff", b"..", b"----"];
         for name in Confirm::NAMES {
-            let confirm: Confirm = name.replace("<bits>", "1").parse().unwrap();
+            let confirm: Confirm = name.replace("<bits>", "1").replace("<scheme>", "it_fiscal_code").parse().unwrap();
             for input in inputs {
                 let _ = confirm.accepts(&whole(input));
             }

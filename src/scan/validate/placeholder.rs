@@ -11,6 +11,9 @@ const RUN_MIN: usize = 6;
 const TEMPLATE_MARKS: [&str; 14] =
     ["${", "$(", "{{", "}}", "<%", "%>", "#{", "%(", "[[", "<your", "[redacted", "<redacted", "...", "\u{2026}"];
 
+/// Those of [`TEMPLATE_MARKS`] that open.
+const OPENERS: [&str; 7] = ["${", "$(", "{{", "<%", "#{", "%(", "[["];
+
 /// Parts of the text that fetches a value from elsewhere instead of stating it.
 const LOOKUPS: [&str; 30] = [
     "os.environ",
@@ -46,7 +49,7 @@ const LOOKUPS: [&str; 30] = [
 ];
 
 /// Words of which sample values are made.
-const SAMPLE_WORDS: [&str; 24] = [
+const SAMPLE_WORDS: [&str; 25] = [
     "example",
     "changeme",
     "change-me",
@@ -71,10 +74,11 @@ const SAMPLE_WORDS: [&str; 24] = [
     "lorem",
     "sample",
     "not-a-real",
+    "correct%20horse",
 ];
 
 /// Words that name the thing instead of being it, by their first letters. A value made only of these is none.
-const NAMES: [&str; 78] = [
+const NAMES: [&str; 82] = [
     "a",
     "access",
     "account",
@@ -111,6 +115,8 @@ const NAMES: [&str; 78] = [
     "hash",
     "hashed",
     "hidden",
+    // The password that every text about passwords has.
+    "hunter",
     "id",
     "input",
     "invalid",
@@ -126,6 +132,7 @@ const NAMES: [&str; 78] = [
     "nil",
     "no",
     "none",
+    "not",
     "null",
     "number",
     "of",
@@ -136,12 +143,14 @@ const NAMES: [&str; 78] = [
     "password",
     "passwd",
     "plain",
+    "postgres",
     "private",
     "pwd",
     "required",
     "root",
     "secret",
     "session",
+    "set",
     "some",
     "string",
     "test",
@@ -172,12 +181,17 @@ fn any_of(lists: &[&[&str]]) -> Option<AhoCorasick> {
     AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(lists.concat()).ok()
 }
 
+/// An opener of a template opens one only where a name or an expression follows: random signs stand in a row, too.
 fn contains_any(parts: &LazyLock<Option<AhoCorasick>>, text: &str) -> bool {
-    parts.as_ref().is_some_and(|parts| parts.is_match(text))
+    let is_opener = |part: &str| OPENERS.contains(&part);
+    let opens = |rest: &str| rest.starts_with(|it: char| it.is_ascii_alphabetic() || " _.'\"-/{$@&:".contains(it));
+    parts.as_ref().is_some_and(|parts| {
+        parts.find_iter(text).any(|found| !is_opener(&text[found.range()]) || opens(&text[found.end()..]))
+    })
 }
 
 /// Whether `value` is a mask, a template or a reference to a variable.
-pub(super) fn is_masked(value: &[u8]) -> bool {
+pub(in crate::scan) fn is_masked(value: &[u8]) -> bool {
     let text = lower(value);
     is_masked_text(&text) || contains_any(&MARKS, &text)
 }
@@ -189,13 +203,13 @@ fn is_masked_text(text: &str) -> bool {
 }
 
 /// Whether `value` is masked, or looked up, or made of words that stand in for a secret.
-pub(super) fn is_placeholder(value: &[u8]) -> bool {
+pub(in crate::scan) fn is_placeholder(value: &[u8]) -> bool {
     let text = lower(value);
     is_masked_text(&text) || contains_any(&PARTS, &text) || is_made_of_names(&text) || is_path(&text)
 }
 
 /// Whether `value` repeats the name it is assigned to, as in `password: user.password2` or `token="auth_token_v2"`.
-pub(super) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
+pub(in crate::scan) fn names_itself(value: &[u8], whole: &[u8]) -> bool {
     let value = &value[..value.len().min(VALUE_BYTES_MAX)];
     let whole = &whole[..whole.len().min(VALUE_BYTES_MAX)];
     let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -222,14 +236,18 @@ fn lower(value: &[u8]) -> String {
     String::from_utf8_lossy(value).to_ascii_lowercase()
 }
 
-/// `xxxx`, `****` and longer runs of anything else.
+/// `xxxx`, `****` and longer runs of anything else; of `a`, which is zero in base64, only one that is half of it all.
 fn has_run(text: &str) -> bool {
     let mut run = 0;
     let mut previous = 0;
     text.bytes().any(|byte| {
         run = if byte == previous { run + 1 } else { 1 };
         previous = byte;
-        run >= if matches!(byte, b'x' | b'*' | b'#') { 4 } else { RUN_MIN }
+        run >= match byte {
+            b'x' | b'*' | b'#' => 4,
+            b'a' => RUN_MIN.max(text.len() / 2),
+            _ => RUN_MIN,
+        }
     })
 }
 
@@ -359,7 +377,7 @@ mod tests {
     #[test]
     fn values_that_are_meant() {
         for value in
-            ["hunter2", "Tr0ub4dor&3", "S3cr3t!pw", "q8Zr2LmX9vT4", "admin123", "P@ssw0rd", "pa$$w0rd", "a.b.c1d2e3"]
+            ["hunter2x", "Tr0ub4dor&3", "S3cr3t!pw", "q8Zr2LmX9vT4", "admin123", "P@ssw0rd", "pa$$w0rd", "a.b.c1d2e3"]
         {
             assert!(!is_placeholder(value.as_bytes()), "{value}");
             assert!(!is_masked(value.as_bytes()), "{value}");

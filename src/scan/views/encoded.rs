@@ -1,30 +1,34 @@
-//! Base64 and hex runs that decode to text.
+//! Runs of base64, base32 and hex that decode to text, compressed or not.
 
+use super::coding::{Coding, is_run, is_text};
+use super::inflate::Inflater;
 use crate::scan::engine::{Engine, RuleSet};
-use crate::scan::stream::{Hit, Stream};
+use crate::scan::scanner::Scanner;
+use crate::scan::stream::Hit;
 
 /// Shorter runs are words.
 const RUN_CHARS_MIN: usize = 20;
-/// Fewer hex digits hold no secret worth hiding.
-const HEX_CHARS_MIN: usize = 32;
-/// Longer runs are decoded in pieces of this size; a multiple of 4.
+/// Shorter runs hold nothing compressed.
+const PACKED_CHARS_MIN: usize = 36;
+/// Inflated bytes that tell whether it is text.
+const SAMPLE_BYTES: usize = 256;
+/// Longer runs are decoded in pieces of this size; a multiple of 8.
 const PIECE_CHARS: usize = 64 << 10;
+/// Of a run within decoded text at most so much is hidden, which bounds how much of the way back must be remembered.
+const INNER_CHARS_MAX: usize = 2 * PIECE_CHARS;
 /// A line at least this long may go on behind a line break, as in mail and PEM.
 const LINE_CHARS_MIN: usize = 60;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
-    /// Hex, from this many characters on: `0x` is not part of it.
-    Hex(usize),
-    /// Base64 in either alphabet, from this many characters on: the run may start with letters that are not part of it.
-    Base64(usize),
-}
 
 /// The decoded view.
 #[derive(Debug)]
 pub(super) struct Encoded {
     rules: RuleSet,
-    stream: Stream,
+    /// Levels of decoding that may follow this one.
+    depth: usize,
+    /// The text is decoded already.
+    is_inner: bool,
+    /// Reads what was decoded; made when it is first needed.
+    scanner: Option<Box<Scanner>>,
     /// Original bytes read.
     length: usize,
     /// Characters of the open run that are not yet decoded.
@@ -36,19 +40,24 @@ pub(super) struct Encoded {
     line: usize,
     /// The last byte was a line break inside the run.
     broken: Option<u8>,
-    /// How the open run's stream reads it; `None`: no stream.
+    /// How the open run is read; `None`: its beginning was not yet decoded.
     coding: Option<Coding>,
+    /// The open run is compressed.
+    inflater: Option<Inflater>,
     /// Whether a run is open.
     open: bool,
     decoded: Vec<u8>,
+    inflated: Vec<u8>,
     inner: Vec<Hit>,
 }
 
 impl Encoded {
-    pub(super) fn new(rules: RuleSet) -> Encoded {
+    pub(super) fn new(rules: RuleSet, depth: usize, is_inner: bool) -> Encoded {
         Encoded {
-            stream: Stream::new(rules.clone()),
             rules,
+            depth,
+            is_inner,
+            scanner: None,
             length: 0,
             run: Vec::new(),
             start: 0,
@@ -56,8 +65,10 @@ impl Encoded {
             line: 0,
             broken: None,
             coding: None,
+            inflater: None,
             open: false,
             decoded: Vec::new(),
+            inflated: Vec::new(),
             inner: Vec::new(),
         }
     }
@@ -66,6 +77,16 @@ impl Encoded {
         self.rules = rules;
         self.run.clear();
         (self.length, self.open, self.coding) = (0, false, None);
+    }
+
+    /// Offset from which on later hits may lie.
+    pub(super) fn undecided(&self) -> usize {
+        if self.open { self.hidden_from() } else { self.length }
+    }
+
+    /// Where the part of the open run that a hit hides begins.
+    fn hidden_from(&self) -> usize {
+        if self.is_inner { self.start.max(self.end.saturating_sub(INNER_CHARS_MAX)) } else { self.start }
     }
 
     pub(super) fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
@@ -84,7 +105,7 @@ impl Encoded {
             if let Some(&byte) = text.get(at) {
                 if self.goes_on_behind(byte) {
                     at += 1;
-                } else if value(byte).is_none() {
+                } else if !is_run(byte) {
                     self.close(engine, hits);
                 }
             }
@@ -99,14 +120,14 @@ impl Encoded {
 
     fn begin(&mut self, start: usize) {
         (self.open, self.start, self.end) = (true, start, start);
-        (self.line, self.broken, self.coding) = (0, None, None);
+        (self.line, self.broken, self.coding, self.inflater) = (0, None, None, None);
         self.run.clear();
     }
 
     /// Takes characters of the run, a piece at most; returns how many.
     fn take(&mut self, engine: &Engine, text: &[u8], offset: usize, hits: &mut Vec<Hit>) -> usize {
         let room = PIECE_CHARS - self.run.len();
-        let count = text.iter().take(room).take_while(|&&byte| value(byte).is_some()).count();
+        let count = text.iter().take(room).take_while(|&&byte| is_run(byte)).count();
         if count > 0 {
             self.run.extend_from_slice(&text[..count]);
             (self.line, self.broken, self.end) = (self.line + count, None, offset + count);
@@ -133,49 +154,96 @@ impl Encoded {
         if self.coding.is_some() || self.run.len() >= RUN_CHARS_MIN {
             self.piece(engine, hits);
         }
-        self.end_stream(engine, hits);
+        self.end_text(engine, hits);
         self.run.clear();
         self.open = false;
     }
 
-    fn end_stream(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
-        if self.coding.take().is_some() {
-            self.stream.finish(engine, &mut self.inner);
+    fn end_text(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
+        if let (Some(_), Some(scanner)) = (self.coding.take(), &mut self.scanner) {
+            scanner.finish(engine, &mut self.inner);
             self.report(hits);
         }
     }
 
     /// Decodes what the run holds; leftover characters stay in it.
     fn piece(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
-        let codings = match self.coding {
-            Some(Coding::Hex(_)) => [Some(Coding::Hex(0)), None, None, None, None],
-            Some(Coding::Base64(_)) => [Some(Coding::Base64(0)), None, None, None, None],
+        match self.coding.map(Coding::further) {
+            Some(coding) => match coding.decode(&self.run, self.inflater.is_some(), &mut self.decoded) {
+                Some(used) => self.read(engine, used, hits),
+                None => self.leave(engine, hits),
+            },
+            None if self.begin_packed() => self.read(engine, self.run.len(), hits),
             None => {
-                let prefix = if self.run.starts_with(b"0x") || self.run.starts_with(b"0X") { 2 } else { 0 };
-                let digits = &self.run[prefix..];
-                let hex = digits.len() >= HEX_CHARS_MIN && digits.iter().all(u8::is_ascii_hexdigit);
-                let base64 = |skip| Some(Coding::Base64(skip));
-                [hex.then_some(Coding::Hex(prefix)), base64(0), base64(1), base64(2), base64(3)]
+                let found = Coding::of(&self.run)
+                    .find_map(|it| it.decode(&self.run, false, &mut self.decoded).map(|used| (it, used)));
+                match found {
+                    Some((coding, used)) => {
+                        self.begin_text(coding);
+                        self.read(engine, used, hits);
+                    }
+                    None => self.leave(engine, hits),
+                }
             }
-        };
-        for coding in codings.into_iter().flatten() {
-            let Some(used) = decode(coding, &self.run, &mut self.decoded) else { continue };
-            if self.coding.is_none() {
-                self.stream.reset(self.rules.clone());
-                self.coding = Some(coding);
-            }
-            self.stream.push(engine, &self.decoded, &mut self.inner);
-            self.report(hits);
-            self.run.drain(..used);
-            return;
         }
+    }
+
+    /// Whether the run is compressed text. What it holds is then decoded, and inflated when it is read.
+    fn begin_packed(&mut self) -> bool {
+        let coding = match *self.run.as_slice() {
+            _ if self.run.len() < PACKED_CHARS_MIN => return false,
+            [b'H', b'4', b's', b'I', ..] | [b'e', b'A' | b'F' | b'J' | b'N', ..] => Coding::Base64(0),
+            [b'1', b'f' | b'F', b'8', b'b' | b'B', ..] => Coding::Hex(0),
+            [b'7', b'8', b'0', b'1', ..] | [b'7', b'8', b'9', b'c' | b'C', ..] => Coding::Hex(0),
+            [b'7', b'8', b'd' | b'D', b'a' | b'A', ..] | [b'7', b'8', b'5', b'e' | b'E', ..] => Coding::Hex(0),
+            _ => return false,
+        };
+        let Some(used) = coding.decode(&self.run, true, &mut self.decoded) else { return false };
+        let sample = &self.decoded[..self.decoded.len().min(SAMPLE_BYTES)];
+        let Some(mut taster) = Inflater::new(sample) else { return false };
+        taster.read(sample, &mut self.inflated);
+        let tasted = &self.inflated[..self.inflated.len().min(SAMPLE_BYTES)];
+        let text = tasted.iter().filter(|&&byte| is_text(byte)).count();
+        if tasted.is_empty() || text * 10 < tasted.len() * 9 {
+            return false;
+        }
+        let inflater = Inflater::new(sample);
+        self.begin_text(coding);
+        self.inflater = inflater;
+        // An odd character at the end belongs to no group.
+        self.run.truncate(used);
+        true
+    }
+
+    fn begin_text(&mut self, coding: Coding) {
+        self.coding = Some(coding);
+        let (rules, depth) = (&self.rules, self.depth);
+        self.scanner.get_or_insert_with(|| Box::new(Scanner::at_depth(rules.clone(), depth))).reset(rules.clone());
+    }
+
+    /// Passes on what was decoded from so many characters.
+    fn read(&mut self, engine: &Engine, used: usize, hits: &mut Vec<Hit>) {
+        let Some(scanner) = &mut self.scanner else { return };
+        match &mut self.inflater {
+            Some(inflater) => {
+                inflater.read(&self.decoded, &mut self.inflated);
+                scanner.push(engine, &self.inflated, &mut self.inner);
+            }
+            None => scanner.push(engine, &self.decoded, &mut self.inner),
+        }
+        self.report(hits);
+        self.run.drain(..used);
+    }
+
+    /// It is no text, or none any more.
+    fn leave(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         self.run.clear();
-        self.end_stream(engine, hits);
+        self.end_text(engine, hits);
     }
 
     /// A hit in decoded text hides the whole run as far as it was read.
     fn report(&mut self, hits: &mut Vec<Hit>) {
-        let run = self.start..self.end;
+        let run = self.hidden_from()..self.end;
         let from = hits.len();
         for hit in self.inner.drain(..) {
             let reported = Hit { rule: hit.rule, secret: run.clone(), whole: run.clone() };
@@ -188,77 +256,14 @@ impl Encoded {
 
 /// Index of the next character of a run that is long enough or reaches the end of the text, or the length.
 fn next_run(text: &[u8], mut at: usize) -> usize {
-    // A run that starts before `last` and is long enough holds `last`.
-    while let Some(&last) = text.get(at + RUN_CHARS_MIN - 1) {
-        if value(last).is_none() {
-            at += RUN_CHARS_MIN;
-            continue;
+    // A run that starts at `at` or behind it and is long enough holds each byte that is looked at: of most stretches of
+    // text only the last few are.
+    while let Some(stretch) = text.get(at..at + RUN_CHARS_MIN) {
+        match stretch.iter().rposition(|&byte| !is_run(byte)) {
+            Some(last) => at += last + 1,
+            None => return at,
         }
-        let before = text[at..at + RUN_CHARS_MIN].iter().rev().take_while(|&&byte| value(byte).is_some()).count();
-        let start = at + RUN_CHARS_MIN - before;
-        let length = before + text[at + RUN_CHARS_MIN..].iter().take_while(|&&byte| value(byte).is_some()).count();
-        if length >= RUN_CHARS_MIN || start + length == text.len() {
-            return start;
-        }
-        at = start + length + 1;
     }
     let rest = text.get(at..).unwrap_or_default();
-    text.len() - rest.iter().rev().take_while(|&&byte| value(byte).is_some()).count()
-}
-
-/// Decodes whole groups and returns how many characters they took; `None` if what comes out is no text.
-fn decode(coding: Coding, run: &[u8], out: &mut Vec<u8>) -> Option<usize> {
-    out.clear();
-    let (skip, group, bytes) = match coding {
-        Coding::Hex(skip) => (skip, 2, 1),
-        Coding::Base64(skip) => (skip, 4, 3),
-    };
-    let run = run.get(skip..)?;
-    let mut bad = run.len() / group * bytes / 10;
-    for chunk in run.chunks_exact(group) {
-        let from = out.len();
-        match coding {
-            Coding::Hex(_) => out.push(chunk.iter().fold(0, |byte, &digit| byte << 4 | hex_value(digit))),
-            Coding::Base64(_) => {
-                let bits = chunk.iter().fold(0u32, |bits, &c| bits << 6 | u32::from(value(c).unwrap_or(0)));
-                out.extend_from_slice(&bits.to_be_bytes()[1..]);
-            }
-        }
-        bad = bad.checked_sub(out[from..].iter().filter(|&&byte| !is_text(byte)).count())?;
-    }
-    let whole = run.len() / group * group;
-    if let (Coding::Base64(_), rest @ [_, _, ..]) = (coding, &run[whole..]) {
-        // An end without its padding holds one or two bytes more.
-        let bits = rest.iter().fold(0u32, |bits, &c| bits << 6 | u32::from(value(c).unwrap_or(0)));
-        let bits = bits << (6 * (4 - rest.len()));
-        out.extend_from_slice(&bits.to_be_bytes()[1..rest.len()]);
-        return Some(skip + run.len());
-    }
-    Some(skip + whole)
-}
-
-fn hex_value(digit: u8) -> u8 {
-    char::from(digit).to_digit(16).map_or(0, |digit| digit as u8)
-}
-
-fn is_text(byte: u8) -> bool {
-    matches!(byte, 0x20..=0x7E | b'\t' | b'\n' | b'\r')
-}
-
-/// What a base64 character stands for, in either alphabet.
-#[inline]
-fn value(byte: u8) -> Option<u8> {
-    const VALUES: [u8; 256] = {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut values = [0xFF; 256];
-        let mut index = 0;
-        while index < 64 {
-            values[alphabet[index] as usize] = index as u8;
-            index += 1;
-        }
-        values[b'-' as usize] = 62;
-        values[b'_' as usize] = 63;
-        values
-    };
-    Some(VALUES[byte as usize]).filter(|&value| value != 0xFF)
+    rest.iter().rposition(|&byte| !is_run(byte)).map_or(at.min(text.len()), |last| at + last + 1)
 }

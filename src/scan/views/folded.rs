@@ -5,14 +5,17 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::sight::{Sight, next_suspect, sight};
+use crate::scan::digits::is_word;
 use crate::scan::engine::{Engine, RuleSet};
-use crate::scan::stream::{Hit, Stream};
+use crate::scan::scanner::Scanner;
+use crate::scan::stream::Hit;
 
 /// Text before the first such character that is read with it, bytes.
 const BEFORE_BYTES: usize = 512;
-/// Text behind the last one, bytes.
-const BEHIND_BYTES: usize = 4096;
-
+/// Text behind the last one, bytes: after each of these it is looked whether a match may still be open that it belongs
+/// to. Nearly always the first is enough.
+const BEHIND_BYTES: [usize; 5] = [16, 64, 256, 1024, BEHIND_BYTES_MAX];
+const BEHIND_BYTES_MAX: usize = 4096;
 /// Folded bytes are pushed on in portions of this size, which bounds how many edits are remembered.
 const PENDING_BYTES: usize = 16 << 10;
 
@@ -23,16 +26,21 @@ struct Mark {
     original: usize,
     /// The byte before is a replacement, not only something removed.
     replaced: bool,
+    /// It ends a word that the original text goes on with: in `%20AKIA…` the key does not stand alone.
+    parts: bool,
 }
 
 /// The folded view.
 #[derive(Debug)]
 pub(super) struct Folded {
     rules: RuleSet,
-    stream: Stream,
+    /// Levels of decoding that may follow this one.
+    depth: usize,
+    /// Reads the folded text; made when it is first needed.
+    scanner: Option<Box<Scanner>>,
     /// Original bytes read.
     length: usize,
-    /// Whether the stream runs: such a character stands not far before.
+    /// Whether the scanner runs: such a character stands not far before.
     active: bool,
     /// Original bytes since the last edit.
     quiet: usize,
@@ -40,7 +48,7 @@ pub(super) struct Folded {
     before: Vec<u8>,
     /// Bytes that may begin such a character, at the end of the last piece.
     unclear: Vec<u8>,
-    /// The byte before them.
+    /// The byte before them, folded.
     previous: u8,
     marks: VecDeque<Mark>,
     /// Folded bytes not yet pushed.
@@ -49,10 +57,11 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    pub(super) fn new(rules: RuleSet) -> Folded {
+    pub(super) fn new(rules: RuleSet, depth: usize) -> Folded {
         Folded {
-            stream: Stream::new(rules.clone()),
             rules,
+            depth,
+            scanner: None,
             length: 0,
             active: false,
             quiet: 0,
@@ -72,6 +81,18 @@ impl Folded {
         self.unclear.clear();
         self.pending.clear();
         self.marks.clear();
+    }
+
+    /// Offset from which on later hits may lie, but for those of edits that are yet to come.
+    pub(super) fn undecided(&self, engine: &Engine) -> usize {
+        match (&self.scanner, self.active) {
+            (Some(scanner), true) => {
+                let folded = scanner.undecided(engine);
+                let index = self.marks.partition_point(|mark| mark.folded < folded).saturating_sub(1);
+                self.marks.get(index).map_or(0, |mark| mark.original)
+            }
+            _ => self.length,
+        }
     }
 
     pub(super) fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
@@ -97,7 +118,7 @@ impl Folded {
         let mut until = text.len();
         while let Some(found) = next_suspect(&text[at..]) {
             at += found;
-            let previous = if at > 0 { text[at - 1] } else { self.previous };
+            let previous = if at > from { text[at - 1] } else { self.previous };
             match sight(&text[at..], previous) {
                 Sight::Unclear if !last => {
                     until = at;
@@ -106,9 +127,10 @@ impl Folded {
                 Sight::Plain | Sight::Unclear => at += 1,
                 Sight::Edit(length, byte) => {
                     self.plain(engine, &text[from..at], hits);
-                    self.edit(length, byte);
+                    self.previous = byte.unwrap_or(previous);
                     at += length;
                     from = at;
+                    self.edit(length, byte, text[at - 1]);
                     if self.pending.len() >= PENDING_BYTES {
                         self.flush(engine, hits);
                     }
@@ -116,22 +138,26 @@ impl Folded {
             }
         }
         self.plain(engine, &text[from..until], hits);
-        if until > 0 {
+        if until > from {
             self.previous = text[until - 1];
         }
         self.unclear.extend_from_slice(&text[until..]);
     }
 
     fn plain(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<Hit>) {
-        let near = if self.active { text.len().min(BEHIND_BYTES - self.quiet) } else { 0 };
-        let (near, far) = text.split_at(near);
-        self.length += near.len();
-        self.quiet += near.len();
-        self.pending.extend_from_slice(near);
-        if !far.is_empty() {
-            self.close(engine, hits);
-            self.length += far.len();
+        let mut rest = text;
+        while self.active && !rest.is_empty() {
+            let stop = BEHIND_BYTES.into_iter().find(|&stop| stop > self.quiet).unwrap_or(BEHIND_BYTES_MAX);
+            let (near, far) = rest.split_at(rest.len().min(stop - self.quiet));
+            self.length += near.len();
+            self.quiet += near.len();
+            self.pending.extend_from_slice(near);
+            rest = far;
+            if self.quiet == stop {
+                self.look_behind(engine, hits);
+            }
         }
+        self.length += rest.len();
         let recent = &text[text.len().saturating_sub(BEFORE_BYTES)..];
         if self.before.len() + recent.len() > 4 * BEFORE_BYTES {
             let drop = self.before.len().saturating_sub(BEFORE_BYTES);
@@ -140,30 +166,50 @@ impl Folded {
         self.before.extend_from_slice(recent);
     }
 
-    fn edit(&mut self, length: usize, byte: Option<u8>) {
+    /// Stops when no match is open that the last edit could belong to. It is asked at the same bytes of a text, however
+    /// that is cut.
+    fn look_behind(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
+        self.flush(engine, hits);
+        let edit = self.marks.back().map_or(0, |mark| mark.folded);
+        let undecided = self.scanner.as_ref().map_or(usize::MAX, |scanner| scanner.undecided(engine));
+        if self.quiet == BEHIND_BYTES_MAX || undecided > edit {
+            self.close(engine, hits);
+        }
+    }
+
+    /// So many bytes, of which this is the last, stand for one or for nothing.
+    fn edit(&mut self, length: usize, byte: Option<u8>, last: u8) {
         if !self.active {
             self.active = true;
-            self.stream.reset(self.rules.clone());
+            let (rules, depth) = (&self.rules, self.depth);
+            self.scanner.get_or_insert_with(|| Box::new(Scanner::at_depth(rules.clone(), depth))).reset(rules.clone());
             let before = &self.before[self.before.len().saturating_sub(BEFORE_BYTES)..];
             self.pending.extend_from_slice(before);
-            self.marks.push_back(Mark { folded: 0, original: self.length - before.len(), replaced: false });
+            let original = self.length - before.len();
+            self.marks.push_back(Mark { folded: 0, original, replaced: false, parts: false });
         }
         self.before.clear();
         self.pending.extend(byte);
         self.length += length;
         self.quiet = 0;
-        let folded = self.stream.length() + self.pending.len();
-        self.marks.push_back(Mark { folded, original: self.length, replaced: byte.is_some() });
+        let parts = is_word(last) && byte.is_some_and(|byte| !is_word(byte));
+        let folded = self.scanned() + self.pending.len();
+        self.marks.push_back(Mark { folded, original: self.length, replaced: byte.is_some(), parts });
+    }
+
+    /// Folded bytes that were pushed.
+    fn scanned(&self) -> usize {
+        self.scanner.as_ref().map_or(0, |scanner| scanner.length())
     }
 
     fn flush(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
-        if self.pending.is_empty() {
-            return;
-        }
-        self.stream.push(engine, &self.pending, &mut self.inner);
+        let Some(scanner) = self.scanner.as_mut().filter(|_| !self.pending.is_empty()) else { return };
+        scanner.push(engine, &self.pending, &mut self.inner);
+        // A view of the folded text may yet reach back by as much as this one does.
+        let undecided = scanner.undecided(engine).saturating_sub(BEFORE_BYTES);
         self.pending.clear();
         self.report(hits);
-        while self.marks.get(1).is_some_and(|mark| mark.folded < self.stream.settled()) {
+        while self.marks.get(1).is_some_and(|mark| mark.folded < undecided) {
             self.marks.pop_front();
         }
     }
@@ -173,7 +219,9 @@ impl Folded {
             return;
         }
         self.flush(engine, hits);
-        self.stream.finish(engine, &mut self.inner);
+        if let Some(scanner) = &mut self.scanner {
+            scanner.finish(engine, &mut self.inner);
+        }
         self.report(hits);
         self.active = false;
         self.marks.clear();
@@ -182,9 +230,13 @@ impl Folded {
     /// Passes on the hits that an edit made: the others stand in the text as it is.
     fn report(&mut self, hits: &mut Vec<Hit>) {
         for hit in self.inner.drain(..) {
-            let from = self.marks.partition_point(|mark| mark.folded <= hit.whole.start);
-            let edited = self.marks.get(from).is_some_and(|mark| {
-                mark.folded < hit.whole.end || (mark.folded == hit.whole.end && ends_replaced(&self.marks, from))
+            let from = self.marks.partition_point(|mark| mark.folded < hit.whole.start);
+            let edited = self.marks.iter().skip(from).take_while(|mark| mark.folded <= hit.whole.end).any(|mark| {
+                match mark.folded {
+                    at if at == hit.whole.start => mark.parts,
+                    at if at == hit.whole.end => mark.replaced,
+                    _ => true,
+                }
             });
             if edited {
                 let original = |range: &Range<usize>| original_range(&self.marks, range);
@@ -194,16 +246,11 @@ impl Folded {
     }
 }
 
-/// Whether one of the edits at the same place as this one is a replacement.
-fn ends_replaced(marks: &VecDeque<Mark>, from: usize) -> bool {
-    marks.iter().skip(from).take_while(|mark| mark.folded == marks[from].folded).any(|mark| mark.replaced)
-}
-
 /// The original bytes of a folded range.
 fn original_range(marks: &VecDeque<Mark>, range: &Range<usize>) -> Range<usize> {
     let at = |folded: usize| {
         let index = marks.partition_point(|mark| mark.folded <= folded).saturating_sub(1);
-        marks[index].original + folded - marks[index].folded
+        marks[index].original + folded.saturating_sub(marks[index].folded)
     };
     let from = marks.partition_point(|mark| mark.folded < range.end);
     let replaced = marks.iter().skip(from).take_while(|mark| mark.folded == range.end).find(|mark| mark.replaced);

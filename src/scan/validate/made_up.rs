@@ -1,0 +1,46 @@
+//! Signs that a match is not what it looks like: a keyword inside another word, an alphabet in place of a key.
+
+/// Characters that count up in a row, from which on nobody drew them at random.
+const SEQUENCE_MIN: usize = 20;
+
+/// Whether the keyword at the start of `whole` begins a word of the name that `before` ends in.
+pub(super) fn begins_word(before: &[u8], whole: &[u8]) -> bool {
+    let (Some(last), Some(first)) = (before.last(), whole.first()) else { return true };
+    // `-Dsonar.login=…` defines a property.
+    before.ends_with(b"-D") || !last.is_ascii_alphabetic() || last.is_ascii_lowercase() && first.is_ascii_uppercase()
+}
+
+/// Whether `value` has twenty characters in a row that count up, 0 after 9.
+pub(super) fn counts_up(value: &[u8]) -> bool {
+    let mut run = 1;
+    value.windows(2).any(|pair| {
+        let next = pair[0].is_ascii_alphanumeric() && (pair[1] == pair[0] + 1 || pair == b"90");
+        run = if next { run + 1 } else { 1 };
+        run >= SEQUENCE_MIN
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_names() {
+        for before in ["", "REACT_APP_", "my", "\"", "x-", "a2"] {
+            assert!(begins_word(before.as_bytes(), b"OktaKey"), "{before}");
+        }
+        assert!(begins_word(b"mvn -D", b"sonar.login"));
+        assert!(!begins_word(b"ro", b"okTable"));
+        assert!(!begins_word(b"S", b"etSysctl"));
+        assert!(!begins_word(b"GL", b"OBAL"));
+    }
+
+    #[test]
+    fn alphabets_count_up() {
+        assert!(counts_up(b"sk_live_abcdefghijklmnopqrstuvwxyz"));
+        assert!(counts_up(b"x12345678901234567890x"));
+        assert!(!counts_up(b"1234567890"));
+        assert!(!counts_up(b"q8Zr2LmX9vT4abcdefgh"));
+        assert!(!counts_up(b"\xff\xff"));
+    }
+}
