@@ -5,9 +5,12 @@ mod github;
 mod identity;
 mod jwt;
 mod network;
+mod overriding;
 mod payment;
 mod placeholder;
 mod quoted;
+mod removal;
+mod sending;
 mod sql_payload;
 mod sql_tokens;
 
@@ -59,6 +62,9 @@ impl Confirm {
         "sql_payload",
         "not_quoted",
         "not_denied",
+        "sends",
+        "names_instructions",
+        "removes_root",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
@@ -68,7 +74,12 @@ impl Confirm {
             Confirm::Card | Confirm::Ssn | Confirm::PublicIp | Confirm::PhoneUs | Confirm::Email => 1,
             Confirm::Entropy(_) => 2,
             Confirm::GithubChecksum | Confirm::NotMasked | Confirm::UrlPassword => 3,
-            Confirm::NotPlaceholder | Confirm::Jwt | Confirm::SqlPayload => 4,
+            Confirm::NotPlaceholder
+            | Confirm::Jwt
+            | Confirm::SqlPayload
+            | Confirm::Sends
+            | Confirm::NamesInstructions
+            | Confirm::RemovesRoot => 4,
         }
     }
 
@@ -94,6 +105,9 @@ impl Confirm {
             Confirm::PhoneUs => identity::is_phone_us(secret),
             Confirm::NotQuoted => !quoted::is_quoted(matched),
             Confirm::NotDenied => !quoted::is_denied(matched),
+            Confirm::Sends => sending::sends(matched),
+            Confirm::NamesInstructions => overriding::names_instructions(matched),
+            Confirm::RemovesRoot => removal::removes_root(matched),
             Confirm::SqlPayload => sql_payload::is_sql_payload(matched),
         }
     }
@@ -121,6 +135,9 @@ impl FromStr for Confirm {
             "phone_us" => Confirm::PhoneUs,
             "not_quoted" => Confirm::NotQuoted,
             "not_denied" => Confirm::NotDenied,
+            "sends" => Confirm::Sends,
+            "names_instructions" => Confirm::NamesInstructions,
+            "removes_root" => Confirm::RemovesRoot,
             "sql_payload" => Confirm::SqlPayload,
             _ => return entropy_of(text).ok_or(UnknownConfirm),
         })
