@@ -147,6 +147,13 @@ pub enum Confirm {
     /// `not_denied`: no `not`, `never` or "tries to" directly before the match: a text that forbids something, or tells
     /// of those who ask for it, does not ask for it.
     NotDenied,
+    /// `names_instructions`: the sentence that begins with the match means the assistant's instructions, in any of many
+    /// languages.
+    NamesInstructions,
+    /// `removes_root`: the `rm` at the match takes away a whole disk, a system folder or a home.
+    RemovesRoot,
+    /// `sends`: the command line around the match sends what it names to another machine.
+    Sends,
     /// `sql_payload`: the value around the match breaks out of its place in a statement and goes on as SQL.
     SqlPayload,
 }

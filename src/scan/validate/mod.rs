@@ -14,11 +14,14 @@ mod jwt;
 mod made_up;
 mod name;
 mod network;
+mod overriding;
 mod payment;
 mod phone;
 pub(super) mod placeholder;
 mod published;
 mod quoted;
+mod removal;
+mod sending;
 mod sql_payload;
 mod sql_tokens;
 
@@ -106,6 +109,9 @@ impl Confirm {
         "sql_payload",
         "not_quoted",
         "not_denied",
+        "sends",
+        "names_instructions",
+        "removes_root",
     ];
 
     /// How dear it is, so that cheap checks can be asked first.
@@ -126,7 +132,10 @@ impl Confirm {
             | Confirm::Random
             | Confirm::RandomKey
             | Confirm::BasicAuth
-            | Confirm::SqlPayload => 4,
+            | Confirm::SqlPayload
+            | Confirm::Sends
+            | Confirm::NamesInstructions
+            | Confirm::RemovesRoot => 4,
             Confirm::NotPublished => 5,
         }
     }
@@ -183,6 +192,9 @@ impl Confirm {
             Confirm::Identifier(scheme) => identifier::is_valid(*scheme, secret),
             Confirm::NotQuoted => !quoted::is_quoted(matched),
             Confirm::NotDenied => !quoted::is_denied(matched),
+            Confirm::Sends => sending::sends(matched),
+            Confirm::NamesInstructions => overriding::names_instructions(matched),
+            Confirm::RemovesRoot => removal::removes_root(matched),
             Confirm::SqlPayload => sql_payload::is_sql_payload(matched),
         }
     }
@@ -220,6 +232,9 @@ impl FromStr for Confirm {
             "phone_us" => Confirm::PhoneUs,
             "not_quoted" => Confirm::NotQuoted,
             "not_denied" => Confirm::NotDenied,
+            "sends" => Confirm::Sends,
+            "names_instructions" => Confirm::NamesInstructions,
+            "removes_root" => Confirm::RemovesRoot,
             "sql_payload" => Confirm::SqlPayload,
             "varies" => Confirm::Varies,
             "flows" => Confirm::Flows,
