@@ -9,7 +9,7 @@ use regex_automata::meta::{Config, Regex};
 use regex_automata::util::{captures::Captures, syntax};
 use regex_automata::{Anchored, Input};
 
-use crate::scan::{Lead, Matched, Pattern, Read, RuleSpec, Surroundings, Trigger, read_assignment};
+use crate::scan::{Lead, Matched, Pattern, Read, RuleSpec, Trigger, read_assignment};
 
 /// A rule whose regexes are compiled.
 pub(super) struct Matcher {
@@ -67,7 +67,7 @@ impl Matcher {
 
     fn confirmed(&self, text: &[u8], whole: &Range<usize>, secret: &Range<usize>) -> bool {
         let excused = self.unless.as_ref().is_some_and(|unless| unless.is_match(&text[whole.clone()]));
-        let matched = Matched::seen(text, whole, secret, Surroundings::within(text, whole.start));
+        let matched = Matched::new(text, whole, secret);
         !excused && self.rule.confirm.iter().all(|it| it.accepts(&matched))
     }
 

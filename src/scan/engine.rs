@@ -26,7 +26,6 @@ pub(super) const PREFIX_WITH_LEAD: u8 = 4;
 pub(super) const KEYWORD: u8 = 8;
 /// A mark ends, and a chosen rule asks for the place of its matches.
 pub(super) const MARK: u8 = 16;
-
 /// A hint ends.
 pub(super) const HINT: u8 = 32;
 

@@ -91,6 +91,11 @@ impl Stream {
         self.hints.iter_mut().for_each(Vec::clear);
     }
 
+    /// What the whole text is: a file of a language, say. To be told before the first push, behind the context.
+    pub fn block(&mut self, block: Block) {
+        self.marks.set_whole(block);
+    }
+
     /// Hints are to be noted from now on.
     pub(super) fn listen(&mut self) {
         self.hints.get_or_insert_default();
@@ -99,11 +104,6 @@ impl Stream {
     /// The hints that the last push passed.
     pub(super) fn hints(&self) -> &[Hint] {
         self.hints.as_deref().unwrap_or_default()
-    }
-
-    /// What the whole text is: a file of a language, say. To be told before the first push, behind the context.
-    pub fn block(&mut self, block: Block) {
-        self.marks.set_whole(block);
     }
 
     /// Text that stands before: it takes part in matching, but offsets count from behind it and nothing in it is
@@ -227,13 +227,14 @@ impl Stream {
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
-        if self.rules.0.known {
-            first = first.min(self.watch.pending(end));
+        if let Some(known) = engine.known.as_ref().filter(|_| self.rules.0.known) {
+            first = first.min(self.watch.pending(known, end));
         }
         let lead_before = |offset: usize| {
             let before = Window { text: &window.text[..offset - window.base], ..window };
-            let lead = |&rule: &u32| self.runs.open_lead(&engine.rules, rule, before, window);
-            self.rules.0.leads.iter().map(lead).max().unwrap_or(0)
+            let longest =
+                |known: usize, &rule: &u32| known.max(self.runs.open_lead(&engine.rules, rule, before, window, known));
+            self.rules.0.leads.iter().fold(0, longest)
         };
         first = first.min(end - lead_before(end));
         let mut state = self.state;
