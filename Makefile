@@ -30,6 +30,7 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) fmt-check
 	$(MAKE) lint
 	$(MAKE) test-docs
+	$(MAKE) test-quality
 	$(MAKE) test-sdks
 	$(MAKE) test-all
 
@@ -52,6 +53,10 @@ ifeq ($(NEXTEST),yes)
 else
 	cargo test --locked --lib --bins --tests
 endif
+
+.PHONY: test-quality
+test-quality: ## The measure itself, without sets and without other scanners
+	python3 -B -m unittest discover --start-directory tests/quality
 
 # The program that `test-all` builds for its own tests: Pingora is compiled once.
 .PHONY: test-sdks

@@ -11,6 +11,7 @@ use airiskguard_gateway::config::{File, Reading, Reference};
 use airiskguard_gateway::domain::{Action, Checker, Direction, Source};
 use airiskguard_gateway::pipeline::{Snapshot, custom_checkers};
 use airiskguard_gateway::policy::by_default;
+use airiskguard_gateway::scan::Confirm;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
 const BEGIN: &str = "<!-- Written by `make docs` from here … -->\n";
@@ -38,14 +39,15 @@ fn checks() -> String {
         match line.strip_prefix("///") {
             Some(words) => sentence.push_str(words),
             None if !sentence.is_empty() => {
-                let (name, meaning) = sentence.trim().split_once(": ").unwrap_or((sentence.trim(), ""));
-                said.push_str(&format!("| {name} | {} |\n", meaning.replace('|', "\\|")));
+                let (name, meaning) = sentence.trim().split_once("`: ").unwrap_or((sentence.trim(), ""));
+                said.push_str(&format!("| {name}` | {} |\n", meaning.replace('|', "\\|")));
                 sentence.clear();
             }
             None => {}
         }
     }
-    said
+    let schemes: Vec<String> = Confirm::schemes().map(|it| format!("`{it}`")).collect();
+    said + &format!("\nSchemes of `id`: {}.\n", schemes.join(", "))
 }
 
 #[test]

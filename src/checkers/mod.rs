@@ -101,6 +101,8 @@ pub const ALL: &[Family] = &[
     family!("secrets", "secrets/feature_flags.yaml"),
     family!("secrets", "secrets/identity.yaml"),
     family!("secrets", "secrets/business.yaml"),
+    family!("secrets", "secrets/accounts.yaml"),
+    family!("secrets", "secrets/testing_and_games.yaml"),
     family!("secrets", "secrets/generic.yaml"),
     family!("compliance", "compliance/identity.yaml"),
     family!("compliance", "compliance/payment.yaml"),

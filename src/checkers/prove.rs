@@ -51,9 +51,8 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// Rules with an engine of their own, to be tried on their examples.
+/// Rules that the engine takes, to be tried on their examples.
 pub struct Prover<'a> {
-    engine: Engine,
     entries: &'a [Entry],
 }
 
@@ -61,23 +60,25 @@ impl<'a> Prover<'a> {
     /// # Errors
     /// The rules that the engine refuses.
     pub fn new(entries: &'a [Entry]) -> Result<Self, Vec<RuleError>> {
-        let engine = Engine::new(entries.iter().map(|entry| entry.rule.clone()).collect())?;
-        Ok(Prover { engine, entries })
+        Engine::new(entries.iter().map(|entry| entry.rule.clone()).collect())?;
+        Ok(Prover { entries })
     }
 
-    /// What the examples of the rule at `index` show. With `cuts`, each is also read in two pieces, cut at every byte,
-    /// and byte by byte: time grows with the square of an example's length.
+    /// What the examples of the rule at `index` show, the rule being alone in an engine. With `cuts`, each is also read
+    /// in two pieces, cut at every byte, and byte by byte: time grows with the square of an example's length.
     pub fn flaws(&self, index: usize, cuts: bool) -> Vec<Flaw> {
         let Some(entry) = self.entries.get(index) else { return Vec::new() };
-        let rules = self.engine.select(|rule| rule.id == entry.rule.info.id);
+        // It was accepted beside the others, so it is accepted alone.
+        let Ok(engine) = Engine::new(vec![entry.rule.clone()]) else { return Vec::new() };
+        let alone = Alone { rules: engine.select(|_| true), engine };
         let mut flaws = Vec::new();
         for (key, texts) in [("hits", &entry.hits), ("misses", &entry.misses)] {
             for (index, text) in texts.iter().enumerate() {
-                let found = self.found(&rules, [text.as_bytes()]);
+                let found = alone.found([text.as_bytes()]);
                 let flaw = match found.first() {
                     None if key == "hits" => Some(FlawKind::NotFound),
                     Some(hit) if key == "misses" => Some(FlawKind::Found(hit.secret.clone())),
-                    _ if cuts => self.cut(&rules, text.as_bytes(), &found).map(FlawKind::Cut),
+                    _ if cuts => alone.cut(text.as_bytes(), &found).map(FlawKind::Cut),
                     _ => None,
                 };
                 flaws.extend(flaw.map(|kind| Flaw { key, index, kind }));
@@ -85,17 +86,25 @@ impl<'a> Prover<'a> {
         }
         flaws
     }
+}
 
+/// An engine of one rule.
+struct Alone {
+    engine: Engine,
+    rules: RuleSet,
+}
+
+impl Alone {
     /// The first cut that changes what is found.
-    fn cut(&self, rules: &RuleSet, text: &[u8], expected: &[Hit]) -> Option<usize> {
-        let differs = |cut: &usize| self.found(rules, [&text[..*cut], &text[*cut..]]) != expected;
-        let bytewise = || self.found(rules, text.chunks(1)) != expected;
+    fn cut(&self, text: &[u8], expected: &[Hit]) -> Option<usize> {
+        let differs = |cut: &usize| self.found([&text[..*cut], &text[*cut..]]) != expected;
+        let bytewise = || self.found(text.chunks(1)) != expected;
         (1..text.len()).find(differs).or_else(|| bytewise().then_some(1))
     }
 
-    /// What the rules find in a text that comes in pieces, in order of place.
-    fn found<'t>(&self, rules: &RuleSet, pieces: impl IntoIterator<Item = &'t [u8]>) -> Vec<Hit> {
-        let (mut stream, mut hits) = (Stream::new(rules.clone()), Vec::new());
+    /// What the rule finds in a text that comes in pieces, in order of place.
+    fn found<'t>(&self, pieces: impl IntoIterator<Item = &'t [u8]>) -> Vec<Hit> {
+        let (mut stream, mut hits) = (Stream::new(self.rules.clone()), Vec::new());
         for piece in pieces {
             stream.push(&self.engine, piece, &mut hits);
         }

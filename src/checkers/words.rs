@@ -3,7 +3,7 @@
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-use crate::scan::{Confirm, Pattern, RuleSpec, Trigger};
+use crate::scan::{Pattern, RuleSpec, Trigger};
 
 /// Keywords that a table shows of one rule.
 const KEYWORDS_SHOWN_MAX: usize = 4;
@@ -32,18 +32,8 @@ pub(super) fn looks_for(rule: &RuleSpec) -> String {
 
 /// `confirm`, as it is written in a rule file; `None` for a rule without.
 pub fn confirmed_by(rule: &RuleSpec) -> Option<String> {
-    let names: Vec<String> = rule.confirm.iter().map(|it| code(&name_of(it))).collect();
+    let names: Vec<String> = rule.confirm.iter().map(|it| code(&it.to_string())).collect();
     (!names.is_empty()).then(|| names.join(", "))
-}
-
-/// A check's name: one of the list, or the one with its number.
-fn name_of(confirm: &Confirm) -> String {
-    let listed = Confirm::NAMES.iter().find(|name| name.parse::<Confirm>().is_ok_and(|it| it == *confirm));
-    match (listed, confirm) {
-        (Some(name), _) => (*name).to_owned(),
-        (None, Confirm::Entropy(bits)) => format!("entropy:{bits:?}"),
-        (None, other) => format!("{other:?}"),
-    }
 }
 
 /// As code in Markdown.

@@ -26,7 +26,7 @@ impl Default for WallClock {
 impl Clock for WallClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else is handed")]
     fn now(&self) -> Stamp {
-        // A clock set before 1970 reads as 1970; nothing is decided by wall time.
+        // A clock set before 1970 reads as 1970. Wall time decides about one thing: which exceptions have expired.
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Stamp { monotonic: self.start.elapsed(), unix }
     }

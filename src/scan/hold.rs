@@ -60,8 +60,8 @@ impl Stream {
         if !self.rules.0.digit_counts.is_empty() {
             first = first.min(self.digits.pending().unwrap_or(end));
         }
-        if self.rules.0.known {
-            first = first.min(self.watch.pending(end));
+        if let Some(known) = engine.known.as_ref().filter(|_| self.rules.0.known) {
+            first = first.min(self.watch.pending(known, end));
         }
         for &rule in &self.rules.0.leads {
             let length = self.runs.open_lead(&engine.rules, rule, window, window, 0);

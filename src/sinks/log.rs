@@ -35,6 +35,7 @@ impl Sink for Log {
             outbound_action = event.outbound.action.name(),
             inbound_action = event.inbound.action.name(),
             policies = policies(event),
+            excepted = excepted(event),
             outbound_findings = event.outbound_findings.len(),
             inbound_findings = event.inbound_findings.len(),
             outbound_rules = rules(&event.outbound_findings),
@@ -62,6 +63,16 @@ fn skipped(event: &Event) -> u64 {
 fn policies(event: &Event) -> String {
     let names = event.outbound.policies.iter().chain(&event.inbound.policies);
     names.map(String::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// `sample_key:secrets.aws.access_key@message 3, line 2 (messages[3].content)`, separated by semicolons.
+fn excepted(event: &Event) -> String {
+    let sides = [(&event.outbound, &event.outbound_findings), (&event.inbound, &event.inbound_findings)];
+    let named = sides.into_iter().flat_map(|(verdict, findings)| {
+        verdict.excepted.iter().filter_map(|it| Some((&it.exception, findings.get(it.finding)?)))
+    });
+    let shown = named.take(FINDINGS_MAX).map(|(name, it)| format!("{name}:{}@{}", it.rule.id, it.place));
+    shown.collect::<Vec<_>>().join("; ")
 }
 
 /// `secrets.aws.access_key@message 3, line 2 (messages[3].content)`, separated by semicolons.

@@ -21,6 +21,7 @@ pub struct Metrics {
     refusals: IntCounterVec,
     decisions: IntCounterVec,
     findings: IntCounterVec,
+    excepted: IntCounterVec,
     gateway_seconds: Histogram,
     first_byte_seconds: Histogram,
     scanned_bytes: IntCounterVec,
@@ -50,6 +51,12 @@ impl Metrics {
             refusals: counters(to, "refusals_total", "Refusals by reason.", &["kind"])?,
             decisions: counters(to, "decisions_total", "Decisions of the policies.", &["direction", "action"])?,
             findings: counters(to, "findings_total", "Findings by rule.", &["rule", "direction"])?,
+            excepted: counters(
+                to,
+                "excepted_total",
+                "Findings that an exception let pass.",
+                &["exception", "direction"],
+            )?,
             gateway_seconds: histogram(
                 to,
                 "gateway_seconds",
@@ -129,6 +136,9 @@ impl Metrics {
         for finding in findings {
             self.findings.with_label_values(&[finding.rule.id.as_str(), direction]).inc();
         }
+        for it in &verdict.excepted {
+            self.excepted.with_label_values(&[&*it.exception, direction]).inc();
+        }
         self.scanned_bytes.with_label_values(&[direction]).inc_by(coverage.scanned_bytes);
         for (reason, bytes) in &coverage.skipped_bytes {
             self.skipped_bytes.with_label_values(&[reason.name()]).inc_by(*bytes);
@@ -201,6 +211,16 @@ mod tests {
             gateway_time: Duration::from_micros(80),
             first_byte_time: Some(Duration::from_millis(40)),
         }
+    }
+
+    #[test]
+    fn what_was_excepted_is_counted_under_its_exception() {
+        let metrics = Metrics::new().unwrap();
+        let mut event = event(Outcome::Forwarded);
+        event.outbound.excepted.push(crate::domain::Excepted { finding: 0, exception: "sample".into() });
+        metrics.observe(&event);
+        let text = String::from_utf8(metrics.render()).unwrap();
+        assert!(text.contains(r#"airiskguard_excepted_total{direction="outbound",exception="sample"} 1"#), "{text}");
     }
 
     #[test]

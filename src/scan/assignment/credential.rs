@@ -72,7 +72,9 @@ pub(in crate::scan) fn is_weak_password(matched: &Matched<'_>) -> bool {
     // In a list of words each follows a comma.
     let listed = whole[..whole.len() - secret.len()].contains(&b',');
     let number = quoted && is_number(secret);
-    let phrase = given && is_phrase(secret) && !is_something_else(matched);
+    // `thisismypassword` names itself and is one all the same.
+    let run_on = secret.iter().all(u8::is_ascii_lowercase) && !placeholder::is_placeholder(secret);
+    let phrase = given && is_phrase(secret) && (run_on || !is_something_else(matched));
     !listed && (number || phrase) && kind(matched) == Some(Kind::Password)
 }
 

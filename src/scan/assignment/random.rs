@@ -11,7 +11,7 @@ const FOLLOWERS: [u32; 26] = [
 const RARE_PAIRS_MIN: f64 = 0.25;
 
 /// So many bytes that count up were typed, not drawn.
-const SEQUENCE_MIN: usize = 8;
+const SEQUENCE_MIN: usize = 7;
 
 /// What a value is made of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +28,7 @@ pub(super) struct Makeup {
     pub(super) in_words: usize,
     /// All are hex digits or dashes.
     pub(super) hex: bool,
-    /// Eight of them count up.
+    /// Many of them count up.
     pub(super) sequence: bool,
 }
 
@@ -82,7 +82,7 @@ impl Makeup {
     }
 }
 
-/// Whether eight bytes in a row count up: `12345678`, `abcdefgh`.
+/// Whether so many bytes in a row count up: `1234567`, `abcdefg`.
 fn has_sequence(value: &[u8]) -> bool {
     let mut run = 1;
     value.windows(2).any(|pair| {

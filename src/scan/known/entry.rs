@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::key::{FingerprintKey, WINDOW_BYTES};
+use super::key::{FingerprintKey, HEADS, WINDOW_BYTES};
 use super::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 use crate::domain::Fingerprint;
 
@@ -39,8 +39,9 @@ pub struct Entry {
     pub fingerprint: Fingerprint,
     /// The type of its findings instead of `KNOWN_SECRET` and `CANARY_TOKEN`.
     pub label: Option<String>,
-    /// Tags of its first and last bytes.
-    pub(super) head: u32,
+    /// Tags of the windows at its beginning; zero where the value is too short for one.
+    pub(super) heads: [u32; HEADS],
+    /// Tag of its last bytes.
     pub(super) tail: u32,
 }
 
@@ -58,15 +59,15 @@ impl Entry {
     /// A value of fewer than [`SECRET_BYTES_MIN`] bytes.
     pub fn new(key: &FingerprintKey, kind: Kind, label: Option<&str>, value: &[u8]) -> Result<Entry, EntryError> {
         let value = &value[..value.len().min(SECRET_BYTES_MAX)];
-        let (Some(head), Some(tail)) = (value.first_chunk::<WINDOW_BYTES>(), value.last_chunk::<WINDOW_BYTES>()) else {
-            return Err(EntryError::Short);
-        };
+        let Some(tail) = value.last_chunk::<WINDOW_BYTES>() else { return Err(EntryError::Short) };
+        let mut heads = [0; HEADS];
+        heads.iter_mut().zip(value.array_windows()).for_each(|(tag, window)| *tag = key.head.tag(window));
         Ok(Entry {
             kind,
             length: value.len() as u32,
             fingerprint: key.fingerprint(value),
             label: label.and_then(label_of),
-            head: key.head.tag(head),
+            heads,
             tail: key.tail.tag(tail),
         })
     }

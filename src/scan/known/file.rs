@@ -3,8 +3,8 @@
 //! ```text
 //! airiskguard-fingerprints 1
 //! key 6f1d0a93c5e2b784
-//! secret 40 9f86d081884c7d659a2feaa0c55ad015 a3c9e1f02b7d4856319be042 STRIPE_KEY
-//! canary 36 60303ae22b998861bce3b28f33eec1be 0f4e2d1c3b5a69788796a5b4
+//! secret 40 9f86d081884c7d659a2feaa0c55ad015 a3c9e1f02b7d4856319be0420f4e2d1c3b5a69788796a5b4 STRIPE_KEY
+//! canary 36 60303ae22b998861bce3b28f33eec1be 5d1f0c77a0b3469e8c2a41d6e07b93f852c8140ad96e3b75
 //! ```
 //!
 //! Kind, length in bytes, fingerprint, sealed tags of both ends, and a label where one was asked for. Without the key,
@@ -14,12 +14,14 @@
 use std::fmt::{self, Write};
 
 use super::entry::{Entry, Kind, is_label};
-use super::key::FingerprintKey;
+use super::key::{FingerprintKey, HEADS};
 use super::{FILE_BYTES_MAX, FINGERPRINTS_MAX, SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 use crate::domain::Fingerprint;
 
 const TITLE: &str = "airiskguard-fingerprints";
 const VERSION: &str = "1";
+/// Tags of a line: those of the beginning, and that of the end.
+const TAGS: usize = HEADS + 1;
 
 /// What is wrong with a fingerprint file, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +59,10 @@ pub enum FileMistake {
 pub fn write(key: &FingerprintKey, entries: &[Entry]) -> String {
     let mut text = format!("{TITLE} {VERSION}\nkey {:016x}\n", key.check());
     for it in entries {
-        let Seal { mask, check } = seal(key, it);
-        let tags = (u64::from(it.head) << 32 | u64::from(it.tail)) ^ mask;
+        let Seal { masked, check } = seal(key, it);
         let label = it.label.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {} {} {tags:016x}{check:08x}{label}", it.kind.name(), it.length, it.fingerprint);
+        let _ = writeln!(text, "{} {} {} {masked}{check:08x}{label}", it.kind.name(), it.length, it.fingerprint);
     }
     text
 }
@@ -110,9 +111,7 @@ fn entry(key: &FingerprintKey, line: &str) -> Result<Entry, FileMistake> {
     };
     let length: u32 = word()?.parse().map_err(|_| FileMistake::Line)?;
     let fingerprint: Fingerprint = word()?.parse().map_err(|()| FileMistake::Line)?;
-    let (tags, check) = word()?.split_at_checked(16).filter(|(_, rest)| rest.len() == 8).ok_or(FileMistake::Line)?;
-    let tags = u64::from_str_radix(tags, 16).map_err(|_| FileMistake::Line)?;
-    let check = u32::from_str_radix(check, 16).map_err(|_| FileMistake::Line)?;
+    let sealed = word()?;
     let label = words.next().map(str::to_owned);
     if words.next().is_some() || label.as_deref().is_some_and(|it| !is_label(it)) {
         return Err(FileMistake::Line);
@@ -120,28 +119,50 @@ fn entry(key: &FingerprintKey, line: &str) -> Result<Entry, FileMistake> {
     if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&(length as usize)) {
         return Err(FileMistake::Length);
     }
-    let mut entry = Entry { kind, length, fingerprint, label, head: 0, tail: 0 };
-    let tags = tags ^ mask(key, &entry);
-    (entry.head, entry.tail) = ((tags >> 32) as u32, tags as u32);
+    let mut entry = Entry { kind, length, fingerprint, label, heads: [0; HEADS], tail: 0 };
+    let mut numbers = [0; TAGS + 1];
+    unhex(sealed, &mut numbers).ok_or(FileMistake::Line)?;
+    let [tags @ .., check] = numbers;
+    let [heads @ .., tail] = masked(key, &entry, tags);
+    (entry.heads, entry.tail) = (heads, tail);
     if seal(key, &entry).check == check { Ok(entry) } else { Err(FileMistake::Altered) }
 }
 
 /// What a line says beside its public parts.
 struct Seal {
-    /// Hides the tags.
-    mask: u64,
+    /// The tags, hidden, in hex.
+    masked: String,
     /// Shows that the line is as it was written, tags included.
     check: u32,
 }
 
 fn seal(key: &FingerprintKey, entry: &Entry) -> Seal {
-    let bytes = key.seal(&[b"check", &public(entry), &entry.head.to_be_bytes(), &entry.tail.to_be_bytes()]);
-    Seal { mask: mask(key, entry), check: (bytes >> 32) as u32 }
+    let mut tags = [entry.tail; TAGS];
+    tags[..HEADS].copy_from_slice(&entry.heads);
+    let bytes: Vec<u8> = tags.iter().flat_map(|tag| tag.to_be_bytes()).collect();
+    let [check, ..] = key.seal(&[b"check", &public(entry), &bytes]);
+    Seal { masked: masked(key, entry, tags).iter().map(|tag| format!("{tag:08x}")).collect(), check }
 }
 
-/// Differs from line to line, so that equal tags do not look equal.
-fn mask(key: &FingerprintKey, entry: &Entry) -> u64 {
-    key.seal(&[b"masks", &public(entry)])
+/// Tags under a mask that differs from line to line, so that equal tags do not look equal; masked tags become tags.
+fn masked(key: &FingerprintKey, entry: &Entry, mut tags: [u32; TAGS]) -> [u32; TAGS] {
+    let mask = key.seal(&[b"masks", &public(entry)]);
+    tags.iter_mut().zip(mask).for_each(|(tag, mask)| *tag ^= mask);
+    tags
+}
+
+/// Eight hex digits for each number, and nothing else.
+fn unhex(text: &str, numbers: &mut [u32]) -> Option<()> {
+    let (digits, rest) = text.as_bytes().as_chunks::<8>();
+    if digits.len() != numbers.len() || !rest.is_empty() {
+        return None;
+    }
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        for digit in digits {
+            *number = *number << 4 | char::from(*digit).to_digit(16)?;
+        }
+    }
+    Some(())
 }
 
 /// All of a line that stands there for everyone to read.
@@ -169,7 +190,7 @@ impl fmt::Display for FileMistake {
             }
             FileMistake::Line => write!(
                 f,
-                "this is no fingerprint: expected `secret` or `canary`, a length, 32 and 24 hex digits, and at most a label; {AGAIN}"
+                "this is no fingerprint: expected `secret` or `canary`, a length, 32 and 48 hex digits, and at most a label; {AGAIN}"
             ),
             FileMistake::Length => {
                 write!(f, "a length outside of {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes; {AGAIN}")

@@ -8,8 +8,10 @@ use sha2::Sha256;
 use super::SECRET_BYTES_MAX;
 use crate::domain::{Fingerprint, Secret};
 
-/// Bytes at either end of a value that its tags are made of.
+/// Bytes of a value that a tag is made of.
 pub(super) const WINDOW_BYTES: usize = 8;
+/// Tags of windows at the beginning of a value, each one byte further than the one before.
+pub(super) const HEADS: usize = 4;
 
 /// What fingerprints are made and recognised with. Its parts are independent of each other.
 #[derive(Clone)]
@@ -48,10 +50,13 @@ impl FingerprintKey {
         self.check
     }
 
-    /// A number that only the holder of the key can tell from these parts.
-    pub(super) fn seal(&self, parts: &[&[u8]]) -> u64 {
+    /// Numbers that only the holder of the key can tell from these parts.
+    pub(super) fn seal(&self, parts: &[&[u8]]) -> [u32; 8] {
+        let mut numbers = [0; 8];
         let bytes = digest(&self.seal, parts);
-        bytes[..8].iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+        let (words, _) = bytes.as_chunks::<4>();
+        numbers.iter_mut().zip(words).for_each(|(number, word)| *number = u32::from_be_bytes(*word));
+        numbers
     }
 }
 

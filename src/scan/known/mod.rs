@@ -1,6 +1,6 @@
 //! Known secrets: values that a company has fingerprinted beforehand, found exactly, at any place of any text.
 //!
-//! A fingerprint is a keyed digest; the values themselves are nowhere in the process. The first eight bytes behind every
+//! A fingerprint is a keyed digest; the values themselves are nowhere in the process. The eight bytes behind every fourth
 //! place of a text are mixed under a secret key into a tag, which nearly always is that of no fingerprint. Where it is
 //! one, the last eight bytes at each length that is possible are compared likewise, and only where both agree the
 //! whole is digested. What is reported has the digest of a known value: there are no false alarms by chance.

@@ -60,11 +60,13 @@ impl Watch {
     pub(in crate::scan) fn read(&mut self, sight: &Sight<'_>, window: Window<'_>, from: usize, hits: &mut Vec<Hit>) {
         let first = from.saturating_sub(WINDOW_BYTES - 1);
         let table = &sight.known.table;
-        table.beginnings(sight.known.key.head, &window.text[first..], |at, lengths| {
-            let start = window.base + first + at;
+        table.beginnings(sight.known.key.head, window.text, window.base, first, |at, beginning| {
+            // What would have begun before the text did is none.
+            let Some(start) = (window.base + at).checked_sub(beginning.before) else { return };
             self.open.push_back((start, true));
-            let end = start + table.length(lengths.start).bytes;
-            self.due.push(Reverse(Due { end, start, length: lengths.start, until: lengths.end, coarse: false }));
+            let Range { start: length, end: until } = beginning.lengths;
+            let end = start + table.length(length).bytes;
+            self.due.push(Reverse(Due { end, start, length, until, coarse: false }));
         });
         while let Some(Reverse(due)) = self.due.peek().copied().filter(|Reverse(due)| due.end <= window.end()) {
             self.due.pop();
@@ -86,8 +88,8 @@ impl Watch {
     }
 
     /// Offset of the first byte that a value may cover which is not yet found.
-    pub(in crate::scan) fn pending(&self, end: usize) -> usize {
-        let tail = end.saturating_sub(WINDOW_BYTES - 1);
+    pub(in crate::scan) fn pending(&self, known: &Known, end: usize) -> usize {
+        let tail = known.table.undecided(end);
         self.open.front().map_or(tail, |(start, _)| tail.min(*start))
     }
 

@@ -6,7 +6,8 @@ const SEQUENCE_MIN: usize = 20;
 /// Whether the keyword at the start of `whole` begins a word of the name that `before` ends in.
 pub(super) fn begins_word(before: &[u8], whole: &[u8]) -> bool {
     let (Some(last), Some(first)) = (before.last(), whole.first()) else { return true };
-    !last.is_ascii_alphabetic() || last.is_ascii_lowercase() && first.is_ascii_uppercase()
+    // `-Dsonar.login=…` defines a property.
+    before.ends_with(b"-D") || !last.is_ascii_alphabetic() || last.is_ascii_lowercase() && first.is_ascii_uppercase()
 }
 
 /// Whether `value` has twenty characters in a row that count up, 0 after 9.
@@ -28,6 +29,7 @@ mod tests {
         for before in ["", "REACT_APP_", "my", "\"", "x-", "a2"] {
             assert!(begins_word(before.as_bytes(), b"OktaKey"), "{before}");
         }
+        assert!(begins_word(b"mvn -D", b"sonar.login"));
         assert!(!begins_word(b"ro", b"okTable"));
         assert!(!begins_word(b"S", b"etSysctl"));
         assert!(!begins_word(b"GL", b"OBAL"));

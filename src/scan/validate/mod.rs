@@ -12,6 +12,7 @@ mod identifier;
 mod identity;
 mod jwt;
 mod made_up;
+mod name;
 mod network;
 mod payment;
 mod phone;

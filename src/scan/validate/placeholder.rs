@@ -78,7 +78,7 @@ const SAMPLE_WORDS: [&str; 25] = [
 ];
 
 /// Words that name the thing instead of being it, by their first letters. A value made only of these is none.
-const NAMES: [&str; 79] = [
+const NAMES: [&str; 82] = [
     "a",
     "access",
     "account",
@@ -115,6 +115,8 @@ const NAMES: [&str; 79] = [
     "hash",
     "hashed",
     "hidden",
+    // The password that every text about passwords has.
+    "hunter",
     "id",
     "input",
     "invalid",
@@ -130,6 +132,7 @@ const NAMES: [&str; 79] = [
     "nil",
     "no",
     "none",
+    "not",
     "null",
     "number",
     "of",
@@ -147,6 +150,7 @@ const NAMES: [&str; 79] = [
     "root",
     "secret",
     "session",
+    "set",
     "some",
     "string",
     "test",
@@ -373,7 +377,7 @@ mod tests {
     #[test]
     fn values_that_are_meant() {
         for value in
-            ["hunter2", "Tr0ub4dor&3", "S3cr3t!pw", "q8Zr2LmX9vT4", "admin123", "P@ssw0rd", "pa$$w0rd", "a.b.c1d2e3"]
+            ["hunter2x", "Tr0ub4dor&3", "S3cr3t!pw", "q8Zr2LmX9vT4", "admin123", "P@ssw0rd", "pa$$w0rd", "a.b.c1d2e3"]
         {
             assert!(!is_placeholder(value.as_bytes()), "{value}");
             assert!(!is_masked(value.as_bytes()), "{value}");

@@ -122,19 +122,23 @@ fn in_both(out: &mut String, what: &str, regex: &str) -> fmt::Result {
 fn in_policy(out: &mut String, info: &RuleInfo) -> fmt::Result {
     let id = &info.id;
     let name = id.replace('.', "_");
-    writeln!(out, "\nTo treat it otherwise, one of these in `policies:` of gateway.yaml")?;
-    for (verb, keys, rest, why) in [
-        (
-            "allow",
-            ", source: tool_result",
-            "action: allow",
-            "let it pass there; `team`, `model`, `direction` narrow it, too",
-        ),
-        ("block", "", "action: block, redact: false", "stop it, and never replace it"),
-        ("flag", "", "action: flag", "record it, and stop nothing"),
+    writeln!(
+        out,
+        "\nTo let it pass for a while, in gateway.yaml; `team`, `model`, `direction` and `type` narrow the scope, too"
+    )?;
+    writeln!(out, "exceptions:")?;
+    writeln!(out, "  - name: {id}")?;
+    writeln!(out, "    reason: why it may pass, and who answers for it")?;
+    writeln!(out, "    expires: 2030-12-31  # the last day")?;
+    writeln!(out, "    scope: {{rule: {id}, source: tool_result}}")?;
+    writeln!(out, "\nTo treat it otherwise, one of these")?;
+    writeln!(out, "policies:")?;
+    for (verb, rest, why) in [
+        ("block", "action: block, redact: false", "stop it, and never replace it"),
+        ("flag", "action: flag", "record it, and stop nothing"),
     ] {
         writeln!(out, "  # {why}")?;
-        writeln!(out, "  - {{name: {verb}_{name}, condition: {{rule: {id}{keys}}}, {rest}}}")?;
+        writeln!(out, "  - {{name: {verb}_{name}, condition: {{rule: {id}}}, {rest}}}")?;
     }
     Ok(())
 }
@@ -146,18 +150,19 @@ mod tests {
     use airiskguard_gateway::checkers;
     use airiskguard_gateway::config::File;
 
-    use super::run;
+    use super::{Entry, run};
 
-    fn explained(id: &str) -> Result<String, String> {
+    fn explained(entries: &[Entry], id: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        run(&checkers::entries().unwrap(), id, &mut out)?;
+        run(entries, id, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn every_rule_is_explained() {
-        for entry in checkers::entries().unwrap() {
-            let said = explained(&entry.rule.info.id).unwrap();
+        let entries = checkers::entries().unwrap();
+        for entry in &entries {
+            let said = explained(&entries, &entry.rule.info.id).unwrap();
             assert!(said.contains(&entry.rule.info.why) && said.contains("How it looks"), "{said}");
             assert!(entry.hits.iter().all(|hit| said.contains(hit.lines().next().unwrap_or_default())), "{said}");
         }
@@ -165,17 +170,19 @@ mod tests {
 
     #[test]
     fn the_policies_that_are_proposed_are_good() {
-        let said = explained("secrets.aws.access_key").unwrap();
-        let (_, proposed) = said.split_once("of gateway.yaml\n").unwrap();
-        let text = format!("upstream: {{anthropic: https://a.example}}\npolicies:\n{proposed}");
+        let said = explained(&checkers::entries().unwrap(), "secrets.aws.access_key").unwrap();
+        let (_, proposed) = said.split_once("\nexceptions:\n").unwrap();
+        let (exceptions, policies) = proposed.split_once("\nTo treat it otherwise, one of these\n").unwrap();
+        let text = format!("upstream: {{anthropic: https://a.example}}\nexceptions:\n{exceptions}{policies}");
         let file = File::parse(&text, "gateway.yaml", &|_| Err("none".to_owned())).unwrap_or_else(|it| panic!("{it}"));
-        assert_eq!(file.policies.len(), 3);
+        assert_eq!((file.exceptions.len(), file.policies.len()), (1, 2));
     }
 
     #[test]
     fn a_rule_that_does_not_exist_brings_near_ones() {
-        let said = explained("secret.aws.access_key").unwrap_err();
+        let entries = checkers::entries().unwrap();
+        let said = explained(&entries, "secret.aws.access_key").unwrap_err();
         assert!(said.contains("did you mean") && said.contains("secrets.aws.access_key"), "{said}");
-        assert!(explained("nothing").unwrap_err().contains("rules list"));
+        assert!(explained(&entries, "nothing").unwrap_err().contains("rules list"));
     }
 }

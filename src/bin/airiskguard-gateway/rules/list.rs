@@ -49,3 +49,43 @@ pub(super) fn markdown(entries: &[Entry], checker: Option<&str>, out: &mut dyn W
     let entries: Vec<Entry> = of_checker(entries, checker)?.into_iter().cloned().collect();
     print(out, &handbook(&entries, by_default))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use airiskguard_gateway::checkers;
+    use serde_json::Value;
+
+    use super::{json, markdown, plain};
+
+    #[test]
+    fn every_form_lists_the_rules_of_a_checker() {
+        let entries = checkers::entries().unwrap();
+        let count = entries.iter().filter(|it| it.rule.info.checker.name() == "vuln").count();
+        let mut out = Vec::new();
+        json(&entries, Some("vuln"), &mut out).unwrap();
+        let lines = String::from_utf8(out).unwrap();
+        let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(objects.len(), count);
+        assert!(objects.iter().all(|it| it["checker"] == "vuln" && it["cwe"].is_u64() && it["hits"].is_u64()));
+        let mut out = Vec::new();
+        plain(&entries, Some("vuln"), &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().ends_with(&format!("\n{count} rules\n")));
+        let mut out = Vec::new();
+        markdown(&entries, Some("vuln"), &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().starts_with(&format!("## `vuln`: {count} rules\n")));
+    }
+
+    #[test]
+    fn aliases_are_listed_for_who_asks_for_them() {
+        let entries = checkers::entries().unwrap();
+        let listed = |checker| {
+            let mut out = Vec::new();
+            plain(&entries, checker, &mut out).map(|_| String::from_utf8(out).unwrap())
+        };
+        assert!(listed(Some("pii")).unwrap().contains("pii.identity.ssn"));
+        assert!(!listed(None).unwrap().contains("pii."));
+        assert!(listed(Some("vulns")).unwrap_err().contains("expected one of secrets"));
+    }
+}

@@ -48,3 +48,38 @@ fn catalogue() -> Result<Vec<Entry>, String> {
     }
     if wrong.is_empty() { Ok(entries) } else { Err(wrong.join("\n")) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::PathBuf;
+
+    use super::run;
+
+    fn said(files: &[PathBuf]) -> Result<String, String> {
+        let mut out = Vec::new();
+        run(files, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_optional_pack_is_good() {
+        let pack = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conf/rules/prohibited_content.yaml");
+        assert!(said(&[pack]).unwrap().starts_with("3 rules: "));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.yaml");
+        let rule = "- id: house.doors.badge\n  title: Badge\n  risk: high\n  score: 0.9\n  type: BADGE\n  keywords: [badge-]\n  pattern: 'badge-[0-9]{6}'\n  why: It opens doors.\n  hits: [badge-204866]\n  misses:\n    - a badge-771032\n";
+        std::fs::write(&path, rule).unwrap();
+        let wrong = said(std::slice::from_ref(&path)).unwrap_err();
+        let expected = format!("{}:11: rule `house.doors.badge`: `misses`, example 1: the rule finds", path.display());
+        assert!(wrong.starts_with(&expected), "{wrong}");
+        std::fs::write(&path, rule.replace("a badge-771032", "a badge")).unwrap();
+        assert_eq!(said(&[path]).unwrap(), "1 rules: all 1 hits hit and all 1 misses miss, however they are cut\n");
+        assert!(said(&[folder.path().join("none.yaml")]).unwrap_err().contains("cannot read"));
+    }
+}

@@ -87,6 +87,11 @@ pub(super) fn named(name: &str) -> Option<u8> {
     SCHEMES.iter().position(|(listed, _)| *listed == name).and_then(|index| u8::try_from(index).ok())
 }
 
+/// The names of all schemes, in their order.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    SCHEMES.iter().map(|(name, _)| *name)
+}
+
 /// Whether `text`, separators left out, is well-formed in the scheme, and no sample: not one digit over and over.
 pub(super) fn is_valid(scheme: u8, text: &[u8]) -> bool {
     let Some((_, check)) = SCHEMES.get(usize::from(scheme)) else { return false };

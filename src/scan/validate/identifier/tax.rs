@@ -42,7 +42,7 @@ pub(super) fn is_nz_ird(bare: &Bare) -> bool {
 pub(super) fn is_pt_nif(bare: &Bare) -> bool {
     let Some(digits) = bare.digits::<9>() else { return false };
     let rest = weighted(&digits[..8], &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-    matches!(digits[0], 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9) && digits[8] == if rest < 2 { 0 } else { 11 - rest }
+    digits[0] != 0 && digits[8] == if rest < 2 { 0 } else { 11 - rest }
 }
 
 /// Croatia: eleven digits, ISO 7064.
