@@ -64,7 +64,7 @@ impl Stream {
             first = first.min(self.watch.pending(known, end));
         }
         for &rule in &self.rules.0.leads {
-            let length = self.runs.open_lead(&engine.rules, rule, window, window);
+            let length = self.runs.open_lead(&engine.rules, rule, window, window, 0);
             if !is_glimpse(engine, rule, end - length, window) {
                 first = first.min(end - length);
             }

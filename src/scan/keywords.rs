@@ -108,14 +108,20 @@ impl Trie {
     }
 }
 
+/// Bytes that texts are mostly made of. Their classes come first, so that what is read of a state's row lies in one or two
+/// cache lines, however many other bytes occur in keywords: that decides the speed of a large table.
+const FREQUENT: &[u8] = b" etaoinsrlhdcumfpgybwvkxjqz_.-/=:\"',()0123456789";
+
 /// Folds case and numbers the bytes that occur in keywords from 1; all others are 0.
 fn byte_classes(words: &[Vec<u8>]) -> ([u8; 256], u32) {
+    let mut occurs = [false; 256];
+    words.iter().flatten().for_each(|byte| occurs[usize::from(byte.to_ascii_lowercase())] = true);
     let mut classes = [0u8; 256];
     let mut count = 1u8;
-    for byte in words.iter().flatten().map(u8::to_ascii_lowercase) {
-        if classes[byte as usize] == 0 {
-            classes[byte as usize] = count;
-            classes[byte.to_ascii_uppercase() as usize] = count;
+    for byte in FREQUENT.iter().copied().chain(0..=255).filter(|byte| occurs[usize::from(*byte)]) {
+        if classes[usize::from(byte)] == 0 {
+            classes[usize::from(byte)] = count;
+            classes[usize::from(byte.to_ascii_uppercase())] = count;
             count += 1;
         }
     }

@@ -175,17 +175,27 @@ impl Runs {
     }
 
     /// Length of the run at the end of `before` from which a match of the rule may still begin, if its keyword follows:
-    /// what the automaton refuses already can be released.
-    pub(super) fn open_lead(&self, rules: &[Rule], index: u32, before: Window<'_>, window: Window<'_>) -> usize {
+    /// what the automaton refuses already can be released. 0 where it is no longer than `known`, which is cheaper.
+    pub(super) fn open_lead(
+        &self,
+        rules: &[Rule],
+        index: u32,
+        before: Window<'_>,
+        window: Window<'_>,
+        known: usize,
+    ) -> usize {
         let rule = &rules[index as usize];
         let length = rule.lead.as_ref().map_or(0, |lead| lead.length(before.text));
+        if length <= known {
+            return 0;
+        }
         let memory = self.memory(index);
         // A rule that has used up much may soon find coarsely, from the very beginning of its lead.
         if memory.spent > memory.allowed(before.end()) / 2 {
             return length;
         }
         let is_open = |length: &usize| rejected_before_end(rule, before.end() - length, window).is_none();
-        (1..=length).rev().find(is_open).unwrap_or(0)
+        (known + 1..=length).rev().find(is_open).unwrap_or(0)
     }
 
     /// Where a match may begin whose keyword begins at the end of `before`, in its lead or with it.
@@ -197,7 +207,7 @@ impl Runs {
         window: Window<'_>,
     ) -> Option<usize> {
         let start = before.end();
-        match self.open_lead(rules, index, before, window) {
+        match self.open_lead(rules, index, before, window, 0) {
             0 => {
                 let memory = self.memory(index);
                 let is_open = memory.spent > memory.allowed(start) / 2

@@ -232,8 +232,9 @@ impl Stream {
         }
         let lead_before = |offset: usize| {
             let before = Window { text: &window.text[..offset - window.base], ..window };
-            let lead = |&rule: &u32| self.runs.open_lead(&engine.rules, rule, before, window);
-            self.rules.0.leads.iter().map(lead).max().unwrap_or(0)
+            let longest =
+                |known: usize, &rule: &u32| known.max(self.runs.open_lead(&engine.rules, rule, before, window, known));
+            self.rules.0.leads.iter().fold(0, longest)
         };
         first = first.min(end - lead_before(end));
         let mut state = self.state;
