@@ -185,7 +185,7 @@ fn behind_quote(value: &[u8], quote: u8) -> bool {
     let after = value.iter().rposition(|&byte| byte == quote).map_or(0, |at| value.len() - at - 1);
     let mut reading = Reading::new(tokens(rest), Place::Quotes { words });
     reading.brief = after <= BRIEF_BYTES_MAX;
-    reading.is_payload()
+    reading.goes_on()
 }
 
 /// The value stood where a number is due.
@@ -207,7 +207,7 @@ fn in_number_place(value: &[u8]) -> bool {
         }
         _ => return false,
     };
-    Reading::new(row[first + 1..].to_vec(), place).is_payload()
+    Reading::new(row[first + 1..].to_vec(), place).goes_on()
 }
 
 /// `(1 OR (SELECT @a))--`: an expression in parentheses whose comment cuts off what was to follow.
@@ -287,7 +287,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn is_payload(mut self) -> bool {
+    fn goes_on(mut self) -> bool {
         if self.cuts_at_once() {
             return true;
         }
