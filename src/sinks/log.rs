@@ -69,7 +69,7 @@ fn policies(event: &Event) -> String {
 fn excepted(event: &Event) -> String {
     let sides = [(&event.outbound, &event.outbound_findings), (&event.inbound, &event.inbound_findings)];
     let named = sides.into_iter().flat_map(|(verdict, findings)| {
-        verdict.excepted.iter().filter_map(|it| Some((&it.exception, findings.get(it.finding)?)))
+        verdict.excepted.iter().filter_map(move |it| Some((&it.exception, findings.get(it.finding)?)))
     });
     let shown = named.take(FINDINGS_MAX).map(|(name, it)| format!("{name}:{}@{}", it.rule.id, it.place));
     shown.collect::<Vec<_>>().join("; ")

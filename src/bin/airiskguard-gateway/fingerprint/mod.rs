@@ -140,7 +140,7 @@ fn digests(key: &FingerprintKey, values: &[Value]) -> String {
 fn tell(notes: &[String], count: usize) {
     let mut error = std::io::stderr();
     // Nothing is left to do about a closed standard error.
-    let _ = write!(error, "{}{count} fingerprints\n", shown(notes));
+    let _ = writeln!(error, "{}{count} fingerprints", shown(notes));
 }
 
 fn shown(notes: &[String]) -> String {

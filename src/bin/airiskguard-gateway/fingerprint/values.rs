@@ -197,17 +197,17 @@ pub(super) fn is_ordinary(text: &str) -> bool {
     }
     let (mut in_words, mut in_scraps) = (0, 0);
     for part in text.split(|it: char| !it.is_alphanumeric()) {
-        let letters = part.trim_end_matches(|it: char| it.is_ascii_digit());
+        let letters = part.trim_matches(|it: char| it.is_ascii_digit());
         let digits = part.len() - letters.len();
         match letters.chars().count() {
             0 if digits <= NUMBER_CHARS_MAX => {}
-            1 | 2 if digits <= 2 => in_scraps += letters.len(),
+            1 | 2 if digits <= 4 => in_scraps += letters.len(),
             3.. if digits <= 2 && is_word(letters) => in_words += letters.len(),
             _ => return false,
         }
     }
-    // A handful of single letters and digits is no name.
-    in_scraps <= in_words
+    // A handful of single letters and digits is no name; the `T` of a time is one letter.
+    in_scraps <= in_words.max(2)
 }
 
 /// Letters in one case, or with capitals as names have them.
