@@ -183,7 +183,7 @@ fn an_exception_of_one_value_holds_in_answers_too() {
     );
     let at = Stamp { unix: Duration::from_secs(1), ..Stamp::default() };
     for (text, action) in [(key(), "allow"), (key().replace("Q3", "R4"), "redact")] {
-        let inspection = snapshot(&gateway).inspect_at(&text, Direction::Inbound, Source::Assistant, at);
+        let inspection = snapshot(&gateway).inspect_file(&text, Direction::Inbound, Source::Assistant, None, at);
         assert_eq!(inspection.verdict.action.name(), action);
         // Without a time, nothing is excepted.
         let inspection = snapshot(&gateway).inspect(&text, Direction::Inbound, Source::Assistant);
