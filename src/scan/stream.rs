@@ -290,7 +290,13 @@ fn keyword_end(
     hits: &mut Vec<Hit>,
 ) {
     for &word in engine.keywords.ending(state) {
-        let start = end - engine.words[word as usize].len();
+        let text = &engine.words[word as usize];
+        let start = end - text.len();
+        // Bytes beyond ASCII are not all told apart by the automaton.
+        let there = &window.text[start - window.base..end - window.base];
+        if !text.is_ascii() && !text.eq_ignore_ascii_case(there) {
+            continue;
+        }
         for &index in engine.owners[word as usize].iter().filter(|&&rule| rules.0.has(rule as usize)) {
             let rule = &engine.rules[index as usize];
             if rule.boundary && boundary_missing(window, start) {
