@@ -7,8 +7,9 @@ use super::engine::Engine;
 use super::runs::Window;
 use super::stream::Stream;
 
-/// So few bytes within a word that could begin a keyword say nothing, nor does a single space or bracket: waiting for
-/// what follows would hold back nearly every word of prose. Only for rules whose findings are stopped: what is to be redacted waits from its first byte on.
+/// So few bytes that could begin a keyword say nothing, nor does a single space or bracket: waiting for what follows
+/// would hold back nearly every word of prose. Only for rules whose findings are stopped: what is to be redacted waits
+/// from its first byte on.
 const GLIMPSE_BYTES: usize = 3;
 
 /// Per state of the keyword automaton, the rules one of whose keywords may go on from there.
@@ -63,11 +64,11 @@ impl Stream {
         if let Some(known) = engine.known.as_ref().filter(|_| self.rules.0.known) {
             first = first.min(self.watch.pending(known, end));
         }
-        for &rule in &self.rules.0.leads {
+        // What stands before a keyword tells nothing of a line that will be stopped; it must be hidden with a secret.
+        let hidden = |rule: &&u32| engine.rules[**rule as usize].info.redactable;
+        for &rule in self.rules.0.leads.iter().filter(hidden) {
             let length = self.runs.open_lead(&engine.rules, rule, window, window, 0);
-            if !is_glimpse(engine, rule, end - length, window) {
-                first = first.min(end - length);
-            }
+            first = first.min(end - length);
         }
         let mut state = self.state;
         while state != engine.keywords.start() {
@@ -79,9 +80,11 @@ impl Stream {
                 if !self.rules.0.has(index as usize) || rule.boundary && in_word {
                     continue;
                 }
-                let open = self.runs.open_start(&engine.rules, index, before, window);
-                if let Some(open) = open.filter(|open| !is_glimpse(engine, index, *open, window)) {
-                    first = first.min(open);
+                if !rule.info.redactable && is_glimpse(start, window) {
+                    continue;
+                }
+                if let Some(open) = self.runs.open_start(&engine.rules, index, before, window) {
+                    first = first.min(if rule.info.redactable { open } else { start });
                 }
             }
             state = engine.keywords.suffix(state);
@@ -91,12 +94,7 @@ impl Stream {
 }
 
 /// Whether what would have to wait from `start` on is not worth it.
-fn is_glimpse(engine: &Engine, rule: u32, start: usize, window: Window<'_>) -> bool {
+fn is_glimpse(start: usize, window: Window<'_>) -> bool {
     let Some(&first) = window.text.get(start - window.base) else { return true };
-    let length_max = match is_word(first) {
-        true if window.before(start).is_some_and(is_word) => GLIMPSE_BYTES - 1,
-        true => 0,
-        false => 1,
-    };
-    window.end() - start <= length_max && !engine.rules[rule as usize].info.redactable
+    window.end() - start <= if is_word(first) { GLIMPSE_BYTES } else { 1 }
 }
