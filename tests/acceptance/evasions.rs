@@ -216,7 +216,10 @@ fn hidden_between_invisible_characters_and_behind_other_forms() {
     let references: String = key.bytes().map(|byte| format!("&#{byte};")).collect();
     hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &references, LABEL);
     let tags: String = key.chars().map(|c| char::from_u32(c as u32 + 0xE0000).unwrap()).collect();
-    hides_as(MESSAGES, r#"{"messages":[{"role":"user","content":"id § x"}]}"#, &tags, LABEL);
+    // Letters that nobody sees are more than a secret to be hidden.
+    let run = send(&post(REDACTING, MESSAGES, prompt(&format!("id {tags} x"))));
+    let rules: Vec<&str> = run.event.outbound_findings.iter().map(|it| it.rule.id.as_str()).collect();
+    assert!(forwarded(&run).is_none() && rules.contains(&"secrets.aws.access_key"), "{rules:?}");
 }
 
 #[test]

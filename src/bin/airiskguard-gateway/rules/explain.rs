@@ -164,7 +164,10 @@ mod tests {
         for entry in &entries {
             let said = explained(&entries, &entry.rule.info.id).unwrap();
             assert!(said.contains(&entry.rule.info.why) && said.contains("How it looks"), "{said}");
-            assert!(entry.hits.iter().all(|hit| said.contains(hit.lines().next().unwrap_or_default())), "{said}");
+            assert!(
+                entry.hits.iter().all(|hit| said.contains(hit.lines().next().unwrap_or_default().trim_end())),
+                "{said}"
+            );
         }
     }
 
