@@ -79,8 +79,6 @@ pub enum Confirm {
     AwsKeyId,
     /// `aws_secret`: letters of both cases and others, not only hex.
     AwsSecret,
-    /// `own_word`: the keyword begins a word of the name, as in `myOktaKey` and not in `rookTable`.
-    OwnWord,
     /// `not_sequence`: no twenty characters in a row that count up: the alphabet, `12345678901234567890`.
     NotSequence,
     /// `basic_auth`: base64 of `user:password`.

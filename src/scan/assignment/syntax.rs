@@ -72,7 +72,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn assignment(&mut self, before: &[u8]) -> Result<Range<usize>, Stop> {
         self.skip(NAME_BYTES_MAX, is_name)?;
-        if self.peek(0)? == Some(b' ') && (is_flag(before) || is_login(before)) {
+        if self.peek(0)? == Some(b' ') && (is_flag(before) || is_login(before, self.text)) {
             self.at += 1;
             return self.value(Separator::Space);
         }
@@ -343,7 +343,10 @@ fn is_flag(before: &[u8]) -> bool {
 }
 
 /// Whether the line is one of `.netrc`: `machine … login … password …`.
-fn is_login(before: &[u8]) -> bool {
+fn is_login(before: &[u8], name: &[u8]) -> bool {
+    if !name.starts_with(b"password ") {
+        return false;
+    }
     let recent = &before[before.len().saturating_sub(LOGIN_BYTES_MAX)..];
     recent.last().is_some_and(u8::is_ascii_whitespace) && memchr::memmem::find(recent, b"login ").is_some()
 }

@@ -3,11 +3,14 @@
 /// Characters that count up in a row, from which on nobody drew them at random.
 const SEQUENCE_MIN: usize = 20;
 
-/// Whether the keyword at the start of `whole` begins a word of the name that `before` ends in.
+/// Whether the keyword at the start of `whole` begins a word of the name that `before` ends in: `cpf` does in `customer_cpf`
+/// and `customerCpf`, and does not in `tcpf`.
 pub(super) fn begins_word(before: &[u8], whole: &[u8]) -> bool {
     let (Some(last), Some(first)) = (before.last(), whole.first()) else { return true };
     // `-Dsonar.login=…` defines a property.
-    before.ends_with(b"-D") || !last.is_ascii_alphabetic() || last.is_ascii_lowercase() && first.is_ascii_uppercase()
+    before.ends_with(b"-D")
+        || !(last.is_ascii_alphabetic() && first.is_ascii_alphabetic())
+        || last.is_ascii_lowercase() && first.is_ascii_uppercase()
 }
 
 /// Whether `value` has twenty characters in a row that count up, 0 after 9.

@@ -79,7 +79,6 @@ impl Confirm {
         "checksum",
         "aws_key_id",
         "aws_secret",
-        "own_word",
         "not_sequence",
         "basic_auth",
         "not_published",
@@ -117,7 +116,7 @@ impl Confirm {
     /// How dear it is, so that cheap checks can be asked first.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Confirm::Mixed | Confirm::OwnWord | Confirm::BeginsWord | Confirm::NotSequence => 0,
+            Confirm::Mixed | Confirm::BeginsWord | Confirm::NotSequence => 0,
             Confirm::Languages(_) | Confirm::BareCall | Confirm::NotQuoted | Confirm::NotDenied => 0,
             Confirm::Card | Confirm::Ssn | Confirm::BareSsn | Confirm::PublicIp | Confirm::PhoneUs => 1,
             Confirm::PhoneInternational | Confirm::PhoneNamed | Confirm::Iban | Confirm::Birthday => 1,
@@ -158,7 +157,6 @@ impl Confirm {
             Confirm::Checksum => checksum::has_checksum(secret),
             Confirm::AwsKeyId => aws::is_key_id(secret),
             Confirm::AwsSecret => aws::is_secret_key(secret),
-            Confirm::OwnWord => made_up::begins_word(matched.before, whole),
             Confirm::NotSequence => !made_up::counts_up(secret),
             Confirm::BasicAuth => encoded::is_basic_credential(secret),
             Confirm::NotPublished => !published::is_published(secret),
@@ -188,7 +186,7 @@ impl Confirm {
             Confirm::PhoneNamed => phone::is_named(matched),
             Confirm::Iban => iban::is_iban(secret),
             Confirm::Birthday => date::is_birthday(secret),
-            Confirm::BeginsWord => identifier::begins_word(matched.before, whole),
+            Confirm::BeginsWord => made_up::begins_word(matched.before, whole),
             Confirm::Identifier(scheme) => identifier::is_valid(*scheme, secret),
             Confirm::NotQuoted => !quoted::is_quoted(matched),
             Confirm::NotDenied => !quoted::is_denied(matched),
@@ -215,7 +213,6 @@ impl FromStr for Confirm {
             "checksum" => Confirm::Checksum,
             "aws_key_id" => Confirm::AwsKeyId,
             "aws_secret" => Confirm::AwsSecret,
-            "own_word" => Confirm::OwnWord,
             "not_sequence" => Confirm::NotSequence,
             "basic_auth" => Confirm::BasicAuth,
             "not_published" => Confirm::NotPublished,

@@ -98,17 +98,6 @@ pub(super) fn is_valid(scheme: u8, text: &[u8]) -> bool {
     Bare::of(text).is_some_and(|bare| !bare.is_sample() && check(&bare))
 }
 
-/// Whether the word that a match begins with stands alone: `cpf` does in `customer_cpf` and `customerCpf`, and does not
-/// in `tcpf`.
-pub(super) fn begins_word(before: &[u8], whole: &[u8]) -> bool {
-    match (before.last(), whole.first()) {
-        (Some(last), Some(first)) if last.is_ascii_alphabetic() && first.is_ascii_alphabetic() => {
-            last.is_ascii_lowercase() && first.is_ascii_uppercase()
-        }
-        _ => true,
-    }
-}
-
 /// An identifier without its separators, letters in upper case.
 pub(super) struct Bare {
     bytes: [u8; CHARACTERS_MAX],

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::{Bare, SCHEMES, begins_word, is_valid, named};
+use super::super::made_up::begins_word;
+use super::{Bare, SCHEMES, is_valid, named};
 
 /// Scheme and two made-up numbers that are well-formed in it.
 const WELL_FORMED: &[(&str, &str, &str)] = &[
