@@ -125,7 +125,8 @@ impl Snapshot {
         };
         let policies = Policies::compile(file);
         let value_key = file.known_secrets.key.as_ref().filter(|_| policies.ask_fingerprints());
-        let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &engine))).collect();
+        let mut choices = Choices { engine: &engine, made: Vec::new() };
+        let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &mut choices))).collect();
         let key = file.redaction.restore.then(|| placeholder_key(file, seed));
         Ok(Snapshot {
             limits: file.limits,
@@ -152,9 +153,17 @@ impl Snapshot {
         self.upstreams.iter().find(|it| it.name == name)
     }
 
-    /// The engine with all rules, for tools that scan outside an exchange.
+    /// The engine with all rules.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// Builds the automata of all rules that a team is checked for: some seconds of work for the default checks, best
+    /// done on a thread of its own while texts are scanned already. Names the rules whose automaton would be too large.
+    pub fn warm(&self) -> Vec<RuleError> {
+        let all = self.teams.iter().flat_map(|team| [&team.outbound, &team.inbound]);
+        let sets: Vec<&RuleSet> = all.flat_map(|rules| rules.by_source.iter().chain([&rules.seam])).collect();
+        self.engine.warm_for(&sets)
     }
 }
 
@@ -216,14 +225,31 @@ fn upstream(it: &config::Upstream) -> Upstream {
     }
 }
 
-fn team(file: &File, overlay: Overlay, engine: &Engine) -> TeamRules {
-    let rules = |direction| Arc::new(DirectionRules::new(engine, overlay.checkers(direction), direction));
+/// The choices of rules made so far: teams that are checked for the same share one, which is a megabyte.
+struct Choices<'a> {
+    engine: &'a Engine,
+    made: Vec<(Direction, Arc<DirectionRules>)>,
+}
+
+impl Choices<'_> {
+    fn of(&mut self, checkers: &[Checker], direction: Direction) -> Arc<DirectionRules> {
+        let same = |(its, rules): &&(Direction, Arc<DirectionRules>)| *its == direction && rules.checkers == checkers;
+        if let Some((_, rules)) = self.made.iter().find(same) {
+            return rules.clone();
+        }
+        let rules = Arc::new(DirectionRules::new(self.engine, checkers, direction));
+        self.made.push((direction, rules.clone()));
+        rules
+    }
+}
+
+fn team(file: &File, overlay: Overlay, choices: &mut Choices<'_>) -> TeamRules {
     let configured = file.teams.iter().find(|it| it.name == overlay.team);
     TeamRules {
         name: Team::new(&overlay.team),
         models: configured.and_then(|it| it.model_allowlist.clone()),
-        outbound: rules(Direction::Outbound),
-        inbound: rules(Direction::Inbound),
+        outbound: choices.of(overlay.checkers(Direction::Outbound), Direction::Outbound),
+        inbound: choices.of(overlay.checkers(Direction::Inbound), Direction::Inbound),
         redact_secrets: overlay.redact_secrets,
         allowlist: overlay.allowlist,
     }

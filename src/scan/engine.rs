@@ -183,11 +183,21 @@ impl Engine {
         &self.infos
     }
 
-    /// Builds all automata that are not built yet: about a second of work for the built-in catalogue, best done on a
+    /// Builds all automata that are not built yet: some seconds of work for the built-in catalogue, best done on a
     /// thread of its own while texts are scanned already. Names the rules whose automaton would be too large: they hold,
     /// but slowly, and texts with many of their keywords are decided coarsely, on the side of finding.
     pub fn warm(&self) -> Vec<RuleError> {
-        let too_large = self.rules.iter().filter(|rule| rule.warm() == Fit::Blind);
+        self.warm_rules(|_| true)
+    }
+
+    /// The same, of the rules that one of these sets holds.
+    pub fn warm_for(&self, sets: &[&RuleSet]) -> Vec<RuleError> {
+        self.warm_rules(|rule| sets.iter().any(|set| set.0.has(rule)))
+    }
+
+    fn warm_rules(&self, keep: impl Fn(usize) -> bool) -> Vec<RuleError> {
+        let kept = self.rules.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, rule)| rule);
+        let too_large = kept.filter(|rule| rule.warm() == Fit::Blind);
         too_large.map(|rule| RuleError { rule: rule.info.id.clone(), what: Mistake::TooLarge }).collect()
     }
 

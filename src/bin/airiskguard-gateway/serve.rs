@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use airiskguard_gateway::config::{File, LogLevel, Overrides};
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options};
-use airiskguard_gateway::pipeline::Live;
-use airiskguard_gateway::scan::Engine;
+use airiskguard_gateway::pipeline::{Live, Snapshot};
 use airiskguard_gateway::sinks::{Log, Sink};
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +30,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     }
     let snapshot = configuration::compile(&file)?;
     tracing::info!(configuration = file.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
-    warm(snapshot.engine().clone());
+    warm(snapshot.clone());
     let options = Options {
         live: Arc::new(Live::new(snapshot)),
         listeners: edge::listeners(&file.host, file.port)
@@ -57,10 +56,10 @@ fn started(gateway: &Handle, port_file: Option<&Path>) {
     }
 }
 
-/// Builds the automata of all rules beside the first requests, so that none of them waits for one.
-fn warm(engine: Arc<Engine>) {
+/// Builds the automata of the rules in use beside the first requests, so that none of them waits for one.
+fn warm(snapshot: Arc<Snapshot>) {
     std::thread::spawn(move || {
-        for error in engine.warm() {
+        for error in snapshot.warm() {
             tracing::warn!("{error}");
         }
     });
