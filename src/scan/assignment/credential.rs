@@ -138,7 +138,8 @@ fn name_bytes(matched: &Matched<'_>) -> usize {
 fn is_other(value: &[u8]) -> bool {
     let has = |part: &[u8]| memchr::memmem::find(value, part).is_some();
     let path = has(b"/") && Makeup::of(value).is_wordy();
-    path || has(b"://")
+    path || has(b"[:")
+        || has(b"://")
         || has(b"::")
         || value.starts_with(b"/")
         || value.starts_with(b"./")
