@@ -1,5 +1,7 @@
 //! Whether a value was made by chance or by somebody who writes words.
 
+use crate::scan::validate::made_up;
+
 /// Per letter, the letters that often follow it in English words and in names of programs: bit 0 is `a`.
 const FOLLOWERS: [u32; 26] = [
     0x1bebd6f, 0x1164917, 0x01edd9d, 0x01ec93f, 0x1eff97f, 0x01e493d, 0x0166991, 0x00a4111, 0x2aef87f, 0x0000000,
@@ -34,7 +36,12 @@ pub(super) struct Makeup {
 
 impl Makeup {
     pub(super) fn of(value: &[u8]) -> Makeup {
-        let mut makeup = Makeup { length: value.len(), hex: true, sequence: has_sequence(value), ..Makeup::default() };
+        let mut makeup = Makeup {
+            length: value.len(),
+            hex: true,
+            sequence: made_up::counts_up(value, SEQUENCE_MIN),
+            ..Makeup::default()
+        };
         let mut seen = [false; 256];
         for &byte in value {
             match byte {
@@ -80,16 +87,6 @@ impl Makeup {
     pub(super) fn is_long_random(&self) -> bool {
         self.length >= 20 && self.is_random() && self.digits > 1 && 4 * self.in_words < self.length
     }
-}
-
-/// Whether so many bytes in a row count up: `1234567`, `abcdefg`.
-fn has_sequence(value: &[u8]) -> bool {
-    let mut run = 1;
-    value.windows(2).any(|pair| {
-        let follows = pair[1] == pair[0].wrapping_add(1) || pair == b"90";
-        run = if follows && pair[1].is_ascii_alphanumeric() { run + 1 } else { 1 };
-        run >= SEQUENCE_MIN
-    })
 }
 
 /// The words of a run of letters: `camelCase` has two.

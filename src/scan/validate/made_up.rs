@@ -1,7 +1,7 @@
 //! Signs that a match is not what it looks like: a keyword inside another word, an alphabet in place of a key.
 
-/// Characters that count up in a row, from which on nobody drew them at random.
-const SEQUENCE_MIN: usize = 20;
+/// So many characters that count up in a row make a token of a known shape a sample.
+pub(super) const TOKEN_SEQUENCE_MIN: usize = 20;
 
 /// Whether the keyword at the start of `whole` begins a word of the name that `before` ends in: `cpf` does in `customer_cpf`
 /// and `customerCpf`, and does not in `tcpf`.
@@ -13,13 +13,13 @@ pub(super) fn begins_word(before: &[u8], whole: &[u8]) -> bool {
         || last.is_ascii_lowercase() && first.is_ascii_uppercase()
 }
 
-/// Whether `value` has twenty characters in a row that count up, 0 after 9.
-pub(super) fn counts_up(value: &[u8]) -> bool {
+/// Whether `value` has so many letters or digits in a row that count up, 0 after 9: `12345678`, `abcdefgh`.
+pub(in crate::scan) fn counts_up(value: &[u8], sequence_min: usize) -> bool {
     let mut run = 1;
     value.windows(2).any(|pair| {
         let next = pair[0].is_ascii_alphanumeric() && (pair[1] == pair[0] + 1 || pair == b"90");
         run = if next { run + 1 } else { 1 };
-        run >= SEQUENCE_MIN
+        run >= sequence_min
     })
 }
 
@@ -40,10 +40,10 @@ mod tests {
 
     #[test]
     fn alphabets_count_up() {
-        assert!(counts_up(b"sk_live_abcdefghijklmnopqrstuvwxyz"));
-        assert!(counts_up(b"x12345678901234567890x"));
-        assert!(!counts_up(b"1234567890"));
-        assert!(!counts_up(b"q8Zr2LmX9vT4abcdefgh"));
-        assert!(!counts_up(b"\xff\xff"));
+        assert!(counts_up(b"sk_live_abcdefghijklmnopqrstuvwxyz", TOKEN_SEQUENCE_MIN));
+        assert!(counts_up(b"x12345678901234567890x", TOKEN_SEQUENCE_MIN));
+        assert!(!counts_up(b"1234567890", TOKEN_SEQUENCE_MIN));
+        assert!(!counts_up(b"q8Zr2LmX9vT4abcdefgh", TOKEN_SEQUENCE_MIN));
+        assert!(!counts_up(b"\xff\xff", TOKEN_SEQUENCE_MIN));
     }
 }

@@ -11,7 +11,7 @@ mod iban;
 mod identifier;
 mod identity;
 mod jwt;
-mod made_up;
+pub(super) mod made_up;
 mod name;
 mod network;
 mod overriding;
@@ -157,7 +157,7 @@ impl Confirm {
             Confirm::Checksum => checksum::has_checksum(secret),
             Confirm::AwsKeyId => aws::is_key_id(secret),
             Confirm::AwsSecret => aws::is_secret_key(secret),
-            Confirm::NotSequence => !made_up::counts_up(secret),
+            Confirm::NotSequence => !made_up::counts_up(secret, made_up::TOKEN_SEQUENCE_MIN),
             Confirm::BasicAuth => encoded::is_basic_credential(secret),
             Confirm::NotPublished => !published::is_published(secret),
             Confirm::NotMasked => !placeholder::is_masked(secret),
