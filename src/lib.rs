@@ -12,5 +12,7 @@ pub mod wire;
 
 #[cfg(feature = "serve")]
 pub mod edge;
-#[cfg(feature = "serve")]
+#[cfg(feature = "audit")]
 pub mod sinks;
+#[cfg(feature = "audit")]
+pub mod store;

@@ -1,14 +1,23 @@
 //! Where events go, one file each; the metrics. Everything here runs behind the request, never in its way.
 
 mod log;
+mod outlet;
 mod prometheus;
 mod queue;
+
+use std::time::Duration;
 
 use crate::domain::Event;
 
 pub use self::log::Log;
+pub use self::outlet::{Failure, Hope, Outlet};
 pub use self::prometheus::{Gauge, Metrics};
 pub use self::queue::Queue;
+
+/// Longest time one delivery to an outlet may take.
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of JSON that an outlet may remember beside its cursor.
+pub const STATE_BYTES_MAX: usize = 1 << 20;
 
 /// One place that is told of every exchange. Called from one background thread, in the order exchanges ended.
 pub trait Sink: Send + Sync {

@@ -1,0 +1,70 @@
+//! The audit log: what is written down, how it is chained, and the stores that keep it.
+
+mod entry;
+mod query;
+mod record;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use self::entry::{Entry, Head, Link};
+pub use self::query::{Columns, Query, Row};
+pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};
+
+/// A database that keeps records. Every implementation passes the same contract suite.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Its kind, for logs and metrics: `sqlite`, `postgres`.
+    fn name(&self) -> &'static str;
+
+    /// Appends in one transaction: all or none. An entry that is there already (same gateway, same sequence) is left as
+    /// it is, so that an append whose answer was lost can be repeated.
+    async fn append(&self, entries: &[Entry]) -> Result<(), StoreError>;
+
+    /// The newest entry of a gateway; `None` where it has none.
+    async fn head(&self, gateway: &str) -> Result<Option<Head>, StoreError>;
+
+    /// The gateways that have entries or marks, sorted.
+    async fn gateways(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Rows of a gateway in their order, sequence `from` and later, at most `rows_max`: everything that is stored of
+    /// them, also what only searches need, for verification.
+    async fn read(&self, gateway: &str, from: u64, rows_max: usize) -> Result<Vec<Row>, StoreError>;
+
+    /// Entries that match, newest first, at most `query.rows_max`.
+    async fn search(&self, query: &Query) -> Result<Vec<Entry>, StoreError>;
+
+    /// The last entry of those at the beginning of a gateway's chain that were all written before `written_ms`.
+    async fn last_before(&self, gateway: &str, written_ms: u64) -> Result<Option<Head>, StoreError>;
+
+    /// Removes the entries of a gateway up to and including `mark.sequence` and keeps the signed mark, in one
+    /// transaction. Returns how many were removed.
+    async fn expire(&self, gateway: &str, mark: &Mark) -> Result<u64, StoreError>;
+
+    /// The newest mark of a gateway: what stands before its first entry.
+    async fn mark(&self, gateway: &str) -> Result<Option<Mark>, StoreError>;
+}
+
+/// Why a store did not do what it was asked. The text is the database's own and holds no value of a record.
+#[derive(Debug)]
+pub enum StoreError {
+    /// It cannot be reached, is locked or full: the same call may succeed later.
+    Unavailable(String),
+    /// What it holds cannot be read.
+    Damaged(String),
+    /// It is no store of ours, or one of a later version.
+    Unfit(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Unavailable(what) => write!(f, "the audit store is not available: {what}"),
+            StoreError::Damaged(what) => write!(f, "the audit store is damaged: {what}"),
+            StoreError::Unfit(what) => write!(f, "the audit store cannot be used: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
