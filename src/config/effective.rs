@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use super::audit::{DURABILITY, ON_FAILURE};
 use super::mistake::MASK;
 use super::parse::{LOG_LEVELS, ON_UNSCANNABLE};
 use super::units::{duration_text, size_text};
 use super::upstreams::DIALECTS;
-use super::{Dialect, File, LogLevel, OnUnscannable, Upstream};
+use super::{AuditStore, Dialect, Durability, File, LogLevel, OnAuditFailure, OnUnscannable, Upstream};
 use crate::domain::Checker;
 
 impl Dialect {
@@ -27,6 +28,20 @@ impl OnUnscannable {
     /// The name in the configuration.
     pub fn name(self) -> &'static str {
         name_in(&ON_UNSCANNABLE, self)
+    }
+}
+
+impl Durability {
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        name_in(&DURABILITY, self)
+    }
+}
+
+impl OnAuditFailure {
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        name_in(&ON_FAILURE, self)
     }
 }
 
@@ -69,8 +84,22 @@ impl File {
             write!(line, " {name}={MASK}")?;
         }
         write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
+        self.write_audit(line)?;
         write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;
         write!(line, " admin.listen={}", self.admin.listen.as_deref().unwrap_or("off"))
+    }
+
+    fn write_audit(&self, line: &mut String) -> std::fmt::Result {
+        let it = &self.audit;
+        let store = match &it.store {
+            None => "default".to_owned(),
+            Some(AuditStore::Sqlite(path)) => format!("sqlite:{path}"),
+            Some(AuditStore::Postgres(_)) => format!("postgres:{MASK}"),
+        };
+        write!(line, " audit.store={store} audit.directory={}", it.directory.as_deref().unwrap_or("default"))?;
+        write!(line, " audit.retention_days={} audit.durability={}", it.retention_days, it.durability.name())?;
+        write!(line, " audit.on_failure={} audit.full_text={}", it.on_failure.name(), it.full_text)?;
+        write!(line, " audit.spool_bytes_max={}", size_text(it.spool_bytes_max))
     }
 
     fn write_limits(&self, line: &mut String) -> std::fmt::Result {

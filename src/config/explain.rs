@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use super::effective::checkers;
 use super::units::{duration_text, size_text};
+use super::{AuditStore, Durability, OnAuditFailure};
 use super::{Compare, Condition, File, OnUnscannable, Operator, Policy, Scope, Team};
 use crate::domain::{Action, Checker};
 
@@ -244,6 +245,35 @@ fn decided(file: &File, checker: &Checker) -> bool {
     })
 }
 
+fn recorded(out: &mut String, file: &File) -> fmt::Result {
+    if !file.audit_enabled {
+        return writeln!(out, "  no exchange is recorded");
+    }
+    let it = &file.audit;
+    let store = match &it.store {
+        None => "a SQLite file".to_owned(),
+        Some(AuditStore::Sqlite(path)) => format!("SQLite, {path}"),
+        Some(AuditStore::Postgres(_)) => "PostgreSQL".to_owned(),
+    };
+    let days = match it.retention_days {
+        0 => "for ever".to_owned(),
+        days => format!("for {days} days"),
+    };
+    writeln!(out, "  every exchange is recorded ({store}, {days})")?;
+    if it.durability == Durability::Strict {
+        writeln!(out, "  the decision over a prompt is on disk before the provider is contacted")?;
+    }
+    let failing = match it.on_failure {
+        OnAuditFailure::Block => "are refused",
+        OnAuditFailure::Allow => "go on, and are counted",
+    };
+    writeln!(out, "  requests that cannot be recorded {failing}")?;
+    match it.full_text {
+        true => writeln!(out, "  what was said is kept, redacted and encrypted"),
+        false => Ok(()),
+    }
+}
+
 fn rest(out: &mut String, file: &File) -> fmt::Result {
     let unscannable = match file.on_unscannable {
         OnUnscannable::Block => "is refused",
@@ -259,8 +289,7 @@ fn rest(out: &mut String, file: &File) -> fmt::Result {
     if file.redaction.restore {
         writeln!(out, "  replaced originals are put back into completions")?;
     }
-    let audit = if file.audit_enabled { "every exchange is recorded" } else { "no exchange is recorded" };
-    writeln!(out, "  {audit}")?;
+    recorded(out, file)?;
     let alerts = [
         ("Slack", &file.notifications.slack),
         ("a webhook", &file.notifications.webhook),

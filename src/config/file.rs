@@ -37,6 +37,8 @@ pub struct File {
     pub known_secrets: KnownSecrets,
     /// `audit_enabled:` one structured record per exchange. Default true.
     pub audit_enabled: bool,
+    /// `audit:` where records are kept.
+    pub audit: Audit,
     /// `open_access:` allow a configured provider key although no team is configured. Default false.
     pub open_access: bool,
     /// `on_unscannable:` what happens to content that cannot be read (opaque media, encrypted): block, flag, allow. Default allow.
@@ -77,6 +79,7 @@ impl Default for File {
             redaction: Redaction::default(),
             known_secrets: KnownSecrets::default(),
             audit_enabled: true,
+            audit: Audit::default(),
             open_access: false,
             on_unscannable: OnUnscannable::Allow,
             host: "0.0.0.0".to_owned(),
@@ -411,6 +414,68 @@ pub struct KnownFile {
     pub path: String,
     /// What stands in it.
     pub text: Arc<str>,
+}
+
+/// Where records are kept, for how long, and what happens when they cannot be.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// `store:` the database; `None`: a SQLite file in `directory`.
+    pub store: Option<AuditStore>,
+    /// `directory:` the gateway's own folder, for journal, keys and the default store; `None`: see the README.
+    pub directory: Option<String>,
+    /// `retention_days:` how long records are kept; 0 keeps them for ever. Default 30.
+    pub retention_days: u32,
+    /// `durability:` batched or strict. Default batched.
+    pub durability: Durability,
+    /// `on_failure:` what happens to requests that cannot be recorded: block or allow. Default block.
+    pub on_failure: OnAuditFailure,
+    /// `spool_bytes_max:` how far the store may lag behind. Default 1 GiB.
+    pub spool_bytes_max: u64,
+    /// `full_text:` keep what was said, redacted and encrypted. Default false.
+    pub full_text: bool,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Audit {
+            store: None,
+            directory: None,
+            retention_days: 30,
+            durability: Durability::Batched,
+            on_failure: OnAuditFailure::Block,
+            spool_bytes_max: 1 << 30,
+            full_text: false,
+        }
+    }
+}
+
+/// Which database keeps the records.
+#[derive(Clone, Debug)]
+pub enum AuditStore {
+    /// A file.
+    Sqlite(String),
+    /// `postgres://…`, password included.
+    Postgres(Secret),
+}
+
+/// When a record is on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Within a tenth of a second: only a power failure takes what came since.
+    #[default]
+    Batched,
+    /// The decision is on disk before the provider is contacted.
+    Strict,
+}
+
+/// What happens to requests that cannot be recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnAuditFailure {
+    /// They are refused.
+    #[default]
+    Block,
+    /// They go on, and are counted.
+    Allow,
 }
 
 /// `block | flag | allow`.

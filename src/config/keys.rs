@@ -14,6 +14,7 @@ pub(super) const TOP: &[&str] = &[
     "redaction",
     "known_secrets",
     "audit_enabled",
+    "audit",
     "open_access",
     "on_unscannable",
     "host",
@@ -65,6 +66,9 @@ pub(super) const REDACTION: &[&str] = &["restore", "key"];
 
 pub(super) const KNOWN_SECRETS: &[&str] = &["key", "files"];
 
+pub(super) const AUDIT: &[&str] =
+    &["store", "directory", "retention_days", "durability", "on_failure", "spool_bytes_max", "full_text"];
+
 pub(super) const LIMITS: &[&str] = &[
     "body_bytes_max",
     "response_bytes_max",
@@ -99,6 +103,7 @@ pub(super) const EVERY: &[&[&str]] = &[
     NOTIFICATIONS,
     REDACTION,
     KNOWN_SECRETS,
+    AUDIT,
     LIMITS,
     ADMIN,
 ];
@@ -108,6 +113,7 @@ pub(super) fn secret(parent: &str, key: &str) -> bool {
     match key {
         "api_key" | "api_keys" | "headers" | "notifications" | "slack" | "webhook" | "pagerduty_key" => true,
         "key" => parent != "tls",
+        "store" => parent == "audit",
         _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
+mod audit;
 mod coherence;
 mod day;
 mod effective;

@@ -12,7 +12,7 @@ use super::rules::{ReadRules, RuleMistake};
 use super::{
     Admin, Checks, File, Limits, LogLevel, Notifications, OnUnscannable, Redaction, RuleFile, Rules, Tls, units,
 };
-use super::{exceptions, known, policies, rules, teams, upstreams};
+use super::{audit, exceptions, known, policies, rules, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -128,6 +128,7 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     set_flag(reader, &top, "block_on_secrets", &mut file.block_on_secrets);
     set_flag(reader, &top, "redact_secrets", &mut file.redact_secrets);
     set_flag(reader, &top, "audit_enabled", &mut file.audit_enabled);
+    file.audit = audit::read(reader, &top);
     set_flag(reader, &top, "open_access", &mut file.open_access);
     if let Some(choice) = top.find("on_unscannable").and_then(|it| reader.choice(it, &ON_UNSCANNABLE)) {
         file.on_unscannable = choice;
@@ -151,7 +152,7 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     Some(file)
 }
 
-fn set_flag(reader: &mut Reader<'_>, section: &Section<'_>, key: &str, flag: &mut bool) {
+pub(super) fn set_flag(reader: &mut Reader<'_>, section: &Section<'_>, key: &str, flag: &mut bool) {
     if let Some(value) = section.find(key).and_then(|it| reader.flag(it)) {
         *flag = value;
     }

@@ -1,5 +1,7 @@
 //! All that leaves the pipeline about one exchange: ids, counts, rule ids and places. Never the text.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Action, Finding, KeyId, Model, RequestId, SessionId, Stamp, Team, Verdict};
@@ -82,6 +84,28 @@ impl Coverage {
     }
 }
 
+/// Tokens of one exchange, as the provider counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Of the prompt.
+    pub input: u64,
+    /// Of the completion.
+    pub output: u64,
+    /// Of the prompt, read from the provider's cache.
+    pub cache_read: u64,
+    /// Of the prompt, written to it.
+    pub cache_write: u64,
+}
+
+/// What was said, with everything that was found in it taken out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// The request's body.
+    pub prompt: String,
+    /// The answer's body, before placeholders were put back.
+    pub completion: String,
+}
+
 /// The record of one exchange.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -97,12 +121,22 @@ pub struct Event {
     pub key: Option<KeyId>,
     /// The client's session.
     pub session: Option<SessionId>,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// The client's `user-agent`, cut short; replaced where it holds a secret.
+    pub agent: Option<String>,
+    /// Digest prefix of the configuration in force.
+    pub generation: Arc<str>,
     /// Name of the upstream, as configured.
     pub upstream: Option<String>,
+    /// What the upstream speaks.
+    pub dialect: Option<&'static str>,
     /// Name of the endpoint: `messages`, `chat_completions`, …
     pub endpoint: &'static str,
     /// Model the client asked for.
     pub model: Option<Model>,
+    /// Model that answered, as the provider names it.
+    pub model_answered: Option<Model>,
     /// Whether the client asked for a stream.
     pub streamed: bool,
     /// How it ended.
@@ -121,16 +155,26 @@ pub struct Event {
     pub outbound_coverage: Coverage,
     /// Coverage of the completion.
     pub inbound_coverage: Coverage,
+    /// Keyed digest of the request's body as it came; `None` without one.
+    pub outbound_digest: Option<[u8; 32]>,
+    /// Keyed digest of the answer's body as it came from the provider.
+    pub inbound_digest: Option<[u8; 32]>,
+    /// What was said, where the configuration asks for it to be kept.
+    pub texts: Option<Texts>,
     /// Placeholders put back into the completion.
     pub restored: u32,
     /// Body bytes from the client.
     pub request_bytes: u64,
     /// Body bytes to the client.
     pub response_bytes: u64,
+    /// Tokens, where the provider tells.
+    pub tokens: Option<Tokens>,
     /// The provider's status, if it answered.
     pub upstream_status: Option<u16>,
     /// Time spent in the gateway itself before the provider was contacted, after the last byte of the request.
     pub gateway_time: Duration,
+    /// Time from contacting the provider to the end.
+    pub upstream_time: Option<Duration>,
     /// Time from the request's end to the first byte of the answer's body that was passed on.
     pub first_byte_time: Option<Duration>,
 }

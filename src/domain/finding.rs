@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{RuleInfo, Source};
+use super::{Fingerprint, RuleInfo, Source};
 
 /// A rule's match in one segment of text.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Finding {
     pub place: Place,
     /// Bytes of the decoded segment that must not pass.
     pub span: Range<usize>,
+    /// Keyed digest of the value that was found: the same value, the same digest, and nothing else of it.
+    pub value: Option<Fingerprint>,
 }
 
 /// Where a segment stands, in words a developer recognises.

@@ -12,7 +12,7 @@ mod source;
 mod verdict;
 
 pub use clock::{Clock, Stamp};
-pub use event::{Coverage, Event, Outcome, Skipped};
+pub use event::{Coverage, Event, Outcome, Skipped, Texts, Tokens};
 pub use finding::{Finding, Place};
 pub use fingerprint::Fingerprint;
 pub use identity::{KeyId, Model, RequestId, SessionId, Team};

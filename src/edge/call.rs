@@ -10,7 +10,7 @@ use crate::config::Limits;
 use crate::domain::{Clock, Outcome, RequestId};
 use crate::pipeline::RefusalKind;
 use crate::pipeline::{Answering, Exchange, Flow, Head, Opening, Reply, Sending};
-use crate::sinks::Gauge;
+use crate::sinks::{Gauge, Ledger, Ticket, Unavailable};
 
 /// A call shared by the two sides of one task: the phases of the proxy and the replaying session.
 /// They never run at once, so the lock is never waited for.
@@ -21,6 +21,8 @@ struct State {
     /// `None` once the call is closed.
     exchange: Option<Exchange>,
     request: RequestId,
+    /// The place for its record; `None` where nothing is recorded, and once it is.
+    ticket: Option<Ticket>,
     limits: Limits,
     deadline: Instant,
     lease: Lease,
@@ -53,11 +55,17 @@ impl Call {
     pub(super) fn open(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Opening) {
         let snapshot = shared.live.load();
         let limits = snapshot.limits;
-        let (exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
+        let (mut exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
+        let ticket = shared.ledger.as_ref().map(Ledger::admit).transpose();
+        let opening = match (&ticket, opening) {
+            (Err(Unavailable), Opening::ReadBody { .. }) => Opening::Answer(unrecorded(&mut exchange)),
+            (_, opening) => opening,
+        };
         let state = State {
             shared: shared.clone(),
             exchange: Some(exchange),
             request,
+            ticket: ticket.unwrap_or_default(),
             limits,
             deadline: Instant::now() + limits.total_timeout,
             lease: Lease::new(shared.metrics.clone()),
@@ -91,6 +99,26 @@ impl Call {
         let mut state = self.state();
         let now = state.shared.clock.now();
         state.exchange()?.request_body(chunk, last, now)
+    }
+
+    /// Writes the decision over the prompt down before the provider is contacted, where that is asked for. An answer
+    /// instead: it could not be.
+    pub(super) async fn decided(&self) -> Option<Reply> {
+        let (shared, event) = {
+            let mut state = self.state();
+            let shared = state.shared.clone();
+            shared.ledger.as_ref().filter(|it| it.is_strict())?;
+            let now = shared.clock.now();
+            (shared, state.exchange()?.so_far(now))
+        };
+        match shared.ledger.as_ref()?.decided(event).await {
+            Ok(()) => None,
+            Err(Unavailable) => {
+                let mut state = self.state();
+                state.outcome = Outcome::Refused;
+                Some(unrecorded(state.exchange()?))
+            }
+        }
     }
 
     /// The provider is about to be contacted.
@@ -167,6 +195,9 @@ impl Call {
         let now = state.shared.clock.now();
         if let Some(exchange) = state.exchange.take() {
             let event = exchange.close(state.outcome, state.response_bytes, now);
+            if let Some((ledger, ticket)) = state.shared.clone().ledger.as_ref().zip(state.ticket.take()) {
+                ledger.record(ticket, event.clone());
+            }
             state.shared.queue.emit(event);
         }
     }
@@ -174,6 +205,12 @@ impl Call {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Nothing passes without a record.
+fn unrecorded(exchange: &mut Exchange) -> Reply {
+    let message = "the gateway cannot record this exchange at the moment, and nothing passes without a record";
+    exchange.refuse(RefusalKind::AuditUnavailable, message.to_owned())
 }
 
 impl State {

@@ -4,7 +4,6 @@ mod admin;
 mod answer;
 mod call;
 mod certificate;
-mod clock;
 mod connection;
 mod framing;
 mod held;
@@ -32,14 +31,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use self::certificate::Certificate;
-use self::clock::WallClock;
 use self::keep_alive::KeepAlive;
 use self::listen::{Door, Listener};
 use self::proxy::Gateway;
 use self::upstream::Peers;
 use crate::config::{Limits, Tls};
 use crate::pipeline::Live;
-use crate::sinks::{Metrics, Queue, Sink};
+use crate::sinks::WallClock;
+use crate::sinks::{Ledger, Metrics, Queue, Sink};
 
 pub use self::stop::{listeners, serve};
 
@@ -68,6 +67,10 @@ pub struct Options {
     pub admin: Option<TcpListener>,
     /// Who is told of every exchange, beyond the metrics.
     pub sinks: Vec<Box<dyn Sink>>,
+    /// The audit log; `None` where no exchange is recorded.
+    pub ledger: Option<Ledger>,
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
     /// Worker threads; one per core if `None`.
     pub threads: Option<usize>,
 }
@@ -79,8 +82,6 @@ pub enum StartError {
     Io(io::Error),
     /// Certificate or key.
     Tls(String),
-    /// The metrics could not be registered.
-    Metrics(String),
 }
 
 impl fmt::Display for StartError {
@@ -88,7 +89,6 @@ impl fmt::Display for StartError {
         match self {
             StartError::Io(error) => write!(f, "cannot listen: {error}"),
             StartError::Tls(error) => write!(f, "cannot use the certificate: {error}"),
-            StartError::Metrics(error) => write!(f, "cannot register metrics: {error}"),
         }
     }
 }
@@ -100,6 +100,7 @@ struct Shared {
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     queue: Queue,
+    ledger: Option<Ledger>,
     clock: WallClock,
     peers: Peers,
     draining: Arc<AtomicBool>,
@@ -153,12 +154,13 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(StartError::Io)?;
-    let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
+    let metrics = options.metrics;
     let limits = options.live.load().limits;
     let shared = Arc::new(Shared {
         live: options.live,
         metrics: metrics.clone(),
         queue: Queue::start(metrics.clone(), options.sinks),
+        ledger: options.ledger,
         clock: WallClock::new(),
         peers: Peers::default(),
         draining: Arc::new(AtomicBool::new(false)),
@@ -214,6 +216,9 @@ fn run(runtime: Runtime, sockets: Vec<Listener>, door: Door, limits: Limits) {
     });
     runtime.shutdown_timeout(RUNTIME_TIMEOUT);
     shared.queue.finish();
+    if let Some(ledger) = &shared.ledger {
+        ledger.finish();
+    }
 }
 
 fn app(shared: &Arc<Shared>, threads: usize, limits: Limits) -> Arc<KeepAlive<Gateway>> {

@@ -18,13 +18,13 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
 use super::Shared;
 use super::call::Call;
-use super::clock::request_id;
 use super::connection::HEAD_TIMER;
 use super::replay::{CUT, DEADLINE, Replay, SLOT, Slot};
 use super::{framing, respond, upstream};
 use crate::domain::Outcome;
 use crate::pipeline::RefusalKind;
 use crate::pipeline::{Forward, Head, Opening, Reply, Sending};
+use crate::sinks::request_id;
 
 /// Tries to reach a provider, the first included.
 const TRIES_MAX: usize = 3;
@@ -292,11 +292,13 @@ impl Gateway {
                 Some(Sending::Answer(reply)) => return Ok(answered(call, reply)),
                 Some(Sending::Forward(mut forward)) => {
                     let body = Bytes::from(std::mem::take(&mut forward.body));
-                    return if call.keep(body.len() as u64) {
-                        Ok(Received::Forward(forward, body))
-                    } else {
-                        overloaded(call)
-                    };
+                    if !call.keep(body.len() as u64) {
+                        return overloaded(call);
+                    }
+                    return Ok(match call.decided().await {
+                        None => Received::Forward(forward, body),
+                        Some(reply) => Received::Answer(reply),
+                    });
                 }
                 None if last => return refusal(call, RefusalKind::BadRequest, "the request is incomplete"),
                 None if call.keep(0) => {}

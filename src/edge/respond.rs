@@ -29,7 +29,7 @@ pub(super) fn status(kind: RefusalKind, dialect: Dialect) -> u16 {
         RefusalKind::Timeout => 408,
         RefusalKind::UpgradeRefused => 426,
         RefusalKind::UpstreamFailed => 502,
-        RefusalKind::Overloaded => match dialect {
+        RefusalKind::Overloaded | RefusalKind::AuditUnavailable => match dialect {
             Dialect::Anthropic => 529,
             Dialect::OpenAi | Dialect::Azure => 503,
         },
@@ -38,7 +38,7 @@ pub(super) fn status(kind: RefusalKind, dialect: Dialect) -> u16 {
 
 /// Whether the same request may succeed a little later.
 fn may_retry(kind: RefusalKind) -> bool {
-    matches!(kind, RefusalKind::Overloaded | RefusalKind::UpstreamFailed)
+    matches!(kind, RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamFailed)
 }
 
 /// A reply as head and body.
@@ -53,7 +53,7 @@ pub(super) fn message(reply: &Reply, request: &RequestId) -> Result<(ResponseHea
     if !may_retry(reply.kind) {
         head.insert_header("x-should-retry", "false")?;
     }
-    if reply.kind == RefusalKind::Overloaded {
+    if matches!(reply.kind, RefusalKind::Overloaded | RefusalKind::AuditUnavailable) {
         head.insert_header("retry-after", RETRY_AFTER_SECONDS)?;
     }
     for (name, value) in &reply.headers {

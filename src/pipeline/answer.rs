@@ -7,7 +7,7 @@ use super::held::Held;
 use super::inbound::Desk;
 use super::label::{Labels, Originals};
 use super::{Reply, models, notice, redact};
-use crate::domain::{Action, Direction, Finding, Stamp, Verdict};
+use crate::domain::{Action, Direction, Stamp, Verdict};
 use crate::providers::{Endpoint, Refusal, RefusalKind};
 use crate::wire::encoding::{self, Coding, Decoder};
 
@@ -69,7 +69,10 @@ impl Exchange {
                 Ok(decoder) => decoder,
                 Err(error) => return self.refuse_answer(&Unreadable::Encoding(error)),
             };
-            let scan = CompletionScan::new(reading, reader, decoder, bytes_max, now);
+            let mut scan = CompletionScan::new(reading, reader, decoder, bytes_max, now);
+            if self.snapshot.witness.keeps_text {
+                scan.write_down();
+            }
             self.record.streamed = true;
             self.phase = Phase::Streaming(Box::new(scan));
             return (Answering::Stream, None);
@@ -91,6 +94,7 @@ impl Exchange {
 
     /// A piece of the answer's body, and whether it was the last; bytes for the client are appended to `out`.
     pub fn response_chunk(&mut self, chunk: &[u8], last: bool, now: Stamp, out: &mut Vec<u8>) -> Flow {
+        self.record.answered(chunk);
         let before = out.len();
         let flow = match std::mem::replace(&mut self.phase, Phase::Done) {
             Phase::Streaming(scan) => self.stream(scan, chunk, last, now, out),
@@ -169,7 +173,11 @@ impl Exchange {
             |_| notice::plain(RefusalKind::UpstreamFailed, "the answer cannot be edited".into(), &self.record.request);
         let restored = redact::put_back(&raw, &leaves, &self.originals).map_err(broken)?;
         let mut verdict = self.judge.decide_located(Direction::Inbound, &located);
-        let mut findings: Vec<Finding> = located.iter().map(|it| it.finding.clone()).collect();
+        let mut findings = self.judge.recorded(&located);
+        self.record.told.read(&raw);
+        if self.snapshot.witness.keeps_text {
+            self.record.texts.completion = self.without_findings(&raw, &located);
+        }
         if !restored.kept.is_empty() {
             findings.extend(restored.kept.into_iter().map(|it| it.finding));
             verdict = self.judge.decide(Direction::Inbound, &findings, &self.judge.fingerprints(&located));

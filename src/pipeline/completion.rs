@@ -15,8 +15,9 @@ use super::queue::{Carried, Edit, EventQueue};
 use super::redact::{Kept, carried_away, placeholders};
 use super::restore;
 use super::tally::Tally;
+use super::witness::TEXT_BYTES_MAX;
 use crate::domain::{Place, Risk, Score, Skipped, Source, Stamp, Verdict};
-use crate::providers::{self, Block, BlockKind, Note, Part};
+use crate::providers::{self, Block, BlockKind, Note, Part, Told};
 use crate::scan::Hit;
 use crate::wire::encoding::Decoder;
 use crate::wire::json;
@@ -56,6 +57,11 @@ pub(super) struct CompletionScan {
     hits: Vec<Hit>,
     held_bytes_max: u64,
     last_out: Stamp,
+    pub(super) told: Told,
+    /// What was said, as the provider said it; `None` where it is not kept.
+    transcript: Option<String>,
+    /// The block that the transcript's end is of.
+    speaker: u64,
 }
 
 impl CompletionScan {
@@ -81,7 +87,20 @@ impl CompletionScan {
             hits: Vec::new(),
             held_bytes_max,
             last_out: now,
+            told: Told::default(),
+            transcript: None,
+            speaker: 0,
         }
+    }
+
+    /// What is said is to be kept.
+    pub(super) fn write_down(&mut self) {
+        self.transcript = Some(String::new());
+    }
+
+    /// What was said, as far as it was asked to be kept.
+    pub(super) fn transcript(&mut self) -> Option<String> {
+        self.transcript.take()
     }
 
     /// The next bytes of the answer; what may pass is appended to `out`.
@@ -140,6 +159,9 @@ impl CompletionScan {
     fn read(&mut self, frame: Frame, desk: &Desk<'_>, out: &mut Vec<u8>) -> Result<(), Stop> {
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
+        if frame.has_data() {
+            self.told.read(frame.data());
+        }
         let note = match frame.has_data() {
             true => self.reader.read(&frame.event().unwrap_or_default(), frame.data(), &mut parts),
             false => Note::Idle,
@@ -154,6 +176,16 @@ impl CompletionScan {
         let read = parts.drain(..).try_for_each(|part| self.part(part, event, desk));
         self.parts = parts;
         read
+    }
+
+    /// Texts of different blocks stand on lines of their own.
+    fn note_down(&mut self, block: u64, text: &str) {
+        let Some(transcript) = self.transcript.as_mut().filter(|it| it.len() < TEXT_BYTES_MAX) else { return };
+        if block != self.speaker && !transcript.is_empty() {
+            transcript.push('\n');
+        }
+        self.speaker = block;
+        transcript.push_str(text);
     }
 
     /// Whether a tool call is held that may take long to become complete.
@@ -198,6 +230,7 @@ impl CompletionScan {
         }
         self.open(block, event, desk)?;
         self.tally.coverage.scanned_bytes += text.len() as u64;
+        self.note_down(block.id, &text);
         let Some(&number) = self.growing.get(&block.id) else { return Ok(()) };
         let Some(growing) = self.blocks.get_mut(&number) else { return Ok(()) };
         let part = growing.push(&self.reading.engine, &text, &mut self.hits);

@@ -10,12 +10,13 @@ use super::credentials::Credentials;
 use super::document::{Document, DocumentLimits};
 use super::held::Held;
 use super::judge::Judge;
-use super::label::Originals;
+use super::label::{Labels, Originals};
+use super::locate::Located;
 use super::record::Record;
 use super::route::Destination;
-use super::{Reply, Snapshot, notice};
+use super::{Reply, Snapshot, notice, redact};
 use crate::config::Dialect;
-use crate::domain::{Direction, Event, Outcome, Stamp};
+use crate::domain::{Action, Direction, Event, Outcome, Stamp};
 use crate::providers::{self, Endpoint, Refusal, RefusalKind};
 
 /// Where an exchange stands.
@@ -70,12 +71,25 @@ impl Exchange {
         self.dress(refusal)
     }
 
+    /// The event of a prompt that was decided upon, before the provider is contacted.
+    pub fn so_far(&self, now: Stamp) -> Event {
+        self.record.clone().into_event(&self.snapshot.witness, Outcome::Forwarded, 0, now)
+    }
+
     /// Ends it. `outcome` is what the edge knows; a refusal or a stop that happened inside prevails.
     pub fn close(mut self, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
         if let Phase::Streaming(scan) = &mut self.phase {
             self.record.completed(scan);
         }
-        self.record.into_event(outcome, response_bytes, now)
+        self.record.into_event(&self.snapshot.witness, outcome, response_bytes, now)
+    }
+
+    /// A body for the record: everything that was found is hidden, whatever is done with it, and all else that can be.
+    pub(super) fn without_findings(&self, raw: &[u8], located: &[Located]) -> String {
+        let all = vec![Action::Redact; located.len()];
+        let splices = redact::hide(located, &all, &Labels::new(None), &mut Originals::default());
+        let hidden = splices.apply(raw).unwrap_or_default();
+        self.snapshot.witness.text(&String::from_utf8_lossy(&hidden))
     }
 
     pub(super) fn endpoint(&self) -> Option<Endpoint> {

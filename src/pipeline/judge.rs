@@ -44,6 +44,12 @@ impl Judge {
         self.snapshot.value_key.as_ref().map(|it| it.fingerprint(text.expose().as_bytes()))
     }
 
+    /// Located findings as they are recorded: with the digest of what was found.
+    pub(super) fn recorded(&self, located: &[Located]) -> Vec<Finding> {
+        let value = |it: &Located| Some(self.snapshot.witness.value(&it.text));
+        located.iter().map(|it| Finding { value: value(it), ..it.finding.clone() }).collect()
+    }
+
     /// The fingerprints of located findings; none where no exception asks for any.
     pub(super) fn fingerprints(&self, located: &[Located]) -> Vec<Option<Fingerprint>> {
         match self.snapshot.value_key {

@@ -71,7 +71,7 @@ pub(super) fn in_text(reading: &Reading, source: Source, text: &str, hit: &Hit, 
     let place = Place { message: None, path: path.into(), line: line_at(text, hit.secret.start) };
     let rule = reading.engine.rules()[hit.rule].clone();
     Located {
-        finding: Finding { rule, source, place, span: hit.secret.clone() },
+        finding: Finding { rule, source, place, span: hit.secret.clone(), value: None },
         pieces: vec![hit.secret.clone()],
         sealed: false,
         text: secret_of(text, &hit.secret),
@@ -110,7 +110,7 @@ fn locate_leaf(raw: &[u8], reading: &Reading, mut hits: Vec<LeafHit>) -> Result<
             let place = Place { message: hit.message, path: hit.path, line: line_at(&text, hit.secret.start) };
             let rule = reading.engine.rules()[hit.rule].clone();
             let secret = secret_of(&text, &hit.secret);
-            let finding = Finding { rule, source: hit.source, place, span: hit.secret };
+            let finding = Finding { rule, source: hit.source, place, span: hit.secret, value: None };
             (Located { finding, pieces: vec![range], sealed: hit.sealed, text: secret }, hit.shadowed)
         })
         .collect())
@@ -131,7 +131,7 @@ fn locate_seam(raw: &[u8], reading: &Reading, hit: SeamHit) -> Result<Located, j
     let place = Place { message: hit.message, path: "adjacent text blocks".into(), line };
     let rule = reading.engine.rules()[hit.rule].clone();
     let span = hit.pieces.first().map_or(0..0, |(_, range)| range.clone());
-    let finding = Finding { rule, source: hit.source, place, span };
+    let finding = Finding { rule, source: hit.source, place, span, value: None };
     Ok(Located { finding, pieces, sealed: false, text: Secret::new(joined) })
 }
 

@@ -30,6 +30,7 @@ mod route;
 mod rules;
 mod snapshot;
 mod tally;
+mod witness;
 mod written;
 
 pub use answer::{Answering, Flow};

@@ -13,7 +13,7 @@ use super::record::Record;
 use super::route::{self, Destination};
 use super::snapshot::TeamRules;
 use super::{Reply, Snapshot, notice};
-use crate::domain::{Action, Direction, Finding, RequestId, SessionId, Stamp, Team};
+use crate::domain::{Action, Direction, RequestId, SessionId, Stamp, Team};
 use crate::providers::{self, Refusal, RefusalKind};
 use crate::wire::encoding::{self, Coding};
 
@@ -60,7 +60,7 @@ impl Exchange {
         let access = authenticate(&snapshot, head);
         let team = access.as_ref().map_or_else(|_| nobody(&snapshot), |it| it.team.clone());
         let mut record = Record::new(request, team.name.clone(), now);
-        record.session = session(head);
+        record.begun(&snapshot.witness, head.client, head.header("user-agent"), session(head));
         record.query = head.query.map(String::from);
         let mut exchange = Exchange {
             judge: Judge { snapshot: snapshot.clone(), team, model: None, now },
@@ -93,6 +93,7 @@ impl Exchange {
         let destination = destination.map_err(|it| self.plain(it.kind, it.message))?;
         self.record.upstream = Some(destination.upstream.name.clone());
         self.record.endpoint = destination.route.endpoint.name();
+        self.record.dialect = Some(destination.upstream.dialect.name());
         self.credentials = access.credentials;
         if self.credentials.need_provider_key && destination.upstream.api_key.is_none() {
             let message = format!(
@@ -121,7 +122,7 @@ impl Exchange {
             return Ok(());
         }
         let verdict = self.judge.decide_located(Direction::Outbound, &located);
-        let findings: Vec<Finding> = located.into_iter().map(|it| it.finding).collect();
+        let findings = self.judge.recorded(&located);
         if verdict.action != Action::Block {
             let excepted = verdict.excepted.into_iter();
             self.record.excepted = excepted.map(|it| (findings[it.finding].clone(), it.exception)).collect();

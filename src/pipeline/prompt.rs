@@ -7,7 +7,7 @@ use super::document::{Complete, Unreadable};
 use super::exchange::{Exchange, Phase};
 use super::{Reply, Upstream, models, notice, redact, route};
 use crate::config::OnUnscannable;
-use crate::domain::{Action, Direction, Finding, Model, Secret, SessionId, Stamp};
+use crate::domain::{Action, Direction, Model, Secret, SessionId, Stamp};
 use crate::providers::{Endpoint, Refusal, RefusalKind};
 
 /// What follows from the whole body.
@@ -36,7 +36,7 @@ impl Exchange {
     /// A piece of the body, and whether it was the last; decides with the last.
     /// `None`: go on reading. An answer before the last piece: stop reading (drain a little).
     pub fn request_body(&mut self, chunk: &[u8], last: bool, now: Stamp) -> Option<Sending> {
-        self.record.request_bytes += chunk.len() as u64;
+        self.record.received(chunk);
         let Phase::Reading(document) = &mut self.phase else { return None };
         if let Err(error) = document.push(chunk) {
             return Some(Sending::Answer(self.unreadable_request(&error)));
@@ -68,7 +68,11 @@ impl Exchange {
         let gathered = &mut complete.gathered;
         self.record.streamed = gathered.streamed;
         self.record.outbound.coverage = std::mem::take(&mut gathered.coverage);
-        self.record.session = self.record.session.take().or_else(|| gathered.session.as_deref().map(SessionId::new));
+        self.record.session = self
+            .record
+            .session
+            .take()
+            .or_else(|| gathered.session.as_deref().map(|it| SessionId::new(&self.snapshot.witness.name(it))));
         self.check_models(&gathered.models)?;
         self.record.forget(&complete.located);
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);
@@ -82,9 +86,12 @@ impl Exchange {
             return Err(self.plain(RefusalKind::BadRequest, message.into()));
         }
         let verdict = self.judge.decide_located(Direction::Outbound, &complete.located);
-        let findings: Vec<Finding> = complete.located.iter().map(|it| it.finding.clone()).collect();
+        let findings = self.judge.recorded(&complete.located);
         self.record.outbound.verdict = verdict.clone();
         self.record.outbound.findings = findings;
+        if self.snapshot.witness.keeps_text {
+            self.record.texts.prompt = self.without_findings(&complete.raw, &complete.located);
+        }
         if complete.gathered.overflow {
             let message = format!("this prompt has more than {} findings", self.snapshot.limits.findings_max);
             return Err(self.plain(RefusalKind::PolicyBlocked, message));
@@ -133,7 +140,8 @@ impl Exchange {
         let in_path = self.destination.as_ref().and_then(|it| it.route.model.clone());
         let asked: Vec<&String> = in_path.iter().chain(models).collect();
         self.judge.model = asked.first().map(ToString::to_string);
-        self.record.model = self.judge.model.as_deref().map(Model::new);
+        let witness = &self.snapshot.witness;
+        self.record.model = self.judge.model.as_deref().map(|it| Model::new(&witness.name(it)));
         if self.endpoint() == Some(Endpoint::Models) {
             return Ok(());
         }

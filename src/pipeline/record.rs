@@ -1,17 +1,22 @@
 //! What an exchange notes down while it goes, and the event that comes of it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use hmac::Mac;
 
 use super::completion::CompletionScan;
 use super::exchange::between;
 use super::locate::Located;
+use super::witness::{BodyDigest, Witness, finished};
 use crate::domain::{
-    Action, Coverage, Event, Excepted, Finding, KeyId, Model, Outcome, RequestId, SessionId, Stamp, Team, Verdict,
+    Action, Coverage, Event, Excepted, Finding, KeyId, Model, Outcome, RequestId, SessionId, Stamp, Team, Texts,
+    Verdict,
 };
-use crate::providers::RefusalKind;
+use crate::providers::{RefusalKind, Told};
 
 /// One direction's part of the record.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Side {
     pub(super) verdict: Verdict,
     pub(super) findings: Vec<Finding>,
@@ -19,11 +24,20 @@ pub(super) struct Side {
 }
 
 /// The notes of one exchange.
+#[derive(Clone)]
 pub(super) struct Record {
     pub(super) request: RequestId,
     pub(super) team: Team,
     pub(super) key: Option<KeyId>,
     pub(super) session: Option<SessionId>,
+    client: Option<IpAddr>,
+    agent: Option<String>,
+    pub(super) dialect: Option<&'static str>,
+    pub(super) told: Told,
+    pub(super) texts: Texts,
+    outbound_digest: Option<BodyDigest>,
+    inbound_digest: Option<BodyDigest>,
+    answer_bytes: u64,
     pub(super) upstream: Option<String>,
     pub(super) endpoint: &'static str,
     /// The query, which goes on as it came.
@@ -33,7 +47,7 @@ pub(super) struct Record {
     pub(super) outbound: Side,
     pub(super) inbound: Side,
     pub(super) restored: u32,
-    pub(super) request_bytes: u64,
+    request_bytes: u64,
     pub(super) upstream_status: Option<u16>,
     pub(super) request_end: Stamp,
     pub(super) forwarded: Option<Stamp>,
@@ -53,6 +67,14 @@ impl Record {
             team,
             key: None,
             session: None,
+            client: None,
+            agent: None,
+            dialect: None,
+            told: Told::default(),
+            texts: Texts::default(),
+            outbound_digest: None,
+            inbound_digest: None,
+            answer_bytes: 0,
             upstream: None,
             endpoint: "none",
             query: None,
@@ -70,6 +92,30 @@ impl Record {
             start: now,
             refusal: None,
             outcome: None,
+        }
+    }
+
+    /// Who asks, as far as it may be written down.
+    pub(super) fn begun(&mut self, witness: &Witness, client: IpAddr, agent: Option<&str>, session: Option<SessionId>) {
+        self.client = Some(client);
+        self.agent = agent.map(|it| witness.agent(it));
+        self.session = session.map(|it| SessionId::new(&witness.name(it.as_str())));
+        (self.outbound_digest, self.inbound_digest) = (witness.body(), witness.body());
+    }
+
+    /// A piece of the request's body.
+    pub(super) fn received(&mut self, chunk: &[u8]) {
+        self.request_bytes += chunk.len() as u64;
+        if let Some(digest) = &mut self.outbound_digest {
+            digest.update(chunk);
+        }
+    }
+
+    /// A piece of the answer's body, as the provider sent it.
+    pub(super) fn answered(&mut self, chunk: &[u8]) {
+        self.answer_bytes += chunk.len() as u64;
+        if let Some(digest) = &mut self.inbound_digest {
+            digest.update(chunk);
         }
     }
 
@@ -110,10 +156,12 @@ impl Record {
             coverage: std::mem::take(&mut scan.tally.coverage),
         };
         self.restored = scan.tally.restored;
+        self.told = std::mem::take(&mut scan.told);
+        self.texts.completion = scan.transcript().unwrap_or_default();
     }
 
     /// The event. `outcome` is what the edge saw.
-    pub(super) fn into_event(mut self, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
+    pub(super) fn into_event(mut self, witness: &Witness, outcome: Outcome, response_bytes: u64, now: Stamp) -> Event {
         for (finding, exception) in std::mem::take(&mut self.excepted) {
             let Side { verdict, findings, .. } = &mut self.outbound;
             verdict.excepted.push(Excepted { finding: findings.len(), exception });
@@ -122,6 +170,9 @@ impl Record {
             verdict.dispositions.push(Action::Allow);
             findings.push(finding);
         }
+        let texts = witness
+            .keeps_text
+            .then(|| Texts { prompt: self.texts.prompt, completion: witness.text(&self.texts.completion) });
         Event {
             request: self.request,
             start: self.start,
@@ -129,9 +180,14 @@ impl Record {
             team: self.team,
             key: self.key,
             session: self.session,
+            client: self.client,
+            agent: self.agent,
+            generation: witness.generation.clone(),
             upstream: self.upstream,
+            dialect: self.dialect,
             endpoint: self.endpoint,
             model: self.model,
+            model_answered: self.told.model.map(|it| Model::new(&witness.name(&it))),
             streamed: self.streamed,
             outcome: self.outcome.unwrap_or(outcome),
             refusal: self.refusal.map(RefusalKind::code),
@@ -141,11 +197,16 @@ impl Record {
             inbound_findings: self.inbound.findings,
             outbound_coverage: self.outbound.coverage,
             inbound_coverage: self.inbound.coverage,
+            outbound_digest: finished(self.outbound_digest, self.request_bytes),
+            inbound_digest: finished(self.inbound_digest, self.answer_bytes),
+            texts,
             restored: self.restored,
             request_bytes: self.request_bytes,
             response_bytes,
+            tokens: self.told.tokens,
             upstream_status: self.upstream_status,
             gateway_time: between(Some(self.request_end), self.forwarded).unwrap_or_default(),
+            upstream_time: between(self.forwarded, Some(now)),
             first_byte_time: between(Some(self.request_end), self.first_byte),
         }
     }

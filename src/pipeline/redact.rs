@@ -32,7 +32,7 @@ static CARRIED_AWAY: LazyLock<Arc<RuleInfo>> = LazyLock::new(|| {
 
 /// The finding for a placeholder that was left as it is.
 pub(super) fn carried_away(source: Source, place: Place, span: Range<usize>) -> Finding {
-    Finding { rule: CARRIED_AWAY.clone(), source, place, span }
+    Finding { rule: CARRIED_AWAY.clone(), source, place, span, value: None }
 }
 
 /// A placeholder that stays.

@@ -7,6 +7,7 @@ use super::access::Access;
 use super::label::Labels;
 use super::memory::Memory;
 use super::rules::custom_specs;
+use super::witness::Witness;
 use crate::checkers;
 use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts, UpstreamUrl};
 use crate::domain::{Checker, Direction, Secret, Source, Team};
@@ -96,6 +97,7 @@ pub struct Snapshot {
     pub(super) memory: Memory,
     /// What findings are fingerprinted with, where an exception is about single values.
     pub(super) value_key: Option<FingerprintKey>,
+    pub(super) witness: Witness,
 }
 
 /// Why a configuration cannot be enforced.
@@ -111,13 +113,13 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 impl Snapshot {
-    /// Compiles a configuration with the built-in catalogue and the rules of its files. `seed` keys placeholders where the file names no key:
-    /// 32 random bytes.
+    /// Compiles a configuration with the built-in catalogue and the rules of its files. `installation` keys the
+    /// digests in records, and placeholders where the file names no key: 32 random bytes that stay over restarts.
     ///
     /// # Errors
     /// A rule that the engine refuses, one of a file whose examples show something else than they say, or a fingerprint
     /// file that cannot be used.
-    pub fn compile(file: &File, seed: [u8; 32]) -> Result<Self, SnapshotError> {
+    pub fn compile(file: &File, installation: [u8; 32]) -> Result<Self, SnapshotError> {
         let custom = custom_specs(&file.rules.files).map_err(SnapshotError)?;
         let engine = match known(file)? {
             None if custom.is_empty() => built_in_engine()?,
@@ -127,7 +129,8 @@ impl Snapshot {
         let value_key = file.known_secrets.key.as_ref().filter(|_| policies.ask_fingerprints());
         let mut choices = Choices { engine: &engine, made: Vec::new() };
         let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &mut choices))).collect();
-        let key = file.redaction.restore.then(|| placeholder_key(file, seed));
+        let key = file.redaction.restore.then(|| placeholder_key(file, installation));
+        let witness = Witness::new(file, &engine, &installation);
         Ok(Snapshot {
             limits: file.limits,
             upstreams: file.upstreams.iter().map(|it| Arc::new(upstream(it))).collect(),
@@ -140,6 +143,7 @@ impl Snapshot {
             labels: Labels::new(key),
             memory: Memory::new(),
             value_key: value_key.map(FingerprintKey::new),
+            witness,
         })
     }
 
@@ -204,11 +208,11 @@ fn known(file: &File) -> Result<Option<Known>, SnapshotError> {
     Ok(Some(Known::new(key, entries)))
 }
 
-fn placeholder_key(file: &File, seed: [u8; 32]) -> [u8; 32] {
+fn placeholder_key(file: &File, installation: [u8; 32]) -> [u8; 32] {
     use sha2::Digest;
     match &file.redaction.key {
         Some(key) => sha2::Sha256::digest(key.expose().as_bytes()).into(),
-        None => seed,
+        None => installation,
     }
 }
 

@@ -84,7 +84,8 @@ impl Tally {
         let next = self.findings.len();
         let number = *self.known.entry(hash).or_insert(next);
         if number == next {
-            self.findings.push(finding.clone());
+            let value = Some(desk.judge.snapshot.witness.value(text));
+            self.findings.push(Finding { value, ..finding.clone() });
             self.fingerprints.push(desk.judge.fingerprint(text));
         }
         number

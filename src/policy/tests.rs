@@ -33,7 +33,7 @@ fn finding(text: &str) -> Finding {
         redactable: marks.contains(&"+"),
         flag_only: marks.contains(&"~"),
     };
-    Finding { rule: Arc::new(rule), source, place: Place::default(), span: 0..1 }
+    Finding { rule: Arc::new(rule), source, place: Place::default(), span: 0..1, value: None }
 }
 
 const AWS: &str = "secrets.aws_access_key critical 0.9 +";

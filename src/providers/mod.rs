@@ -15,6 +15,7 @@ mod refusal;
 mod segments;
 mod session;
 mod sse;
+mod usage;
 
 use std::ops::Range;
 
@@ -26,6 +27,7 @@ pub use detect::detect;
 pub use refusal::{Refusal, RefusalKind};
 pub(crate) use segments::decoded as percent_decoded;
 pub use session::{SESSION_HEADERS, session_header, session_in_user_id};
+pub use usage::Told;
 
 /// Every dialect: to add one is one folder and one line.
 pub const ALL: &[&dyn Provider] = &[&anthropic::Anthropic, &openai::OpenAi, &azure::Azure];

@@ -27,6 +27,8 @@ pub enum RefusalKind {
     Timeout,
     /// The gateway holds as much as it may.
     Overloaded,
+    /// The audit log takes no record, and nothing passes without one.
+    AuditUnavailable,
     /// The provider could not be reached, or its answer could not be read.
     UpstreamFailed,
     /// A WebSocket upgrade, which is not scanned and so not passed.
@@ -35,7 +37,7 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [RefusalKind; 12] = [
+    pub const ALL: [RefusalKind; 13] = [
         RefusalKind::PolicyBlocked,
         RefusalKind::ModelNotAllowed,
         RefusalKind::Unauthorized,
@@ -46,6 +48,7 @@ impl RefusalKind {
         RefusalKind::TooLarge,
         RefusalKind::Timeout,
         RefusalKind::Overloaded,
+        RefusalKind::AuditUnavailable,
         RefusalKind::UpstreamFailed,
         RefusalKind::UpgradeRefused,
     ];
@@ -63,6 +66,7 @@ impl RefusalKind {
             RefusalKind::TooLarge => "too_large",
             RefusalKind::Timeout => "timeout",
             RefusalKind::Overloaded => "overloaded",
+            RefusalKind::AuditUnavailable => "audit_unavailable",
             RefusalKind::UpstreamFailed => "upstream_failed",
             RefusalKind::UpgradeRefused => "upgrade_refused",
         }

@@ -1,5 +1,8 @@
 //! Where events go, one file each; the metrics. Everything here runs behind the request, never in its way.
 
+mod audit_metrics;
+mod clock;
+mod ledger;
 mod log;
 mod outlet;
 mod prometheus;
@@ -9,6 +12,8 @@ use std::time::Duration;
 
 use crate::domain::Event;
 
+pub use self::clock::{WallClock, request_id};
+pub use self::ledger::{Archive, Following, Ledger, Setup, Ticket, Unavailable};
 pub use self::log::Log;
 pub use self::outlet::{Failure, Hope, Outlet};
 pub use self::prometheus::{Gauge, Metrics};

@@ -2,6 +2,7 @@
 
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
+use super::audit_metrics::AuditMetrics;
 use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Verdict};
 
 /// Edges of the overhead histogram, in seconds: 50 µs to 1 s.
@@ -29,6 +30,7 @@ pub struct Metrics {
     restored: IntCounter,
     upstream_errors: IntCounterVec,
     events_dropped: IntCounter,
+    audit: AuditMetrics,
     connections_refused: IntCounter,
     certificate_errors: IntCounter,
     /// Body bytes held by all exchanges together.
@@ -73,6 +75,7 @@ impl Metrics {
             skipped_bytes: counters(to, "skipped_bytes_total", "Bytes that could not be scanned.", &["reason"])?,
             restored: counter(to, "restored_total", "Placeholders put back into completions.")?,
             upstream_errors: counters(to, "upstream_errors_total", "Failures of a provider.", &["upstream"])?,
+            audit: AuditMetrics::new(to)?,
             events_dropped: counter(to, "events_dropped_total", "Events lost because the queue was full.")?,
             connections_refused: counter(to, "connections_refused_total", "Connections that failed to start.")?,
             certificate_errors: counter(to, "certificate_errors_total", "Certificate files that did not load.")?,
@@ -119,6 +122,11 @@ impl Metrics {
         self.certificate_errors.inc();
     }
 
+    /// What is counted of the audit log.
+    pub(super) fn audit(&self) -> &AuditMetrics {
+        &self.audit
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -150,25 +158,30 @@ fn named(name: &str, help: &str) -> Opts {
     Opts::new(format!("airiskguard_{name}"), help)
 }
 
-fn counters(to: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+pub(super) fn counters(
+    to: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     let metric = IntCounterVec::new(named(name, help), labels)?;
     to.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn counter(to: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+pub(super) fn counter(to: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
     let metric = IntCounter::with_opts(named(name, help))?;
     to.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn gauge(to: &Registry, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+pub(super) fn gauge(to: &Registry, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
     let metric = IntGauge::with_opts(named(name, help))?;
     to.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn histogram(to: &Registry, name: &str, help: &str, edges: &[f64]) -> Result<Histogram, prometheus::Error> {
+pub(super) fn histogram(to: &Registry, name: &str, help: &str, edges: &[f64]) -> Result<Histogram, prometheus::Error> {
     let options = HistogramOpts { common_opts: named(name, help), buckets: edges.to_vec() };
     let metric = Histogram::with_opts(options)?;
     to.register(Box::new(metric.clone()))?;
@@ -192,6 +205,16 @@ mod tests {
             team: Team::new("backend"),
             key: None,
             session: None,
+            client: None,
+            agent: None,
+            generation: "".into(),
+            dialect: None,
+            model_answered: None,
+            outbound_digest: None,
+            inbound_digest: None,
+            texts: None,
+            tokens: None,
+            upstream_time: None,
             upstream: Some("anthropic".into()),
             endpoint: "messages",
             model: Some(Model::new("m")),

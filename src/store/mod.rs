@@ -1,16 +1,27 @@
 //! The audit log: what is written down, how it is chained, and the stores that keep it.
 
+mod directory;
 mod entry;
+mod journal;
+mod mark;
 mod query;
 mod record;
+mod unseal;
+mod verify;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+pub use self::directory::{Directory, Key};
+pub(crate) use self::directory::{hex, write_whole};
 pub use self::entry::{Entry, Head, Link};
+pub use self::journal::{Batch, Feed, Journal, Recovery};
+pub use self::mark::Marker;
 pub use self::query::{Columns, Query, Row};
 pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};
+pub use self::unseal::{SEALED_VERSION, unseal};
+pub use self::verify::{FAULTS_MAX, Fault, Verdict, Verifier};
 
 /// A database that keeps records. Every implementation passes the same contract suite.
 #[async_trait]

@@ -33,7 +33,7 @@ fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::UnknownPath => "not_found_error",
         RefusalKind::TooLarge => "request_too_large",
         RefusalKind::Timeout => "timeout_error",
-        RefusalKind::Overloaded => "overloaded_error",
+        RefusalKind::Overloaded | RefusalKind::AuditUnavailable => "overloaded_error",
         RefusalKind::UpstreamFailed => "api_error",
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed

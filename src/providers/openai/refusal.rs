@@ -55,7 +55,10 @@ fn error(refusal: &Refusal) -> Error<'_> {
 
 fn error_type(kind: RefusalKind) -> &'static str {
     match kind {
-        RefusalKind::Overloaded | RefusalKind::UpstreamFailed | RefusalKind::Timeout => "server_error",
+        RefusalKind::Overloaded
+        | RefusalKind::AuditUnavailable
+        | RefusalKind::UpstreamFailed
+        | RefusalKind::Timeout => "server_error",
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
         | RefusalKind::Unauthorized

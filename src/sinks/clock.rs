@@ -1,18 +1,18 @@
-//! The world's time and new ids: the only place of the data plane that asks for either.
+//! The world's time and new ids: the only place of a running gateway that asks for either.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::{Clock, RequestId, Stamp};
 
 /// The machine's clocks.
-pub(super) struct WallClock {
+pub struct WallClock {
     start: Instant,
 }
 
 impl WallClock {
     /// Monotonic time counts from here.
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else is handed")]
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         WallClock { start: Instant::now() }
     }
 }
@@ -33,7 +33,7 @@ impl Clock for WallClock {
 }
 
 /// A new id: UUIDv7, so that ids sort by time.
-pub(super) fn request_id() -> RequestId {
+pub fn request_id() -> RequestId {
     let mut buffer = uuid::Uuid::encode_buffer();
     RequestId::new(uuid::Uuid::now_v7().hyphenated().encode_lower(&mut buffer))
 }

@@ -1,0 +1,67 @@
+//! The outlet that keeps records: from the journal into the store, and out of it when their time is over.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::sinks::{Failure, Outlet};
+use crate::store::{Entry, Marker, Store, StoreError};
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+/// Between two looks for what has expired.
+const EXPIRY_INTERVAL_MS: u64 = 3600 * 1000;
+
+/// Keeps records in a store.
+pub struct Archive {
+    store: Arc<dyn Store>,
+    gateway: String,
+    marker: Marker,
+    /// `None` keeps for ever.
+    retention_days: Option<u32>,
+    looked_ms: u64,
+}
+
+impl Archive {
+    /// Into `store`, where records of this gateway stay for so many days. `marker` signs what was expired.
+    pub fn new(store: Arc<dyn Store>, gateway: &str, marker: Marker, retention_days: Option<u32>) -> Archive {
+        Archive { store, gateway: gateway.to_owned(), marker, retention_days, looked_ms: 0 }
+    }
+
+    async fn expire(&self, days: u32, now_ms: u64) -> Result<(), StoreError> {
+        let before_ms = now_ms.saturating_sub(u64::from(days) * DAY_MS);
+        let Some(last) = self.store.last_before(&self.gateway, before_ms).await? else { return Ok(()) };
+        let removed = self.store.expire(&self.gateway, &self.marker.mark(last, now_ms)).await?;
+        tracing::info!(removed, up_to = last.sequence, "audit records have expired");
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Outlet for Archive {
+    fn name(&self) -> &str {
+        Archive::NAME
+    }
+
+    async fn deliver(&mut self, entries: &[Entry], now_ms: u64) -> Result<(), Failure> {
+        self.store.append(entries).await.map_err(|error| Failure::later(error.to_string()))?;
+        self.idle(now_ms).await
+    }
+
+    async fn idle(&mut self, now_ms: u64) -> Result<(), Failure> {
+        let Some(days) = self.retention_days else { return Ok(()) };
+        if now_ms.saturating_sub(self.looked_ms) < EXPIRY_INTERVAL_MS {
+            return Ok(());
+        }
+        self.looked_ms = now_ms;
+        // What was to be delivered is delivered; an expiry that failed is tried again in an hour.
+        if let Err(error) = self.expire(days, now_ms).await {
+            tracing::warn!(%error, "audit records could not be expired");
+        }
+        Ok(())
+    }
+}
+
+impl Archive {
+    /// Its name among the outlets.
+    pub const NAME: &'static str = "store";
+}

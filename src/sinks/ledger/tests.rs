@@ -1,0 +1,1 @@
+//! The ledger from admission to outlet, under outlets and disks that fail.

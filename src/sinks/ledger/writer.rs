@@ -1,0 +1,269 @@
+//! The one thread that chains records: it takes what is queued, writes it together, and syncs it together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::convert::{exchange, seal};
+use super::follow::Place;
+use super::{State, Ticket};
+use crate::config::Durability;
+use crate::domain::{Event, Stamp};
+use crate::sinks::request_id;
+use crate::store::{Act, Journal, Marker, Subject};
+
+/// Longest time a record waits for the disk where decisions do not: what a power failure can take.
+const SYNC_INTERVAL: Duration = Duration::from_millis(100);
+/// Records that are written together.
+const BATCH_MAX: usize = 1024;
+/// Bytes that are written together.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Records between two signatures.
+const CHECKPOINT_RECORDS: u64 = 1000;
+/// Longest time an entry stays without a signature over it.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+/// Between two tries to write to a disk that failed.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+/// Between two looks at what the outlets have read.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is to be written.
+pub(super) enum Message {
+    Exchange { event: Box<Event>, ticket: Ticket },
+    Decision { event: Box<Event>, ticket: Ticket, done: oneshot::Sender<()> },
+    Act(Act),
+    Finish,
+}
+
+/// The writer's state.
+pub(super) struct Writer {
+    journal: Journal,
+    marker: Marker,
+    text_key: Option<[u8; 32]>,
+    strict: bool,
+    state: Arc<State>,
+    places: Vec<Place>,
+    spool_bytes_max: u64,
+    /// Held until what they stand for is on disk.
+    unsynced: Vec<(Ticket, Option<oneshot::Sender<()>>)>,
+    synced: Stamp,
+    signed: (u64, Stamp),
+    kept_house: Stamp,
+    /// Whether the last look found the outlets too far behind.
+    full: bool,
+    failing: bool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        journal: Journal,
+        marker: Marker,
+        text_key: Option<[u8; 32]>,
+        durability: Durability,
+        state: Arc<State>,
+    ) -> Writer {
+        let now = state.clock.now();
+        let signed = (journal.head().sequence, now);
+        Writer {
+            journal,
+            marker,
+            text_key,
+            strict: durability == Durability::Strict,
+            state,
+            places: Vec::new(),
+            spool_bytes_max: u64::MAX,
+            unsynced: Vec::new(),
+            synced: now,
+            signed,
+            kept_house: now,
+            full: false,
+            failing: false,
+        }
+    }
+
+    /// With these readers behind it.
+    pub(super) fn behind(self, places: Vec<Place>, spool_bytes_max: u64) -> Writer {
+        Writer { places, spool_bytes_max, ..self }
+    }
+
+    /// Until [`Message::Finish`], or until nobody can send any more.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        loop {
+            let finished = self.take(messages);
+            self.sign_if_due(finished);
+            self.flush(finished);
+            self.keep_house();
+            if finished {
+                return;
+            }
+        }
+    }
+
+    /// Chains what is queued, up to a batch; waits for the first of it. Says whether that was all there will be.
+    fn take(&mut self, messages: &Receiver<Message>) -> bool {
+        let wait = if self.failing { RETRY_INTERVAL } else { SYNC_INTERVAL };
+        let mut next = match self.journal.pending_bytes() > BATCH_BYTES_MAX {
+            // The disk takes nothing: what is queued waits in its places.
+            true => {
+                #[expect(clippy::disallowed_methods, reason = "a thread of its own, between two tries of the disk")]
+                std::thread::sleep(wait);
+                return false;
+            }
+            false => messages.recv_timeout(wait),
+        };
+        for _ in 0..BATCH_MAX {
+            match next {
+                Ok(Message::Finish) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(message) => self.note(message),
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+            if self.journal.pending_bytes() > BATCH_BYTES_MAX {
+                return false;
+            }
+            next = messages.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+        }
+        false
+    }
+
+    fn note(&mut self, message: Message) {
+        match message {
+            Message::Exchange { event, ticket } => {
+                let sealed =
+                    self.text_key.as_ref().zip(event.texts.as_ref()).and_then(|(key, it)| seal(key, &event, it));
+                let subject = Subject::Exchange(Box::new(exchange(&event, sealed.as_deref())));
+                self.append(event.request.as_str().to_owned(), subject, sealed);
+                self.unsynced.push((ticket, None));
+            }
+            Message::Decision { event, ticket, done } => {
+                let subject = Subject::Decision(Box::new(exchange(&event, None)));
+                self.append(event.request.as_str().to_owned(), subject, None);
+                self.unsynced.push((ticket, Some(done)));
+            }
+            Message::Act(act) => self.act(act),
+            Message::Finish => {}
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        self.append(request_id().as_str().to_owned(), Subject::Act(act), None);
+    }
+
+    fn append(&mut self, id: String, subject: Subject, sealed: Option<Arc<[u8]>>) {
+        if let Err(error) = self.journal.append(id, subject, sealed, self.state.now_ms()) {
+            tracing::error!(%error, "a record could not be put into JSON");
+            self.state.lose();
+        }
+    }
+
+    /// A checkpoint signs the entry before it.
+    fn sign_if_due(&mut self, finished: bool) {
+        let (now, head) = (self.state.clock.now(), self.journal.head());
+        let (signed, at) = self.signed;
+        let unsigned = head.sequence - signed;
+        let late = now.since(at) >= CHECKPOINT_INTERVAL;
+        if unsigned > 0 && (finished || late || unsigned >= CHECKPOINT_RECORDS) {
+            let mark = self.marker.mark(head, self.state.now_ms());
+            self.append(request_id().as_str().to_owned(), Subject::Checkpoint(mark), None);
+            self.signed = (self.journal.head().sequence, now);
+        } else if unsigned == 0 {
+            self.signed.1 = now;
+        }
+    }
+
+    /// Hands what was chained to the disk; syncs it when someone waits for that, or when it has waited long enough.
+    fn flush(&mut self, finished: bool) {
+        let now = self.state.clock.now();
+        let awaited = self.strict || self.unsynced.iter().any(|(_, done)| done.is_some());
+        let due = finished || awaited || self.failing || now.since(self.synced) >= SYNC_INTERVAL;
+        let result = if due { self.journal.sync() } else { self.journal.write() };
+        match result {
+            Ok(()) if due => {
+                self.state.metrics.audit().synced(self.state.clock.now().since(now));
+                self.synced = now;
+                self.settle();
+            }
+            Ok(()) => {}
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// All that was chained is on disk.
+    fn settle(&mut self) {
+        for (ticket, done) in self.unsynced.drain(..) {
+            drop(ticket);
+            if let Some(done) = done {
+                // Whoever waited may have gone away.
+                let _ = done.send(());
+            }
+        }
+        if self.failing {
+            self.failing = false;
+            tracing::warn!("the audit journal can be written again");
+        }
+        self.unstick();
+    }
+
+    fn fail(&mut self, error: &std::io::Error) {
+        self.state.metrics.audit().sync_failed();
+        if !self.failing {
+            tracing::error!(%error, "the audit journal cannot be written: it is tried again");
+        }
+        self.failing = true;
+        self.state.stuck.store(true, Ordering::Release);
+    }
+
+    /// Takes records again, and writes down how many were lost.
+    fn unstick(&mut self) {
+        if self.full || self.failing {
+            return;
+        }
+        self.state.stuck.store(false, Ordering::Release);
+        let lost = self.state.lost.swap(0, Ordering::AcqRel);
+        if lost > 0 {
+            let details = BTreeMap::from([("records".to_owned(), lost.to_string())]);
+            self.act(Act { act: "audit.lost".into(), actor: "gateway".into(), details });
+        }
+    }
+
+    /// Drops what all outlets have read, and looks how far they are behind.
+    fn keep_house(&mut self) {
+        let now = self.state.clock.now();
+        if now.since(self.kept_house) < HOUSEKEEPING_INTERVAL {
+            return;
+        }
+        self.kept_house = now;
+        let head = self.journal.head().sequence;
+        let done = self.places.iter().map(Place::done).min().unwrap_or(head);
+        if let Err(error) = self.journal.prune(done) {
+            tracing::error!(%error, "a segment of the audit journal could not be removed");
+        }
+        let bytes = self.journal.bytes();
+        self.state.metrics.audit().journal(head, bytes, self.state.taken.load(Ordering::Acquire));
+        for place in &self.places {
+            self.state.metrics.audit().lag(place.name(), head.saturating_sub(place.done()));
+        }
+        if bytes <= self.spool_bytes_max {
+            if self.full {
+                self.full = false;
+                tracing::warn!("the audit journal has room again");
+                self.unstick();
+            }
+            return;
+        }
+        // Alerts and the SIEM may be behind for as long as there is room; then the store alone decides.
+        let late = self.places.iter().filter(|it| it.may_skip() && it.done() == done);
+        let skipped = late.map(|it| it.skip_to(done + SKIP_RECORDS)).count();
+        if skipped == 0 && !self.full {
+            self.full = true;
+            self.state.stuck.store(true, Ordering::Release);
+            tracing::error!(bytes, "the audit journal is full: the store does not take what is spooled");
+        }
+    }
+}
+
+/// Records that an outlet passes over at a time when the journal has no more room for it.
+const SKIP_RECORDS: u64 = 10_000;

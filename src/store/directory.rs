@@ -1,0 +1,201 @@
+//! The gateway's own folder: its name, its keys, its journal and the cursors of those who read it.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::entry::unhex;
+
+/// Larger files in the folder's top level are none of ours.
+const FILE_BYTES_MAX: u64 = 4096;
+
+/// A folder that one gateway at a time may use.
+pub struct Directory {
+    path: PathBuf,
+    /// Locked as long as this lives; `None` for one who only looks.
+    _lock: Option<File>,
+}
+
+/// The keys of one installation. Each is 32 random bytes, made at the first start, in a file only its owner can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// What digests of prompts, completions and found values are made with, and placeholders where no other key is set.
+    Installation,
+    /// What marks are signed with.
+    Signing,
+    /// What full text is encrypted with.
+    Text,
+}
+
+impl Key {
+    fn file(self) -> &'static str {
+        match self {
+            Key::Installation => "installation.key",
+            Key::Signing => "signing.key",
+            Key::Text => "text.key",
+        }
+    }
+}
+
+impl Directory {
+    /// Opens the folder, makes it where there is none, and locks it.
+    ///
+    /// # Errors
+    /// A folder that cannot be made or written, or that another gateway uses; the text says what to do.
+    pub fn open(path: &Path) -> Result<Directory, String> {
+        let shown = path.display();
+        let make = || -> io::Result<File> {
+            for folder in [path, &path.join(KEYS), &path.join(CURSORS)] {
+                DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            }
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"))
+        };
+        let lock = make().map_err(|error| format!("cannot use the folder {shown} (audit.directory): {error}"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Directory { path: path.to_owned(), _lock: Some(lock) }),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(format!("another gateway uses the folder {shown}: give each gateway its own (audit.directory)"))
+            }
+            Err(std::fs::TryLockError::Error(error)) => Err(format!("cannot lock the folder {shown}: {error}")),
+        }
+    }
+
+    /// For one who only reads, beside a gateway that runs or not; `None` where there is no such folder.
+    pub fn look(path: &Path) -> Option<Directory> {
+        path.join(KEYS).is_dir().then(|| Directory { path: path.to_owned(), _lock: None })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of the journal.
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    /// The file in which a reader of the journal keeps its place.
+    pub fn cursor(&self, reader: &str) -> PathBuf {
+        self.path.join(CURSORS).join(format!("{reader}.json"))
+    }
+
+    /// The gateway's name: it stays the same as long as the folder is there.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written, or that holds no name.
+    pub fn gateway(&self) -> Result<Arc<str>, String> {
+        let path = self.path.join("gateway.id");
+        let made = || Ok(format!("gw-{}", hex(&random::<6>()?)));
+        let name = self.kept(&path, made).map_err(|error| format!("{}: {error}", path.display()))?;
+        let valid = !name.is_empty() && name.len() <= 64 && name.bytes().all(|it| it.is_ascii_graphic());
+        match valid {
+            true => Ok(name.into()),
+            false => Err(format!("{}: holds no name of a gateway (1 to 64 visible characters)", path.display())),
+        }
+    }
+
+    /// One of the keys, made where there is none yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written, that others can read, or that holds no key.
+    pub fn key(&self, key: Key) -> Result<Zeroizing<[u8; 32]>, String> {
+        let path = self.path.join(KEYS).join(key.file());
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let made = || Ok(hex(&random::<32>()?));
+        let text = Zeroizing::new(self.kept(&path, made).map_err(|error| named(&error))?);
+        let mode = std::fs::metadata(&path).map_err(|error| named(&error))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(named(&"others can read this key: chmod 600"));
+        }
+        unhex(&text).map(Zeroizing::new).ok_or_else(|| named(&"holds no key (64 hex digits)"))
+    }
+
+    /// The line in a file, written first where the file is missing.
+    fn kept(&self, path: &Path, made: impl FnOnce() -> io::Result<String>) -> io::Result<String> {
+        match read_line(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+        let line = made()?;
+        write_whole(path, format!("{line}\n").as_bytes())?;
+        Ok(line)
+    }
+}
+
+const KEYS: &str = "keys";
+const CURSORS: &str = "cursors";
+
+#[expect(clippy::disallowed_methods, reason = "behind `Read::take` with FILE_BYTES_MAX")]
+fn read_line(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// Writes a file that is there whole, or not at all, whenever the machine stops.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+/// Lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_and_keys_stay_and_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let first = Directory::open(&path).unwrap();
+        let (name, keys) = (first.gateway().unwrap(), [Key::Installation, Key::Signing, Key::Text]);
+        let made = keys.map(|key| first.key(key).unwrap());
+        assert!(made[0] != made[1] && made[1] != made[2]);
+        drop(first);
+        let again = Directory::open(&path).unwrap();
+        assert_eq!((again.gateway().unwrap(), keys.map(|key| again.key(key).unwrap())), (name, made));
+    }
+
+    #[test]
+    fn a_second_gateway_is_told_to_use_its_own_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let _first = Directory::open(folder.path()).unwrap();
+        let error = Directory::open(folder.path()).err().unwrap();
+        assert!(error.contains("another gateway uses") && error.contains("audit.directory"), "{error}");
+        assert!(Directory::look(folder.path()).is_some());
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_or_that_is_none_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        directory.key(Key::Text).unwrap();
+        let path = folder.path().join("keys/text.key");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(directory.key(Key::Text).unwrap_err().contains("chmod 600"));
+        write_whole(&path, b"no key").unwrap();
+        assert!(directory.key(Key::Text).unwrap_err().contains("holds no key"));
+    }
+}
