@@ -1,11 +1,19 @@
 //! The audit log: what is written down, how it is chained, and the stores that keep it.
 
+mod batch;
 mod directory;
 mod entry;
+mod failure;
 mod journal;
 mod mark;
+mod open;
+mod pages;
+mod postgres;
 mod query;
 mod record;
+mod search;
+mod sqlite;
+mod stored;
 mod unseal;
 mod verify;
 
@@ -18,6 +26,7 @@ pub(crate) use self::directory::{hex, write_whole};
 pub use self::entry::{Entry, Head, Link};
 pub use self::journal::{Batch, Feed, Journal, Recovery};
 pub use self::mark::Marker;
+pub use self::open::open;
 pub use self::query::{Columns, Query, Row};
 pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};
 pub use self::unseal::{SEALED_VERSION, unseal};
@@ -40,7 +49,8 @@ pub trait Store: Send + Sync {
     async fn gateways(&self) -> Result<Vec<String>, StoreError>;
 
     /// Rows of a gateway in their order, sequence `from` and later, at most `rows_max`: everything that is stored of
-    /// them, also what only searches need, for verification.
+    /// them, also what only searches need, for verification. Where a row is damaged, those before it are returned; where
+    /// it is the first, the error names it, and reading goes on behind it.
     async fn read(&self, gateway: &str, from: u64, rows_max: usize) -> Result<Vec<Row>, StoreError>;
 
     /// Entries that match, newest first, at most `query.rows_max`.
@@ -49,8 +59,9 @@ pub trait Store: Send + Sync {
     /// The last entry of those at the beginning of a gateway's chain that were all written before `written_ms`.
     async fn last_before(&self, gateway: &str, written_ms: u64) -> Result<Option<Head>, StoreError>;
 
-    /// Removes the entries of a gateway up to and including `mark.sequence` and keeps the signed mark, in one
-    /// transaction. Returns how many were removed.
+    /// Keeps the signed mark, then removes the entries of a gateway up to and including `mark.sequence`, oldest first, in
+    /// steps that leave room for writers. What a crash in between leaves behind is no longer read, and goes with the next
+    /// call. Returns how many were removed.
     async fn expire(&self, gateway: &str, mark: &Mark) -> Result<u64, StoreError>;
 
     /// The newest mark of a gateway: what stands before its first entry.
@@ -63,9 +74,39 @@ pub enum StoreError {
     /// It cannot be reached, is locked or full: the same call may succeed later.
     Unavailable(String),
     /// What it holds cannot be read.
-    Damaged(String),
+    Damaged(Damage),
     /// It is no store of ours, or one of a later version.
     Unfit(String),
+}
+
+/// What is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Gateway and number of the entry, where it is one.
+    pub entry: Option<(String, u64)>,
+    /// What is wrong, without the value.
+    pub what: String,
+}
+
+impl From<String> for Damage {
+    fn from(what: String) -> Self {
+        Damage { entry: None, what }
+    }
+}
+
+impl From<&str> for Damage {
+    fn from(what: &str) -> Self {
+        Damage::from(what.to_owned())
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.entry {
+            Some((gateway, sequence)) => write!(f, "gateway {gateway}, entry {sequence}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
 }
 
 impl fmt::Display for StoreError {

@@ -9,7 +9,7 @@ use airiskguard_gateway::config::{File, Tls};
 use airiskguard_gateway::domain::Event;
 use airiskguard_gateway::edge::{self, Handle, Options};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
-use airiskguard_gateway::sinks::Sink;
+use airiskguard_gateway::sinks::{Metrics, Sink};
 
 use super::client::Client;
 use super::provider::Provider;
@@ -68,6 +68,8 @@ pub fn start_with(yaml: &str, tls: Option<Tls>) -> Gateway {
     let snapshot = Snapshot::compile(&file, [7; 32]).unwrap_or_else(|error| panic!("{error}"));
     let events = Arc::new(Mutex::new(Vec::new()));
     let handle = edge::start(Options {
+        ledger: None,
+        metrics: Arc::new(Metrics::new().unwrap()),
         live: Arc::new(Live::new(Arc::new(snapshot))),
         listeners: vec![TcpListener::bind("127.0.0.1:0").unwrap()],
         tls,

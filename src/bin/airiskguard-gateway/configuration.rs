@@ -39,7 +39,12 @@ pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warn
 /// Compiles it with a key of this process for placeholders, where the file gives none.
 pub(crate) fn compile(file: &File) -> Result<Arc<Snapshot>, String> {
     let seed = seed().map_err(|error| format!("no random numbers to be had: {error}"))?;
-    Snapshot::compile(file, seed).map(Arc::new).map_err(|error| error.to_string())
+    compile_with(file, seed)
+}
+
+/// Compiles it with the key of this installation.
+pub(crate) fn compile_with(file: &File, installation: [u8; 32]) -> Result<Arc<Snapshot>, String> {
+    Snapshot::compile(file, installation).map(Arc::new).map_err(|error| error.to_string())
 }
 
 /// The configuration's text and how messages name it.

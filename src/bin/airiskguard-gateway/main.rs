@@ -6,6 +6,8 @@ mod configuration;
 mod connect;
 mod fingerprint;
 mod keygen;
+#[cfg(feature = "audit")]
+mod recording;
 mod rules;
 mod scan;
 #[cfg(feature = "serve")]

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use airiskguard_gateway::config::{File, LogLevel, Overrides};
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
-use airiskguard_gateway::sinks::{Log, Sink};
+use airiskguard_gateway::sinks::{Log, Metrics, Sink};
+use airiskguard_gateway::store::Key;
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Serve;
-use crate::{configuration, overrides};
+use crate::{configuration, overrides, recording};
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(serve: &Serve) -> Result<(), String> {
@@ -28,7 +29,13 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     for warning in &warnings.items {
         tracing::warn!("{}", warning.what);
     }
-    let snapshot = configuration::compile(&file)?;
+    let directory = file.audit_enabled.then(|| recording::open_directory(&file)).transpose()?;
+    let snapshot = match &directory {
+        Some(it) => configuration::compile_with(&file, *it.key(Key::Installation)?)?,
+        None => configuration::compile(&file)?,
+    };
+    let metrics = Arc::new(Metrics::new().map_err(|error| format!("cannot register metrics: {error}"))?);
+    let ledger = directory.as_ref().map(|it| recording::start(&file, it, &metrics)).transpose()?;
     tracing::info!(configuration = file.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
     warm(snapshot.clone());
     let options = Options {
@@ -37,6 +44,8 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
             .map_err(|error| format!("cannot listen on {}:{}: {error}", file.host, file.port))?,
         tls: file.tls.clone(),
         admin: admin(&file)?,
+        ledger,
+        metrics,
         sinks: if file.audit_enabled { vec![Box::new(Log) as Box<dyn Sink>] } else { Vec::new() },
         threads: None,
     };

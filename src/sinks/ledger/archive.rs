@@ -1,11 +1,10 @@
 //! The outlet that keeps records: from the journal into the store, and out of it when their time is over.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
+use crate::domain::Secret;
 use crate::sinks::{Failure, Outlet};
-use crate::store::{Entry, Marker, Store, StoreError};
+use crate::store::{self, Entry, Marker, Store, StoreError};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Between two looks for what has expired.
@@ -13,7 +12,9 @@ const EXPIRY_INTERVAL_MS: u64 = 3600 * 1000;
 
 /// Keeps records in a store.
 pub struct Archive {
-    store: Arc<dyn Store>,
+    target: Secret,
+    /// `None` until it could be opened: a gateway starts, and spools, while its store is away.
+    store: Option<Box<dyn Store>>,
     gateway: String,
     marker: Marker,
     /// `None` keeps for ever.
@@ -22,15 +23,25 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Into `store`, where records of this gateway stay for so many days. `marker` signs what was expired.
-    pub fn new(store: Arc<dyn Store>, gateway: &str, marker: Marker, retention_days: Option<u32>) -> Archive {
-        Archive { store, gateway: gateway.to_owned(), marker, retention_days, looked_ms: 0 }
+    /// Into the store at `target`, where records of this gateway stay for so many days. `marker` signs what was expired.
+    pub fn new(target: Secret, gateway: &str, marker: Marker, retention_days: Option<u32>) -> Archive {
+        Archive { target, store: None, gateway: gateway.to_owned(), marker, retention_days, looked_ms: 0 }
     }
 
-    async fn expire(&self, days: u32, now_ms: u64) -> Result<(), StoreError> {
+    async fn store(&mut self) -> Result<&dyn Store, StoreError> {
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => store::open(self.target.expose()).await?,
+        };
+        Ok(&**self.store.insert(store))
+    }
+
+    async fn expire(&mut self, days: u32, now_ms: u64) -> Result<(), StoreError> {
         let before_ms = now_ms.saturating_sub(u64::from(days) * DAY_MS);
-        let Some(last) = self.store.last_before(&self.gateway, before_ms).await? else { return Ok(()) };
-        let removed = self.store.expire(&self.gateway, &self.marker.mark(last, now_ms)).await?;
+        let gateway = self.gateway.clone();
+        let Some(last) = self.store().await?.last_before(&gateway, before_ms).await? else { return Ok(()) };
+        let mark = self.marker.mark(last, now_ms);
+        let removed = self.store().await?.expire(&gateway, &mark).await?;
         tracing::info!(removed, up_to = last.sequence, "audit records have expired");
         Ok(())
     }
@@ -43,7 +54,8 @@ impl Outlet for Archive {
     }
 
     async fn deliver(&mut self, entries: &[Entry], now_ms: u64) -> Result<(), Failure> {
-        self.store.append(entries).await.map_err(|error| Failure::later(error.to_string()))?;
+        let later = |error: StoreError| Failure::later(error.to_string());
+        self.store().await.map_err(later)?.append(entries).await.map_err(later)?;
         self.idle(now_ms).await
     }
 

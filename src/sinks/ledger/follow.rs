@@ -1,6 +1,6 @@
 //! One outlet's way through the journal: its place, kept over restarts; patience with it; what it will never take.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::millis;
 use crate::domain::Clock;
 use crate::sinks::{DELIVERY_TIMEOUT, Failure, Hope, Metrics, Outlet, STATE_BYTES_MAX};
-use crate::store::{Entry, Feed, write_whole};
+use crate::store::{Entry, Feed, Head, Link, write_whole};
 
 /// Entries delivered together.
 const ENTRIES_MAX: usize = 500;
@@ -37,6 +37,12 @@ pub struct Following {
     dead_letter_after: Option<Duration>,
     /// The newest entry it has for certain, whatever the file says.
     known: u64,
+}
+
+/// The newest entry that the outlet with this cursor file has, as far as the file tells.
+pub fn known_head(cursor: &Path) -> Option<Head> {
+    let cursor = read(cursor);
+    Some(Head { sequence: cursor.sequence, hash: cursor.hash.parse().ok()? })
 }
 
 /// How far an outlet has come; shared with the writer, which drops what all have read.
@@ -71,6 +77,9 @@ impl Place {
 #[derive(Default, Serialize, Deserialize)]
 struct Cursor {
     sequence: u64,
+    /// Its hash; empty where it is not known.
+    #[serde(default)]
+    hash: String,
     /// Since when the entry behind it could not be delivered, Unix milliseconds.
     #[serde(default)]
     failing_since_ms: Option<u64>,
@@ -103,6 +112,7 @@ impl Following {
             done: Arc::new(AtomicU64::new(sequence)),
             may_skip: self.dead_letter_after.is_some(),
         };
+        let hash = cursor.hash.parse().ok().filter(|_| cursor.sequence == sequence);
         let failing_since_ms = cursor.failing_since_ms;
         Follower {
             following: self,
@@ -113,8 +123,10 @@ impl Following {
             place,
             failing_since_ms,
             sequence,
+            hash,
             failures: 0,
             saved_ms: 0,
+            saved: Vec::new(),
         }
     }
 }
@@ -129,10 +141,13 @@ pub(super) struct Follower {
     place: Place,
     /// The newest entry it has.
     sequence: u64,
+    hash: Option<Link>,
     failing_since_ms: Option<u64>,
     /// Tries in a row that failed.
     failures: u32,
     saved_ms: u64,
+    /// What its cursor file holds.
+    saved: Vec<u8>,
 }
 
 impl Follower {
@@ -198,22 +213,20 @@ impl Follower {
             self.failures = self.failures.saturating_add(1);
             return false;
         };
-        let before = first.sequence - 1;
+        if first.sequence > self.sequence + 1 {
+            self.advance(first.sequence - 1, None);
+        }
         let now_ms = self.now_ms();
         let delivery = self.outlet.deliver(&batch.entries, now_ms);
         let failure = match tokio::time::timeout(DELIVERY_TIMEOUT, delivery).await {
             Ok(Ok(())) => {
-                self.advance(before + batch.entries.len() as u64);
+                self.advance_to(batch.entries.last());
                 return true;
             }
             Ok(Err(failure)) => failure,
             Err(_) => Failure::later("no answer in time"),
         };
-        if failure.done > 0 {
-            self.advance(before + failure.done.min(batch.entries.len()) as u64);
-        } else if before > self.sequence {
-            self.advance(before);
-        }
+        self.advance_to(batch.entries[..failure.done.min(batch.entries.len())].last());
         self.bury_if_hopeless(&failure, batch.entries.get(failure.done), now_ms)
     }
 
@@ -227,13 +240,19 @@ impl Follower {
         if hopeless && self.place.may_skip() {
             self.metrics.audit().dead_letters(self.outlet.name(), 1);
             tracing::error!(outlet = self.outlet.name(), sequence = entry.sequence, "a record is a dead letter");
-            self.advance(entry.sequence);
+            self.advance_to(Some(entry));
         }
         hopeless && self.place.may_skip()
     }
 
-    fn advance(&mut self, sequence: u64) {
-        (self.sequence, self.failing_since_ms, self.failures) = (sequence, None, 0);
+    fn advance_to(&mut self, entry: Option<&Entry>) {
+        if let Some(entry) = entry {
+            self.advance(entry.sequence, Some(entry.hash));
+        }
+    }
+
+    fn advance(&mut self, sequence: u64, hash: Option<Link>) {
+        (self.sequence, self.hash, self.failing_since_ms, self.failures) = (sequence, hash, None, 0);
         self.place.skip_to(sequence);
     }
 
@@ -252,14 +271,22 @@ impl Follower {
             return;
         }
         self.saved_ms = now_ms;
-        let cursor =
-            Cursor { sequence: self.sequence, failing_since_ms: self.failing_since_ms, state: self.outlet.state() };
+        let cursor = Cursor {
+            sequence: self.sequence,
+            hash: self.hash.map(|it| it.to_string()).unwrap_or_default(),
+            failing_since_ms: self.failing_since_ms,
+            state: self.outlet.state(),
+        };
         let written = serde_json::to_vec(&cursor).map_err(std::io::Error::other).and_then(|mut text| {
             if text.len() > STATE_BYTES_MAX {
                 let bare = Cursor { state: None, ..cursor };
                 text = serde_json::to_vec(&bare).map_err(std::io::Error::other)?;
             }
-            write_whole(&self.following.cursor, &text)
+            if text != self.saved {
+                write_whole(&self.following.cursor, &text)?;
+                self.saved = text;
+            }
+            Ok(())
         });
         if let Err(error) = written {
             tracing::warn!(outlet = self.outlet.name(), %error, "its place could not be kept");
@@ -278,7 +305,7 @@ fn backoff(failures: u32) -> Duration {
 
 /// A cursor that is missing or damaged is one at the beginning: at least once is kept.
 #[expect(clippy::disallowed_methods, reason = "behind `Read::take` with CURSOR_BYTES_MAX")]
-fn read(path: &PathBuf) -> Cursor {
+fn read(path: &Path) -> Cursor {
     use std::io::Read;
     let mut text = String::new();
     let file = std::fs::File::open(path);

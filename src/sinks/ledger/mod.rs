@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use self::archive::Archive;
-pub use self::follow::Following;
+pub use self::follow::{Following, known_head};
 use self::writer::{Message, Writer};
 use super::{Metrics, Outlet};
 use crate::config::{Durability, OnAuditFailure};
