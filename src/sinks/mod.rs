@@ -2,6 +2,8 @@
 
 mod audit_metrics;
 mod clock;
+#[cfg(test)]
+mod fixture;
 mod ledger;
 mod log;
 mod outlet;

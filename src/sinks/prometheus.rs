@@ -192,49 +192,8 @@ pub(super) fn histogram(to: &Registry, name: &str, help: &str, edges: &[f64]) ->
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use std::time::Duration;
-
     use super::*;
-    use crate::domain::{Model, RequestId, Skipped, Stamp, Team};
-
-    fn event(outcome: Outcome) -> Event {
-        Event {
-            request: RequestId::new("r"),
-            start: Stamp::default(),
-            end: Stamp::default(),
-            team: Team::new("backend"),
-            key: None,
-            session: None,
-            client: None,
-            agent: None,
-            generation: "".into(),
-            dialect: None,
-            model_answered: None,
-            outbound_digest: None,
-            inbound_digest: None,
-            texts: None,
-            tokens: None,
-            upstream_time: None,
-            upstream: Some("anthropic".into()),
-            endpoint: "messages",
-            model: Some(Model::new("m")),
-            streamed: false,
-            outcome,
-            refusal: None,
-            outbound: Verdict::default(),
-            inbound: Verdict::default(),
-            outbound_findings: vec![],
-            inbound_findings: vec![],
-            outbound_coverage: Coverage { scanned_bytes: 7, skipped_bytes: vec![(Skipped::Media, 3)] },
-            inbound_coverage: Coverage::default(),
-            restored: 2,
-            request_bytes: 10,
-            response_bytes: 20,
-            upstream_status: Some(200),
-            gateway_time: Duration::from_micros(80),
-            first_byte_time: Some(Duration::from_millis(40)),
-        }
-    }
+    use crate::sinks::fixture::event;
 
     #[test]
     fn what_was_excepted_is_counted_under_its_exception() {

@@ -30,7 +30,7 @@ pub use self::open::open;
 pub use self::query::{Columns, Query, Row};
 pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};
 pub use self::unseal::{SEALED_VERSION, unseal};
-pub use self::verify::{FAULTS_MAX, Fault, Verdict, Verifier};
+pub use self::verify::{FAULTS_MAX, Fault, Verdict, Verifier, verify_stored};
 
 /// A database that keeps records. Every implementation passes the same contract suite.
 #[async_trait]

@@ -65,6 +65,10 @@ pub(crate) enum Command {
     Rules(Rules),
     /// Fingerprint the company's own secrets, so that the gateway knows them without holding them
     Fingerprint(Fingerprint),
+    /// Verify, search, follow and export the audit log
+    #[cfg(feature = "audit")]
+    #[command(subcommand)]
+    Audit(Box<Audit>),
     /// Make a gateway key and the digest to put into gateway.yaml
     Keygen {
         /// Team name that becomes part of the key
@@ -198,4 +202,160 @@ pub(crate) enum Client {
     Azure,
     /// Gemini CLI
     Gemini,
+}
+
+/// What `audit` does.
+#[cfg(feature = "audit")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Verify that records are what their gateways wrote: every field, every row, in order, to the end
+    Verify(Verify),
+    /// Write records into a file, with a signed manifest that verifies offline
+    Export(Export),
+    /// Print records that match, newest first
+    Search(Search),
+    /// Print the newest records, and those that come
+    Tail(Tail),
+}
+
+/// What `audit verify` takes.
+#[cfg(feature = "audit")]
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// An exported file (JSON lines) in place of the store; its manifest lies beside it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) file: Option<PathBuf>,
+    /// The public key that signatures must be of, hex (default: that of this gateway's folder)
+    #[arg(long, value_name = "HEX")]
+    pub(crate) key: Option<String>,
+    /// A newest record noted before, as verify prints it: it must still be there
+    #[arg(long, value_name = "NUMBER:HASH")]
+    pub(crate) head: Option<KnownHead>,
+}
+
+/// A head on the command line.
+#[cfg(feature = "audit")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownHead(pub(crate) airiskguard_gateway::store::Head);
+
+#[cfg(feature = "audit")]
+impl std::str::FromStr for KnownHead {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        crate::audit::parse_head(text).map(KnownHead)
+    }
+}
+
+/// A moment on the command line: RFC 3339, a date, or `2h` ago.
+#[cfg(feature = "audit")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment(pub(crate) u64);
+
+#[cfg(feature = "audit")]
+impl std::str::FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        crate::audit::parse_moment(text).map(Moment)
+    }
+}
+
+/// How records are exported.
+#[cfg(feature = "audit")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One object a line, complete and verifiable
+    Jsonl,
+    /// The main columns, for spreadsheets
+    Csv,
+}
+
+/// What `audit export` takes.
+#[cfg(feature = "audit")]
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// The file to write; the manifest goes beside it
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) output: PathBuf,
+    /// jsonl or csv
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub(crate) format: ExportFormat,
+    /// Written at this moment or later: 2026-11-22, 2026-11-22T10:00:00Z, or 24h (ago)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Moment>,
+    /// Written before this moment
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Moment>,
+}
+
+/// What `audit search` takes; all that is given must hold.
+#[cfg(feature = "audit")]
+#[derive(Args, Debug)]
+pub(crate) struct Search {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Of this team
+    #[arg(long, value_name = "NAME")]
+    pub(crate) team: Option<String>,
+    /// Of this session
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// With a finding of this rule
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+    /// With this model
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// With this most severe action: block, redact, review, flag, log or allow
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: Option<String>,
+    /// With this highest risk: low, medium, high or critical
+    #[arg(long, value_name = "RISK")]
+    pub(crate) risk: Option<String>,
+    /// exchange, decision, act or checkpoint
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// With this request id
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Of this gateway
+    #[arg(long, value_name = "NAME")]
+    pub(crate) gateway: Option<String>,
+    /// Written at this moment or later: 2026-11-22, 2026-11-22T10:00:00Z, or 24h (ago)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Moment>,
+    /// Written before this moment
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Moment>,
+    /// At most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Print the records as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the text that was kept (audit.full_text), too
+    #[arg(long)]
+    pub(crate) text: bool,
+}
+
+/// What `audit tail` takes.
+#[cfg(feature = "audit")]
+#[derive(Args, Debug)]
+pub(crate) struct Tail {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// So many of the newest first
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 10)]
+    pub(crate) lines: usize,
+    /// Go on with those that come, until interrupted
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Print the records as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -1,13 +1,17 @@
-//! The gateway: serves by default; `check`, `scan`, `rules`, `fingerprint`, `keygen` and `connect` beside it.
+//! The gateway: serves by default; `check`, `scan`, `rules`, `audit`, `fingerprint`, `keygen` and `connect` beside it.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod arguments;
+#[cfg(feature = "audit")]
+mod audit;
 mod configuration;
 mod connect;
 mod fingerprint;
 mod keygen;
-#[cfg(feature = "audit")]
+#[cfg(feature = "serve")]
 mod recording;
+#[cfg(feature = "audit")]
+mod records;
 mod rules;
 mod scan;
 #[cfg(feature = "serve")]
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         Some(Command::Scan(scan)) => scan::run(&scan, &mut io::BufWriter::new(out)),
         Some(Command::Rules(command)) => rules::run(&command, &mut out),
         Some(Command::Fingerprint(fingerprint)) => fingerprint::run(&fingerprint, &mut out),
+        #[cfg(feature = "audit")]
+        Some(Command::Audit(command)) => audit::run(&command, &mut out),
         Some(Command::Keygen { team }) => keygen::lines(&team).and_then(|text| print(&mut out, &text)),
         Some(Command::Connect { client, url, key }) => print(&mut out, &connect::lines(client, &url, key.as_deref())),
     };

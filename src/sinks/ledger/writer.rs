@@ -106,16 +106,17 @@ impl Writer {
     /// Chains what is queued, up to a batch; waits for the first of it. Says whether that was all there will be.
     fn take(&mut self, messages: &Receiver<Message>) -> bool {
         let wait = if self.failing { RETRY_INTERVAL } else { SYNC_INTERVAL };
-        let mut next = match self.journal.pending_bytes() > BATCH_BYTES_MAX {
+        if self.journal.pending_bytes() > BATCH_BYTES_MAX {
             // The disk takes nothing: what is queued waits in its places.
-            true => {
-                #[expect(clippy::disallowed_methods, reason = "a thread of its own, between two tries of the disk")]
-                std::thread::sleep(wait);
-                return false;
-            }
-            false => messages.recv_timeout(wait),
-        };
-        for _ in 0..BATCH_MAX {
+            #[expect(clippy::disallowed_methods, reason = "a thread of its own, between two tries of the disk")]
+            std::thread::sleep(wait);
+            return false;
+        }
+        for number in 0..BATCH_MAX {
+            let next = match number {
+                0 => messages.recv_timeout(wait),
+                _ => messages.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+            };
             match next {
                 Ok(Message::Finish) | Err(RecvTimeoutError::Disconnected) => return true,
                 Ok(message) => self.note(message),
@@ -124,7 +125,6 @@ impl Writer {
             if self.journal.pending_bytes() > BATCH_BYTES_MAX {
                 return false;
             }
-            next = messages.try_recv().map_err(|_| RecvTimeoutError::Timeout);
         }
         false
     }

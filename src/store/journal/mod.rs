@@ -99,6 +99,19 @@ impl Journal {
         Ok((journal, recovery))
     }
 
+    /// The newest whole entry of the journal in `folder`, beside a gateway that writes or not; `None` without one.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be read.
+    pub fn last(folder: &Path, gateway: Arc<str>) -> io::Result<Option<Head>> {
+        for &first in segment::list(folder)?.iter().rev() {
+            if let Some(mut segment) = Segment::open(folder, first, gateway.clone())? {
+                return Ok(Some(last_of(&mut segment)?.0.head));
+            }
+        }
+        Ok(None)
+    }
+
     /// The newest entry, also where it is not on disk yet.
     pub fn head(&self) -> Head {
         self.head
@@ -223,24 +236,21 @@ fn end_of_all(folder: &Path, gateway: &Arc<str>, recovery: &mut Recovery) -> io:
             return end_of(&segment::path(folder, first), segment, recovery).map(Some);
         }
         let path = segment::path(folder, first);
-        recovery.torn_bytes += std::fs::metadata(&path)?.len();
-        std::fs::rename(&path, path.with_extension(DAMAGED))?;
+        // A crash may leave a segment that was just begun without its header.
+        match std::fs::metadata(&path)?.len() {
+            0 => std::fs::remove_file(&path)?,
+            bytes => {
+                recovery.torn_bytes += bytes;
+                std::fs::rename(&path, path.with_extension(DAMAGED))?;
+            }
+        }
     }
     Ok(None)
 }
 
-/// Reads a segment through; what is no whole frame at its end is moved into a file beside it.
+/// Cuts off what is no whole frame at the end of a segment; it is kept in a file beside it.
 fn end_of(path: &Path, mut segment: Segment, recovery: &mut Recovery) -> io::Result<End> {
-    let mut end = End { head: Head { sequence: segment.first() - 1, hash: segment.previous() }, written_ms: 0 };
-    let whole = loop {
-        let offset = segment.offset();
-        match segment.next()? {
-            Next::Entry(it) if it.sequence == end.head.sequence + 1 && end.head.hash.next(&it.body) == it.hash => {
-                end = End { head: it.head(), written_ms: it.written_ms };
-            }
-            _ => break offset,
-        }
-    };
+    let (end, whole) = last_of(&mut segment)?;
     let length = std::fs::metadata(path)?.len();
     if length > whole {
         recovery.torn_bytes += length - whole;
@@ -248,6 +258,20 @@ fn end_of(path: &Path, mut segment: Segment, recovery: &mut Recovery) -> io::Res
         OpenOptions::new().write(true).open(path)?.set_len(whole)?;
     }
     Ok(end)
+}
+
+/// The last entry of a segment that follows the one before it, and the offset behind it.
+fn last_of(segment: &mut Segment) -> io::Result<(End, u64)> {
+    let mut end = End { head: Head { sequence: segment.first() - 1, hash: segment.previous() }, written_ms: 0 };
+    loop {
+        let offset = segment.offset();
+        match segment.next()? {
+            Next::Entry(it) if it.sequence == end.head.sequence + 1 && end.head.hash.next(&it.body) == it.hash => {
+                end = End { head: it.head(), written_ms: it.written_ms };
+            }
+            _ => return Ok((end, offset)),
+        }
+    }
 }
 
 /// A new segment behind `head`; its name is on disk when this returns.
