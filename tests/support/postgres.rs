@@ -13,16 +13,17 @@ use std::time::Duration;
 /// left behind, also where the test process was killed.
 const KEEPER: &str = r#"
 folder=$1; shift
+# Again and again: until the server listens to signals, they pass it by.
+end() { while kill "-$1" "$server" 2>/dev/null; do sleep 0.05; done; }
 while read -r word; do
   case $word in
     start) "$@" >>"$folder/log" 2>&1 & server=$! ;;
-    stop) kill -INT "$server"; wait "$server" ;;
-    kill) kill -QUIT "$server"; wait "$server" ;;
+    stop) end INT ;;
+    kill) end QUIT ;;
   esac
   echo done
 done
-kill -INT "$server" 2>/dev/null
-wait
+end INT
 rm -rf "$folder"
 "#;
 
@@ -70,15 +71,18 @@ impl Cluster {
     /// Starts it again, and waits until it answers.
     pub fn start(&self) {
         self.tell("start");
+        let mut last = String::new();
         for _ in 0..600 {
             let mut ready = Command::new(self.programs.join("pg_isready"));
-            if ready.arg("--quiet").arg("-h").arg(&self.folder).status().is_ok_and(|it| it.success()) {
+            let output = ready.args(["-U", "postgres", "-h"]).arg(&self.folder).output().expect("pg_isready runs");
+            if output.status.success() {
                 return;
             }
+            last = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             std::thread::sleep(Duration::from_millis(50));
         }
         let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        panic!("PostgreSQL did not start:\n{log}");
+        panic!("PostgreSQL did not start: {last}\n{log}");
     }
 
     /// Stops it in order; connections are cut.
@@ -160,16 +164,16 @@ impl Owner {
 
 /// The folder with `initdb` and `postgres`: Debian keeps them off the `PATH`, by version.
 fn programs() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut versions: Vec<_> = versions.map(|it| it.path().join("bin")).collect();
-    versions.sort_by_key(|it| {
+    let mut folders: Vec<PathBuf> = versions.map(|it| it.path().join("bin")).collect();
+    folders.sort_by_key(|it| {
         let version = it.parent().and_then(Path::file_name).and_then(|it| it.to_str());
         std::cmp::Reverse(version.and_then(|it| it.parse::<u32>().ok()))
     });
-    folders.extend(versions);
-    let found = folders.into_iter().find(|it| it.join("initdb").exists() && it.join("postgres").exists());
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let complete =
+        |it: &PathBuf| ["initdb", "postgres", "pg_isready", "createdb"].iter().all(|name| it.join(name).exists());
+    let found = folders.into_iter().find(complete);
     found.expect("PostgreSQL is missing: install the Debian package `postgresql` (`.ci/install test` does)")
 }
 
