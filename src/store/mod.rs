@@ -56,6 +56,11 @@ pub trait Store: Send + Sync {
     /// Entries that match, newest first, at most `query.rows_max`.
     async fn search(&self, query: &Query) -> Result<Vec<Entry>, StoreError>;
 
+    /// How the database goes about a search, in its own words, a line each: for measuring.
+    async fn plan(&self, _: &Query) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// The last entry of those at the beginning of a gateway's chain that were all written before `written_ms`.
     async fn last_before(&self, gateway: &str, written_ms: u64) -> Result<Option<Head>, StoreError>;
 

@@ -1,6 +1,7 @@
 //! A query as SQL that both databases understand. Values are always bound, never part of the text.
 
 use super::query::Query;
+use super::stored::Gateways;
 
 /// A statement and what is bound to it, in order.
 pub(super) struct Search<'q> {
@@ -76,6 +77,12 @@ pub(super) fn search<'q>(query: &'q Query, gateway: Option<i64>, indexed_by: fn(
     search.values.push(Value::Number(i64::try_from(query.rows_max).unwrap_or(i64::MAX)));
     search.sql.push_str(&format!(" LIMIT ${}", search.values.len()));
     search
+}
+
+/// The number that stands for the gateway asked for: `Err` where there is none, and nothing to be found.
+pub(super) fn gateway(query: &Query, gateways: &Gateways) -> Result<Option<i64>, ()> {
+    let Some(name) = &query.gateway else { return Ok(None) };
+    gateways.iter().find(|(_, it)| it.as_ref() == name).map(|(id, _)| Some(*id)).ok_or(())
 }
 
 impl<'q> Search<'q> {

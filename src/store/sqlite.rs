@@ -12,7 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteArguments, SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Decode, QueryBuilder, Row as _, SqlSafeStr, SqliteConnection,
@@ -25,7 +26,7 @@ use super::failure::{failure, migration};
 use super::pages::{self, Pages};
 use super::query::{Query, Row};
 use super::record::Mark;
-use super::search::{BELONGS, COLUMNS, Search, Value, number, search};
+use super::search::{BELONGS, COLUMNS, Search, Value, gateway, number, search};
 use super::stored::{self, Gateways, Values};
 use super::{Store, StoreError};
 
@@ -69,15 +70,31 @@ impl Sqlite {
             .pragma("cache_size", "-32768")
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE);
-        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(failure)?;
-        migrator().run(&writer).await.map_err(migration)?;
+        let writer = connect(&pool.clone().max_connections(1), &options).await?;
+        // Another program may make the same tables at the same moment: then there is nothing left to do.
+        if migrator().run(&writer).await.is_err() {
+            migrator().run(&writer).await.map_err(migration)?;
+        }
         let options = options.pragma("query_only", "ON");
-        let readers = pool.max_connections(READERS_MAX).connect_with(options).await.map_err(failure)?;
+        let readers = connect(&pool.max_connections(READERS_MAX), &options).await?;
         Ok(Sqlite { writer, readers })
     }
 
     async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, StoreError> {
         self.readers.acquire().await.map_err(failure)
+    }
+}
+
+/// SQLite does not wait by itself for the lock under which a new file gets its write-ahead log.
+async fn connect(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    const TRIES_MAX: u32 = 50;
+    let mut tries = 1;
+    loop {
+        match pool.clone().connect_with(options.clone()).await.map_err(failure) {
+            Err(StoreError::Unavailable(_)) if tries < TRIES_MAX => tokio::time::sleep(BUSY / TRIES_MAX).await,
+            outcome => return outcome,
+        }
+        tries += 1;
     }
 }
 
@@ -136,23 +153,21 @@ impl Store for Sqlite {
     async fn search(&self, query: &Query) -> Result<Vec<Entry>, StoreError> {
         let mut reader = self.reader().await?;
         let gateways = gateways(&mut reader).await?;
-        let gateway = match &query.gateway {
-            Some(name) => match gateways.iter().find(|(_, it)| it.as_ref() == name) {
-                Some((id, _)) => Some(*id),
-                None => return Ok(Vec::new()),
-            },
-            None => None,
-        };
-        let Search { sql, values } = search(query, gateway, |index| format!(" INDEXED BY {index}"));
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
-        for value in values {
-            statement = match value {
-                Value::Text(text) => statement.bind(text),
-                Value::Number(number) => statement.bind(number),
-            };
-        }
+        let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
+        let Search { sql, values } = search(query, gateway, indexed_by);
+        let statement = bind(sqlx::query(AssertSqlSafe(sql)), values);
         let rows = statement.fetch_all(&mut *reader).await.map_err(failure)?;
         rows.iter().map(|row| stored::row(row, &gateways).map(|it| it.entry)).collect()
+    }
+
+    async fn plan(&self, query: &Query) -> Result<Vec<String>, StoreError> {
+        let mut reader = self.reader().await?;
+        let gateways = gateways(&mut reader).await?;
+        let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
+        let Search { sql, values } = search(query, gateway, indexed_by);
+        let statement = bind(sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))), values);
+        let rows = statement.fetch_all(&mut *reader).await.map_err(failure)?;
+        rows.iter().map(|row| stored::required(row, 3, "plan").map_err(stored::damaged)).collect()
     }
 
     async fn last_before(&self, gateway: &str, written_ms: u64) -> Result<Option<Head>, StoreError> {
@@ -213,6 +228,24 @@ impl Pages for Sqlite {
         let sequences: Vec<i64> = statement.fetch_all(&mut *reader).await.map_err(failure)?;
         Ok(sequences.into_iter().filter_map(|it| it.try_into().ok()).collect())
     }
+}
+
+/// Without statistics SQLite would guess which index is the best; the query says it.
+fn indexed_by(index: &str) -> String {
+    format!(" INDEXED BY {index}")
+}
+
+fn bind<'q>(
+    mut statement: sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>,
+    values: Vec<Value<'q>>,
+) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
+    for value in values {
+        statement = match value {
+            Value::Text(text) => statement.bind(text),
+            Value::Number(number) => statement.bind(number),
+        };
+    }
+    statement
 }
 
 /// What a page of a chain is. Entries up to the mark are gone, also where their removal was interrupted.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool, Row as _, SqlSafeStr, ValueRef};
 
 use self::partitions::Month;
@@ -25,7 +25,7 @@ use super::failure::{failure, migration, misses_partition};
 use super::pages::{self, Pages};
 use super::query::{Query, Row};
 use super::record::Mark;
-use super::search::{BELONGS, COLUMNS, Search, Value, number, search};
+use super::search::{BELONGS, COLUMNS, Search, Value, gateway, number, search};
 use super::stored::{self, Gateways, Values};
 use super::{Store, StoreError};
 
@@ -212,25 +212,22 @@ impl Store for Postgres {
     async fn search(&self, query: &Query) -> Result<Vec<Entry>, StoreError> {
         within(CALL, async {
             let gateways = gateways(&self.pool).await?;
-            let gateway = match &query.gateway {
-                Some(name) => match gateways.iter().find(|(_, it)| it.as_ref() == name) {
-                    Some((id, _)) => Some(*id),
-                    None => return Ok(Vec::new()),
-                },
-                None => None,
-            };
+            let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
             let Search { sql, values } = search(query, gateway, |_| String::new());
-            let mut statement = sqlx::query(AssertSqlSafe(sql));
-            for value in values {
-                statement = match value {
-                    Value::Text(text) => statement.bind(escape(text)),
-                    Value::Number(number) => statement.bind(number),
-                };
-            }
+            let statement = bind(sqlx::query(AssertSqlSafe(sql)), values);
             let rows = statement.fetch_all(&self.pool).await.map_err(failure)?;
             rows.iter().map(|row| stored::row(row, &gateways).map(|it| it.entry)).collect()
         })
         .await
+    }
+
+    async fn plan(&self, query: &Query) -> Result<Vec<String>, StoreError> {
+        let gateways = gateways(&self.pool).await?;
+        let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
+        let Search { sql, values } = search(query, gateway, |_| String::new());
+        let statement = bind(sqlx::query(AssertSqlSafe(format!("EXPLAIN {sql}"))), values);
+        let rows = statement.fetch_all(&self.pool).await.map_err(failure)?;
+        rows.iter().map(|row| stored::required(row, 0, "plan").map_err(stored::damaged)).collect()
     }
 
     async fn last_before(&self, gateway: &str, written_ms: u64) -> Result<Option<Head>, StoreError> {
@@ -290,6 +287,19 @@ impl Pages for Postgres {
         let sequences: Vec<i64> = statement.fetch_all(&self.pool).await.map_err(failure)?;
         Ok(sequences.into_iter().filter_map(|it| it.try_into().ok()).collect())
     }
+}
+
+fn bind<'q>(
+    mut statement: sqlx::query::Query<'q, sqlx::Postgres, PgArguments>,
+    values: Vec<Value<'q>>,
+) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
+    for value in values {
+        statement = match value {
+            Value::Text(text) => statement.bind(escape(text)),
+            Value::Number(number) => statement.bind(number),
+        };
+    }
+    statement
 }
 
 /// What a page of a chain is. Entries up to the mark are gone, also where their removal was interrupted.
