@@ -1,5 +1,6 @@
 //! Where events go, one file each; the metrics. Everything here runs behind the request, never in its way.
 
+pub mod alerts;
 mod http;
 mod log;
 mod outlet;
