@@ -323,3 +323,112 @@ fn mailbox(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
     reader.reject(field, "this is no address of e-mail", smtp::MAILBOX);
     None
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::config::{File, Reference, SmtpTls};
+
+    #[track_caller]
+    fn notifications(text: &str) -> Notifications {
+        let resolve = |_: &Reference| Err("nothing is there".to_owned());
+        let text = format!("upstream: {{anthropic: 'http://127.0.0.1:1'}}\nnotifications:\n{text}");
+        File::parse(&text, "gateway.yaml", &resolve).unwrap_or_else(|it| panic!("{it}")).notifications
+    }
+
+    #[test]
+    fn short_forms_have_the_defaults() {
+        let read =
+            notifications("  slack: https://a.example/x\n  webhook: https://b.example/y?z=1\n  pagerduty_key: k\n");
+        let channel = Channel { minimum_risk: Risk::Medium, refusals: false, rate_per_minute: 60 };
+        let (slack, webhook, pagerduty) = (read.slack.unwrap(), read.webhook.unwrap(), read.pagerduty.unwrap());
+        assert_eq!((slack.url.expose(), slack.channel), ("https://a.example/x", channel));
+        assert_eq!((webhook.url.expose(), webhook.channel), ("https://b.example/y?z=1", channel));
+        assert!(
+            webhook.secret.is_none() && read.email.is_none() && read.proxy.is_none() && read.dashboard_url.is_none()
+        );
+        assert_eq!((pagerduty.key.expose(), pagerduty.url.expose()), ("k", PAGERDUTY_URL));
+        assert_eq!(pagerduty.channel, Channel { minimum_risk: Risk::High, ..channel });
+        let times = [read.deduplicate_for, read.dead_letter_after].map(|it| it.as_secs());
+        assert_eq!(times, [3600, 7 * 24 * 3600]);
+    }
+
+    #[test]
+    fn long_forms_read_every_option() {
+        let read = notifications(
+            "  slack: {url: 'https://a.example/x', minimum_risk: low, refusals: true, rate_per_minute: 1}
+  webhook: {url: 'https://b.example', secret: sixteen-characters, minimum_risk: critical}
+  pagerduty: {key: k, url: 'https://eu.example/enqueue', minimum_risk: medium}
+  email: {smtp: 'smtps://a%40b:p%3aw@mail.example', from: 'A <a@b.example>', to: [c@d.example, e@f.example],
+    refusals: true}
+  deduplicate_for: 0s
+  dead_letter_after: 2d
+  dashboard_url: https://dash.example:8443/x/
+  proxy: http://user:word@proxy.example:3128
+",
+        );
+        let slack = read.slack.unwrap().channel;
+        assert_eq!(slack, Channel { minimum_risk: Risk::Low, refusals: true, rate_per_minute: 1 });
+        let webhook = read.webhook.unwrap();
+        assert_eq!(webhook.secret.unwrap().expose(), "sixteen-characters");
+        assert_eq!(webhook.channel.minimum_risk, Risk::Critical);
+        let pagerduty = read.pagerduty.unwrap();
+        assert_eq!((pagerduty.key.expose(), pagerduty.url.expose()), ("k", "https://eu.example/enqueue"));
+        assert_eq!(pagerduty.channel.minimum_risk, Risk::Medium);
+        let email = read.email.unwrap();
+        let account = Some(("a@b".to_owned(), Secret::new("p:w".to_owned())));
+        let server = Smtp { tls: SmtpTls::Wrapped, host: "mail.example".to_owned(), port: 465, account };
+        assert_eq!((email.smtp, email.from.as_str(), email.to.len()), (server, "A <a@b.example>", 2));
+        assert!(email.channel.refusals && read.deduplicate_for.is_zero());
+        assert_eq!(read.dead_letter_after.as_secs(), 2 * 24 * 3600);
+        assert_eq!(read.dashboard_url.as_deref(), Some("https://dash.example:8443/x"));
+        assert_eq!(read.proxy.unwrap().expose(), "http://user:word@proxy.example:3128");
+    }
+
+    #[test]
+    fn mail_servers_and_mailboxes_read() {
+        let read = |text: &str| smtp::read(text).map(|it| (it.tls, it.host, it.port, it.account.is_some()));
+        assert_eq!(read("smtp://mail.example"), Ok((SmtpTls::Started, "mail.example".to_owned(), 587, false)));
+        assert_eq!(read("smtp://[::1]:25/?tls=off"), Ok((SmtpTls::Off, "::1".to_owned(), 25, false)));
+        assert_eq!(read("smtps://u:p@h:1"), Ok((SmtpTls::Wrapped, "h".to_owned(), 1, true)));
+        for wrong in ["h", "http://h", "smtp://", "smtp://u@h", "smtp://u:%zz@h", "smtp://h/x", "smtps://h?tls=off"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        for right in ["a@b.example", "Ä B <a.b+c@d-e.example>"] {
+            assert!(smtp::mailbox(right), "{right}");
+        }
+        for wrong in ["a", "@b", "a@", "a@b, c@d", "A <a@b", "a@b\r\nBcc: c@d", "a b@c", "a@b@c", "A <a@b> x"] {
+            assert!(!smtp::mailbox(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_holds_is_told_without_secrets() {
+        let resolve = |_: &Reference| Err("nothing is there".to_owned());
+        let text = "upstream: {anthropic: 'http://127.0.0.1:1'}
+notifications:
+  webhook: {url: 'https://unseen.example/unseen', secret: unseen-sixteen-characters, minimum_risk: low, refusals: true}
+  email: {smtp: 'smtp://unseen:unseen@unseen.example', from: a@b.example, to: [c@d.example], rate_per_minute: 7}
+  deduplicate_for: 0s
+  proxy: http://unseen.example:1
+";
+        let file = File::parse(text, "gateway.yaml", &resolve).unwrap_or_else(|it| panic!("{it}"));
+        let (line, said) = (file.effective(), crate::config::explain(&file));
+        assert!(!line.contains("unseen") && !said.contains("unseen") && !format!("{file:?}").contains("unseen"));
+        for part in [
+            " notifications.webhook=***(low,refusals=true,60/min) notifications.email=***(medium,refusals=false,7/min)",
+            " notifications.deduplicate_for=0s notifications.dead_letter_after=168h notifications.dashboard_url=none",
+            " notifications.proxy=***",
+        ] {
+            assert!(line.contains(part), "{part}\n{line}");
+        }
+        for part in [
+            "  blocks are announced to a webhook, e-mail\n    a webhook: risk low or more, and refusals without findings, 60",
+            "    e-mail: risk medium or more, 7 messages a minute\n  repeats are announced each time",
+        ] {
+            assert!(said.contains(part), "{part}\n{said}");
+        }
+    }
+}

@@ -179,6 +179,11 @@ impl Alert {
         }
     }
 
+    /// Risk, and the score where there is one.
+    pub(super) fn severity(&self) -> String {
+        if self.score > 0.0 { format!("{}, score {}", self.risk, self.score) } else { self.risk.to_string() }
+    }
+
     fn verb(&self) -> &'static str {
         match self.action.as_deref() {
             Some("block") => "Blocked",

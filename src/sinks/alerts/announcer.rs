@@ -201,6 +201,8 @@ fn told(alert: &Alert) -> Told {
         rule: alert.findings.first().map(|it| it.rule.clone()).unwrap_or_default(),
         label: alert.name(),
         risk: alert.risk,
+        score: alert.score,
+        blocked: alert.blocked,
         request: alert.request.clone().unwrap_or_default(),
     }
 }
@@ -213,6 +215,7 @@ fn repeated(window: &Window) -> Alert {
     let occasion = Occasion::Repeated(told.label.clone());
     let mut alert = Alert::new(occasion, event, key, &told.gateway, window.last_ms, told.risk);
     (alert.count, alert.since_ms) = (window.repeats, Some(window.opened_ms));
+    (alert.score, alert.blocked) = (told.score, told.blocked);
     alert.team = Some(told.team.clone()).filter(|it| !it.is_empty());
     alert.request = Some(told.request.clone()).filter(|it| !it.is_empty());
     if !told.rule.is_empty() {
@@ -222,7 +225,7 @@ fn repeated(window: &Window) -> Alert {
             checker: told.rule.split('.').next().unwrap_or_default().to_owned(),
             label: told.label.clone(),
             risk: told.risk,
-            score: 0.0,
+            score: told.score,
             source: String::new(),
             place: String::new(),
             direction: "",

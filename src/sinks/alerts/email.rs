@@ -108,7 +108,7 @@ fn body(alert: &Alert) -> String {
         let _ = write!(text, "{:<11} {}\r\n", format!("{name}:"), clean(value, VALUE_CHARS_MAX));
     };
     line("Time", &timestamp(alert.time_ms));
-    line("Risk", &format!("{}, score {}", alert.risk, alert.score));
+    line("Risk", &alert.severity());
     let named = [
         ("Team", &alert.team),
         ("Model", &alert.model),

@@ -78,7 +78,7 @@ fn fields(alert: &Alert) -> Vec<Value> {
         field("Model", code(model));
     }
     if alert.occasion != Occasion::More {
-        field("Risk", format!("{}, score {}", alert.risk, alert.score));
+        field("Risk", alert.severity());
     }
     field("Time", timestamp(alert.time_ms));
     if let Some(action) = &alert.action {
@@ -167,7 +167,12 @@ mod tests {
             }
         }
         let text = message.to_string();
-        assert!(!text.contains("<!channel>") && !text.contains("<http") && !text.contains("\\n*boss*"), "{text}");
+        assert!(
+            !text.contains("<!channel>")
+                && !text.replace("<https://dash.example/", "").contains("<http")
+                && !text.contains("\\n*boss*"),
+            "{text}"
+        );
         assert!(text.contains("&lt;!channel&gt;"), "{text}");
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Windows {
 }
 
 /// One announcement, and how often it was repeated since.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Window {
     pub(super) keys: Vec<Key>,
     pub(super) opened_ms: u64,
@@ -38,7 +38,7 @@ pub(super) struct Window {
 }
 
 /// What is remembered of an announcement for the message that closes its window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Told {
     pub(super) gateway: String,
     pub(super) team: String,
@@ -47,6 +47,8 @@ pub(super) struct Told {
     /// What it was, for people.
     pub(super) label: String,
     pub(super) risk: Risk,
+    pub(super) score: f64,
+    pub(super) blocked: bool,
     pub(super) request: String,
 }
 
@@ -90,8 +92,8 @@ impl Windows {
         Some((repeated.iter().map(|it| it.repeats).sum(), since))
     }
 
-    /// Opens a window for what was just announced, in place of windows of these keys. Returns how many windows with
-    /// repeats had to leave before their time.
+    /// Opens a window for what was just announced, in place of windows of these keys. Returns the windows with
+    /// repeats that had to leave before their time.
     pub(super) fn open(&mut self, keys: Vec<Key>, told: Told, now_ms: u64) -> Vec<Window> {
         for key in &keys {
             if let Some(number) = self.of_key.get(key).copied() {
@@ -171,6 +173,8 @@ impl Windows {
                 names.number(&told.label),
                 told.risk.name(),
                 told.request,
+                told.score,
+                told.blocked,
             ]);
             bytes += row.to_string().len() + 1;
             if bytes + names.bytes > STATE_BYTES_MAX {
@@ -210,6 +214,8 @@ fn read(row: &Value, names: &[&str]) -> Option<Window> {
             label: name(8)?,
             risk: at(9)?.as_str()?.parse().ok()?,
             request: at(10)?.as_str()?.to_owned(),
+            score: at(11)?.as_f64()?,
+            blocked: at(12)?.as_bool()?,
         },
     })
 }
@@ -229,5 +235,88 @@ impl<'a> Names<'a> {
             self.bytes += name.len() + 3;
             self.names.len() - 1
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    const HOUR_MS: u64 = 3_600_000;
+    const NOW_MS: u64 = 1_764_000_000_000;
+
+    fn told(index: usize) -> Told {
+        Told {
+            gateway: "gw-1".to_owned(),
+            team: "backend".to_owned(),
+            rule: format!("secrets.family.rule_number_{}", index % 900),
+            label: "AWS_ACCESS_KEY and 1 more".to_owned(),
+            risk: Risk::Critical,
+            score: 0.95,
+            blocked: true,
+            request: "0199a7c2-5b1e-7cc3-98c4-dc0c0c07398f".to_owned(),
+        }
+    }
+
+    fn key(index: usize) -> Key {
+        Key::new(&["value", &index.to_string()])
+    }
+
+    #[test]
+    fn the_oldest_windows_leave_first_and_say_what_they_counted() {
+        let mut windows = Windows::new(HOUR_MS);
+        for index in 0..KEYS_MAX {
+            assert_eq!(windows.open(vec![key(index)], told(index), NOW_MS), []);
+        }
+        windows.repeat(&[key(1)], NOW_MS + 5);
+        assert_eq!(windows.open(vec![key(KEYS_MAX)], told(0), NOW_MS), [], "without a repeat there is nothing to say");
+        let gone = windows.open(vec![key(KEYS_MAX + 1)], told(0), NOW_MS);
+        assert_eq!(gone.iter().map(|it| (it.repeats, it.last_ms)).collect::<Vec<_>>(), [(1, NOW_MS + 5)]);
+        assert!(!windows.live(key(1), NOW_MS) && windows.live(key(2), NOW_MS));
+        assert_eq!(windows.of_key.len(), KEYS_MAX);
+    }
+
+    #[test]
+    fn a_full_table_fits_into_the_state_and_comes_back() {
+        let mut windows = Windows::new(HOUR_MS);
+        for index in 0..KEYS_MAX {
+            windows.open(vec![key(index)], told(index), NOW_MS + index as u64);
+        }
+        windows.repeat(&[key(KEYS_MAX - 1)], NOW_MS + 99_999);
+        let state = windows.state();
+        assert!(state.to_string().len() <= super::STATE_BYTES_MAX + 1000);
+        let mut restored = Windows::new(HOUR_MS);
+        restored.restore(&state);
+        assert!(restored.windows.len() > 5_000, "{}", restored.windows.len());
+        assert_eq!(restored.windows.values().last(), windows.windows.values().last());
+        assert_eq!(restored.state(), state);
+    }
+
+    #[test]
+    fn what_is_no_state_restores_nothing() {
+        for state in ["null", "[]", "{}", r#"{"names":[1],"rows":[[["x"],1],7,[[],1,2,3,4,0,0,0,0,"low","r",0,true]]}"#]
+        {
+            let mut windows = Windows::new(HOUR_MS);
+            windows.restore(&serde_json::from_str(state).unwrap());
+            assert_eq!(windows.windows.len(), 0, "{state}");
+        }
+    }
+
+    #[test]
+    fn windows_end_by_time_by_hand_and_when_the_clock_is_set_back() {
+        let mut windows = Windows::new(HOUR_MS);
+        windows.open(vec![key(1), key(2)], told(1), NOW_MS);
+        assert!(windows.live(key(2), NOW_MS + HOUR_MS - 1) && !windows.live(key(2), NOW_MS + HOUR_MS));
+        assert!(windows.live(key(1), NOW_MS - HOUR_MS) && !windows.live(key(1), NOW_MS - HOUR_MS - 1));
+        windows.repeat(&[key(1), key(2)], NOW_MS + 1);
+        assert_eq!(windows.due(NOW_MS + 2), None);
+        windows.end(key(1), NOW_MS + 2);
+        let (number, window) = windows.due(NOW_MS + 2).unwrap();
+        assert_eq!(window.repeats, 1, "one exchange is one repeat, however many keys it has");
+        assert_eq!(windows.uncounted(&[key(2)], NOW_MS + 2), Some((1, NOW_MS)));
+        windows.close(number);
+        assert_eq!((windows.due(NOW_MS + 2), windows.of_key.len()), (None, 0));
     }
 }
