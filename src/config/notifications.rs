@@ -149,7 +149,8 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>) -> Notifications 
 
 fn slack(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Slack> {
     let (url, section) = long_or_short(reader, field, keys::SLACK)?;
-    Some(Slack { url: url?, channel: channel(reader, section.as_ref(), Risk::Medium) })
+    let channel = channel(reader, section.as_ref(), Risk::Medium);
+    Some(Slack { url: url?, channel })
 }
 
 fn webhook(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Webhook> {
@@ -162,7 +163,8 @@ fn webhook(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Webhook> {
         }
         Some(secret)
     });
-    Some(Webhook { url: url?, secret, channel: channel(reader, section.as_ref(), Risk::Medium) })
+    let channel = channel(reader, section.as_ref(), Risk::Medium);
+    Some(Webhook { url: url?, secret, channel })
 }
 
 /// The address in short form, or in the key `url` of the long form, which is then returned beside it.
@@ -261,11 +263,16 @@ fn address(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Secret> {
 }
 
 fn dashboard(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
+    const EXPECTED: &str = "the address of the dashboard: `https://host/path`";
     let text = reader.text(field)?;
+    if text.contains(['?', '#']) {
+        reader.reject(field, "links begin with this address: it has no query and no fragment", EXPECTED);
+        return None;
+    }
     match units::url(&text) {
         Ok(url) => Some(url.to_string()),
         Err(reason) => {
-            reader.reject(field, reason, "the address of the dashboard: `https://host/path`");
+            reader.reject(field, reason, EXPECTED);
             None
         }
     }
