@@ -73,16 +73,11 @@ impl File {
         }
         write!(line, " block_on_secrets={} redact_secrets={}", self.block_on_secrets, self.redact_secrets)?;
         write!(line, " redaction.restore={}", self.redaction.restore)?;
-        let notified = [
-            ("redaction.key", &self.redaction.key),
-            ("known_secrets.key", &self.known_secrets.key),
-            ("notifications.slack", &self.notifications.slack),
-            ("notifications.webhook", &self.notifications.webhook),
-            ("notifications.pagerduty_key", &self.notifications.pagerduty_key),
-        ];
-        for (name, _) in notified.into_iter().filter(|(_, it)| it.is_some()) {
+        let keys = [("redaction.key", &self.redaction.key), ("known_secrets.key", &self.known_secrets.key)];
+        for (name, _) in keys.into_iter().filter(|(_, it)| it.is_some()) {
             write!(line, " {name}={MASK}")?;
         }
+        self.write_notifications(line)?;
         write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
         self.write_audit(line)?;
         write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;
@@ -100,6 +95,21 @@ impl File {
         write!(line, " audit.retention_days={} audit.durability={}", it.retention_days, it.durability.name())?;
         write!(line, " audit.on_failure={} audit.full_text={}", it.on_failure.name(), it.full_text)?;
         write!(line, " audit.spool_bytes_max={}", size_text(it.spool_bytes_max))
+    }
+
+    fn write_notifications(&self, line: &mut String) -> std::fmt::Result {
+        let it = &self.notifications;
+        for (_, name, channel) in it.channels() {
+            let (risk, refusals, rate) = (channel.minimum_risk, channel.refusals, channel.rate_per_minute);
+            write!(line, " notifications.{name}={MASK}({risk},refusals={refusals},{rate}/min)")?;
+        }
+        if it.channels().next().is_none() {
+            return Ok(());
+        }
+        write!(line, " notifications.deduplicate_for={}", duration_text(it.deduplicate_for))?;
+        write!(line, " notifications.dead_letter_after={}", duration_text(it.dead_letter_after))?;
+        write!(line, " notifications.dashboard_url={}", it.dashboard_url.as_deref().unwrap_or("none"))?;
+        write!(line, " notifications.proxy={}", if it.proxy.is_some() { MASK } else { "none" })
     }
 
     fn write_limits(&self, line: &mut String) -> std::fmt::Result {

@@ -290,18 +290,34 @@ fn rest(out: &mut String, file: &File) -> fmt::Result {
         writeln!(out, "  replaced originals are put back into completions")?;
     }
     recorded(out, file)?;
-    let alerts = [
-        ("Slack", &file.notifications.slack),
-        ("a webhook", &file.notifications.webhook),
-        ("PagerDuty", &file.notifications.pagerduty_key),
-    ];
-    let named: Vec<&str> = alerts.into_iter().filter(|(_, it)| it.is_some()).map(|(name, _)| name).collect();
-    match named.as_slice() {
-        [] => writeln!(out, "  nobody is notified of a block")?,
-        names => writeln!(out, "  blocks are announced to {}", names.join(", "))?,
-    }
+    notifications(out, file)?;
     let it = &file.limits;
     let (body, held) = (size_text(it.body_bytes_max), size_text(it.held_bytes_max));
     let total = duration_text(it.total_timeout);
     writeln!(out, "  a request may have {body}, all together {held}; an exchange may take {total}")
+}
+
+fn notifications(out: &mut String, file: &File) -> fmt::Result {
+    let it = &file.notifications;
+    let named: Vec<&str> = it.channels().map(|(shown, ..)| shown).collect();
+    if named.is_empty() {
+        return writeln!(out, "  nobody is notified of a block");
+    }
+    writeln!(out, "  blocks are announced to {}", named.join(", "))?;
+    for (shown, _, channel) in it.channels() {
+        let refusals = if channel.refusals { ", and refusals without findings" } else { "" };
+        let rate = channel.rate_per_minute;
+        writeln!(out, "    {shown}: risk {} or more{refusals}, {rate} messages a minute", channel.minimum_risk)?;
+    }
+    let tried = duration_text(it.dead_letter_after);
+    match it.deduplicate_for.is_zero() {
+        true => writeln!(out, "  repeats are announced each time; who cannot be reached is tried for {tried}"),
+        false => {
+            let window = duration_text(it.deduplicate_for);
+            writeln!(
+                out,
+                "  repeats within {window} are counted, not announced; who cannot be reached is tried for {tried}"
+            )
+        }
+    }
 }

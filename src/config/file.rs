@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Day;
 use super::node::Span;
+use super::{Day, Notifications};
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
@@ -25,7 +25,7 @@ pub struct File {
     pub exceptions: Vec<Exception>,
     /// `teams:` in the order of the file; without any, everyone is the team `default`.
     pub teams: Vec<Team>,
-    /// `notifications:` where blocks are announced.
+    /// `notifications:` who is told of what was stopped; its options stand in `notifications.rs`.
     pub notifications: Notifications,
     /// `block_on_secrets:` block (not just log) when a secret is found. Default true.
     pub block_on_secrets: bool,
@@ -376,17 +376,6 @@ pub enum GatewayKey {
     Clear(Secret),
     /// `sha256:<64 hex digits>` of the key.
     Sha256([u8; 32]),
-}
-
-/// Where blocks are announced.
-#[derive(Clone, Debug, Default)]
-pub struct Notifications {
-    /// `slack:` incoming-webhook URL.
-    pub slack: Option<Secret>,
-    /// `webhook:` URL.
-    pub webhook: Option<Secret>,
-    /// `pagerduty_key:` Events v2 routing key.
-    pub pagerduty_key: Option<Secret>,
 }
 
 /// How originals are replaced.

@@ -60,7 +60,25 @@ pub(super) const SCOPE: &[&str] = &["rule", "type", "checker", "fingerprint", "t
 pub(super) const TEAM: &[&str] =
     &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets"];
 
-pub(super) const NOTIFICATIONS: &[&str] = &["slack", "webhook", "pagerduty_key"];
+pub(super) const NOTIFICATIONS: &[&str] = &[
+    "slack",
+    "webhook",
+    "pagerduty",
+    "pagerduty_key",
+    "email",
+    "deduplicate_for",
+    "dead_letter_after",
+    "dashboard_url",
+    "proxy",
+];
+
+pub(super) const SLACK: &[&str] = &["url", "minimum_risk", "refusals", "rate_per_minute"];
+
+pub(super) const WEBHOOK: &[&str] = &["url", "secret", "minimum_risk", "refusals", "rate_per_minute"];
+
+pub(super) const PAGERDUTY: &[&str] = &["key", "url", "minimum_risk", "refusals", "rate_per_minute"];
+
+pub(super) const EMAIL: &[&str] = &["smtp", "from", "to", "minimum_risk", "refusals", "rate_per_minute"];
 
 pub(super) const REDACTION: &[&str] = &["restore", "key"];
 
@@ -101,6 +119,10 @@ pub(super) const EVERY: &[&[&str]] = &[
     SCOPE,
     TEAM,
     NOTIFICATIONS,
+    SLACK,
+    WEBHOOK,
+    PAGERDUTY,
+    EMAIL,
     REDACTION,
     KNOWN_SECRETS,
     AUDIT,
@@ -111,7 +133,8 @@ pub(super) const EVERY: &[&[&str]] = &[
 /// Whether the value under `key`, itself in the section `parent`, is never shown.
 pub(super) fn secret(parent: &str, key: &str) -> bool {
     match key {
-        "api_key" | "api_keys" | "headers" | "notifications" | "slack" | "webhook" | "pagerduty_key" => true,
+        "api_key" | "api_keys" | "headers" | "notifications" | "slack" | "webhook" | "pagerduty" => true,
+        "pagerduty_key" | "secret" | "smtp" | "proxy" => true,
         "key" => parent != "tls",
         "store" => parent == "audit",
         _ => false,

@@ -11,12 +11,14 @@ mod keys;
 mod known;
 mod mistake;
 mod node;
+mod notifications;
 mod overrides;
 mod parse;
 mod policies;
 mod reader;
 mod reference;
 mod rules;
+mod smtp;
 mod teams;
 mod units;
 mod upstreams;
@@ -25,10 +27,12 @@ pub use day::Day;
 pub use explain::explain;
 pub use file::*;
 pub use mistake::{Mistake, Mistakes, Warnings};
+pub use notifications::{Channel, Email, Notifications, PagerDuty, Slack, Webhook};
 pub use overrides::Overrides;
 pub use parse::Reading;
 pub use reference::{Reference, Resolve};
 pub use rules::{ReadRules, RuleMistake};
+pub use smtp::{Smtp, SmtpTls};
 
 #[cfg(test)]
 mod tests;

@@ -9,10 +9,8 @@ use super::node::{self, Flaw, Node, Value};
 use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
-use super::{
-    Admin, Checks, File, Limits, LogLevel, Notifications, OnUnscannable, Redaction, RuleFile, Rules, Tls, units,
-};
-use super::{audit, exceptions, known, policies, rules, teams, upstreams};
+use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
+use super::{audit, exceptions, known, notifications, policies, rules, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -119,9 +117,7 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     file.policies = policies::read(reader, &top, &file.teams);
     file.exceptions = exceptions::read(reader, &top, &file.teams);
     file.known_secrets = known::read(reader, &top);
-    if let Some(field) = top.find("notifications") {
-        file.notifications = notifications(reader, field);
-    }
+    file.notifications = notifications::read(reader, &top);
     if let Some(field) = top.find("redaction") {
         file.redaction = redaction(reader, field);
     }
@@ -208,29 +204,6 @@ pub(super) fn checker(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Chec
     let mistake = Mistake::new(&field.path, Some(field.node.span), what);
     reader.mistakes.push(mistake.one_of(reader.typed(field), reader.checkers));
     None
-}
-
-fn notifications(reader: &mut Reader<'_>, field: &Field<'_>) -> Notifications {
-    let Some(section) = reader.section(field, keys::NOTIFICATIONS) else { return Notifications::default() };
-    let mut address = |key: &str| {
-        let field = section.find(key)?;
-        let secret = reader.secret(field)?;
-        // Path and query of these addresses are free, and often the secret itself.
-        let bare = secret.expose().split(['?', '#']).next().unwrap_or_default();
-        let origin: String = bare.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-        match units::url(&origin) {
-            Ok(url) if url.tls || units::loopback(&url.host) => {}
-            Ok(_) => reader.warn(field, "this address is reached without TLS", "use `https://`"),
-            Err(reason) => {
-                reader.reject(field, reason, "the address of a webhook: `https://host/path`");
-                return None;
-            }
-        }
-        Some(secret)
-    };
-    let (slack, webhook) = (address("slack"), address("webhook"));
-    let pagerduty_key = section.find("pagerduty_key").and_then(|it| reader.secret(it));
-    Notifications { slack, webhook, pagerduty_key }
 }
 
 fn redaction(reader: &mut Reader<'_>, field: &Field<'_>) -> Redaction {

@@ -490,10 +490,11 @@ fn units_round_trip() {
     for text in ["500ms", "10s", "5m", "1h", "90s", "0s"] {
         assert_eq!(units::duration_text(units::duration(text).unwrap()), text);
     }
+    assert_eq!(units::duration("7d"), units::duration("168h"));
     for text in ["1000", "64KiB", "32MiB", "1GiB"] {
         assert_eq!(units::size_text(units::size(text).unwrap()), text);
     }
-    for text in ["", "10", "s", "1.5s", "-1s", "1d", "99999999999999999999s", "18446744073709551615h"] {
+    for text in ["", "10", "s", "1.5s", "-1s", "1w", "99999999999999999999s", "18446744073709551615h"] {
         assert_eq!(units::duration(text), None, "{text}");
     }
     for text in ["", "KiB", "1.5MiB", "-1", "1 XB", "18446744073709551615KiB"] {

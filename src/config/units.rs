@@ -10,7 +10,7 @@ pub(super) const DURATION: &str = "a duration with its unit, such as `500ms`, `1
 /// What [`size`] reads.
 pub(super) const SIZE: &str = "a size in bytes, such as `65536`, `64KiB`, `32MiB` or `10MB`";
 
-/// `500ms`, `10s`, `5m`, `1h`.
+/// `500ms`, `10s`, `5m`, `1h`, `7d`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split_unit(text)?;
     match unit {
@@ -18,6 +18,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
         "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
+        "d" => Some(Duration::from_secs(number.checked_mul(24 * 3600)?)),
         _ => None,
     }
 }
@@ -127,7 +128,7 @@ pub(super) fn listen(text: &str) -> Result<(), &'static str> {
 }
 
 /// Host without brackets, and the port if one stands there.
-fn authority_parts(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+pub(super) fn authority_parts(authority: &str) -> Result<(String, Option<u16>), &'static str> {
     let (name, port) = match authority.strip_prefix('[') {
         Some(inside) => {
             let (address, rest) = inside.split_once(']').ok_or("the `]` of the IPv6 address is missing")?;

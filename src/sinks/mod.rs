@@ -1,9 +1,11 @@
 //! Where events go, one file each; the metrics. Everything here runs behind the request, never in its way.
 
+pub mod alerts;
 mod audit_metrics;
 mod clock;
 #[cfg(test)]
 mod fixture;
+mod http;
 mod ledger;
 mod log;
 mod outlet;

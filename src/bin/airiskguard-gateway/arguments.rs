@@ -69,6 +69,10 @@ pub(crate) enum Command {
     #[cfg(feature = "audit")]
     #[command(subcommand)]
     Audit(Box<Audit>),
+    /// Try the channels of `notifications:`
+    #[cfg(feature = "audit")]
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// Make a gateway key and the digest to put into gateway.yaml
     Keygen {
         /// Team name that becomes part of the key
@@ -85,6 +89,18 @@ pub(crate) enum Command {
         /// The team's gateway key
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+    },
+}
+
+/// What `alerts` does.
+#[cfg(feature = "audit")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Send one made-up alert through each channel and print what came back
+    Test {
+        /// Path to gateway YAML config file (default: gateway.yaml here, else the built-in one)
+        #[arg(long, short, value_name = "PATH", env = "AIRISKGUARD_CONFIG")]
+        config: Option<PathBuf>,
     },
 }
 

@@ -1,6 +1,9 @@
-//! The gateway: serves by default; `check`, `scan`, `rules`, `audit`, `fingerprint`, `keygen` and `connect` beside it.
+//! The gateway: serves by default; `check`, `scan`, `rules`, `fingerprint`, `audit`, `alerts`, `keygen` and `connect`
+//! beside it.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
+#[cfg(feature = "audit")]
+mod alerts;
 mod arguments;
 #[cfg(feature = "audit")]
 mod audit;
@@ -44,6 +47,8 @@ fn main() -> ExitCode {
         None => Err("this program was built without the feature `serve`: only its commands are there".to_owned()),
         Some(Command::Check { config }) => check(&config).and_then(|text| print(&mut out, &text)),
         Some(Command::Scan(scan)) => scan::run(&scan, &mut io::BufWriter::new(out)),
+        #[cfg(feature = "audit")]
+        Some(Command::Alerts(command)) => alerts::run(&command, &mut out),
         Some(Command::Rules(command)) => rules::run(&command, &mut out),
         Some(Command::Fingerprint(fingerprint)) => fingerprint::run(&fingerprint, &mut out),
         #[cfg(feature = "audit")]

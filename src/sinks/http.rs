@@ -1,0 +1,203 @@
+//! One address that is posted to over HTTP. What went wrong is told without the address, which often is the secret.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Proxy, Url, redirect};
+use rustls::crypto::ring;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+
+use crate::domain::Secret;
+
+use super::Hope;
+
+/// Until a connection stands, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Until the answer has been read.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of an answer that are read; what comes after them is of no use.
+const REPLY_BYTES_MAX: usize = 4 << 10;
+/// Longest wait that an answer can ask for.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+/// Links of an error's chain of causes that are looked at.
+const CAUSES_MAX: usize = 16;
+
+/// A client for one address. It follows no redirect, and no proxy of the environment.
+pub(super) struct Poster {
+    client: Client,
+    url: Url,
+}
+
+impl Poster {
+    /// For an `https://` or `http://` address, through a proxy where one is given. The error names no address.
+    pub(super) fn new(address: &Secret, proxy: Option<&Secret>) -> Result<Self, String> {
+        let url = Url::parse(address.expose()).map_err(|_| "the address cannot be read".to_owned())?;
+        let mut client = Client::builder()
+            .tls_backend_preconfigured(tls()?)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(1)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .user_agent(concat!("airiskguard-gateway/", env!("CARGO_PKG_VERSION")))
+            .no_proxy();
+        if let Some(proxy) = proxy {
+            let proxy = Proxy::all(proxy.expose()).map_err(|_| "the address of the proxy cannot be read".to_owned())?;
+            client = client.proxy(proxy);
+        }
+        let client = client.build().map_err(|error| format!("no HTTP client: {}", cause(&error)))?;
+        Ok(Poster { client, url })
+    }
+
+    /// Posts a body. `Err` says in a few words, without the address, why no answer came.
+    pub(super) async fn post(
+        &self,
+        content_type: &str,
+        headers: &[(&'static str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Reply, String> {
+        let mut fields = HeaderMap::new();
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|_| "a header value cannot be sent".to_owned());
+        fields.insert(CONTENT_TYPE, value(content_type)?);
+        for (name, text) in headers {
+            let mut value = value(text)?;
+            value.set_sensitive(true);
+            fields.insert(HeaderName::from_static(name), value);
+        }
+        let sent = self.client.post(self.url.clone()).headers(fields).body(body).send().await;
+        let mut response = sent.map_err(|error| cause(&error))?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()).map(str::to_owned);
+        let mut body = Vec::new();
+        // The status is the answer: a body that breaks off changes nothing about it.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            let room = REPLY_BYTES_MAX - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == REPLY_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(Reply { status, body, retry_after })
+    }
+}
+
+/// What came back.
+pub(super) struct Reply {
+    /// The status code.
+    pub(super) status: u16,
+    /// Its body, cut to a few kilobytes. Foreign text, that may repeat what was sent.
+    pub(super) body: Vec<u8>,
+    retry_after: Option<String>,
+}
+
+impl Reply {
+    /// `None` for success; else whether the same post may succeed later.
+    pub(super) fn hope(&self) -> Option<Hope> {
+        match self.status {
+            200..=299 => None,
+            408 | 425 | 429 => Some(Hope::Later),
+            400..=499 => Some(Hope::Never),
+            _ => Some(Hope::Later),
+        }
+    }
+
+    /// How long `Retry-After`, in seconds or as a date, asks to wait; an hour at most.
+    pub(super) fn wait(&self, now_ms: u64) -> Option<Duration> {
+        let text = self.retry_after.as_deref()?.trim();
+        let wait = match text.parse::<u64>() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => {
+                let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond();
+                Duration::from_millis(u64::try_from(at).ok()?.saturating_sub(now_ms))
+            }
+        };
+        Some(wait.min(WAIT_MAX))
+    }
+}
+
+/// The roots that the system trusts, and ring, whatever else the process has installed.
+fn tls() -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("no TLS: {error}"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Why nothing came back, from a closed list of words: the library's own text names the address.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let what = if error.is_connect() { "no connection" } else { "the connection failed" };
+    let mut link: Option<&(dyn Error + 'static)> = error.source();
+    for _ in 0..CAUSES_MAX {
+        let Some(it) = link else { break };
+        let inner = it.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = it.downcast_ref().or(inner.and_then(|it| it.downcast_ref::<rustls::Error>()));
+        if let Some(tls) = tls {
+            return format!("{what}: {}", handshake(tls));
+        }
+        match it.downcast_ref::<io::Error>() {
+            Some(it) if inner.is_none() => return format!("{what}: {}", it.kind()),
+            _ => link = it.source(),
+        }
+    }
+    what.to_owned()
+}
+
+/// What is wrong with TLS, without names from the certificate.
+fn handshake(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => "its certificate is of an unknown issuer",
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "its certificate is for another name",
+        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "its certificate has expired"
+        }
+        rustls::Error::InvalidCertificate(_) => "its certificate is not trusted",
+        _ => "the TLS handshake failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn reply(status: u16, retry_after: Option<&str>) -> Reply {
+        Reply { status, body: Vec::new(), retry_after: retry_after.map(str::to_owned) }
+    }
+
+    #[test]
+    fn statuses_fall_into_classes() {
+        let of = |status| reply(status, None).hope();
+        assert_eq!([200, 201, 202, 204].map(of), [None; 4]);
+        assert_eq!([400, 401, 403, 404, 410, 413, 422].map(of), [Some(Hope::Never); 7]);
+        assert_eq!([301, 302, 408, 425, 429, 500, 502, 503, 504].map(of), [Some(Hope::Later); 9]);
+    }
+
+    #[test]
+    fn waits_are_seconds_or_dates_and_bounded() {
+        let wait = |text| reply(429, Some(text)).wait(784_111_777_000).map(|it| it.as_secs());
+        assert_eq!(wait("30"), Some(30));
+        assert_eq!(wait(" 30 "), Some(30));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:07 GMT"), Some(0));
+        assert_eq!(wait("99999999999"), Some(3600));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(reply(429, None).wait(0), None);
+    }
+}
