@@ -68,6 +68,10 @@ impl File {
         for (name, _) in notified.into_iter().filter(|(_, it)| it.is_some()) {
             write!(line, " {name}={MASK}")?;
         }
+        for it in &self.siem {
+            let (destination, format) = (it.destination(), it.format.name());
+            write!(line, " siem.{}={destination:?}({format})", it.name)?;
+        }
         write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
         write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;
         write!(line, " admin.listen={}", self.admin.listen.as_deref().unwrap_or("off"))

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::effective::checkers;
 use super::units::{duration_text, size_text};
-use super::{Compare, Condition, File, OnUnscannable, Operator, Policy, Scope, Team};
+use super::{Compare, Condition, File, OnUnscannable, Operator, Policy, Scope, SiemInclude, Team};
 use crate::domain::{Action, Checker};
 
 /// Upstreams, teams, policies and defaults in plain words; several lines, no secret in them.
@@ -270,6 +270,13 @@ fn rest(out: &mut String, file: &File) -> fmt::Result {
     match named.as_slice() {
         [] => writeln!(out, "  nobody is notified of a block")?,
         names => writeln!(out, "  blocks are announced to {}", names.join(", "))?,
+    }
+    for it in &file.siem {
+        let what = match it.include {
+            SiemInclude::All => "every record",
+            SiemInclude::Findings => "what was found, and acts,",
+        };
+        writeln!(out, "  {what} goes to `siem.{}`: {}", it.name, it.destination())?;
     }
     let it = &file.limits;
     let (body, held) = (size_text(it.body_bytes_max), size_text(it.held_bytes_max));

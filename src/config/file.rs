@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Day;
+use super::{Day, Siem};
 use super::node::Span;
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
@@ -27,6 +27,8 @@ pub struct File {
     pub teams: Vec<Team>,
     /// `notifications:` where blocks are announced.
     pub notifications: Notifications,
+    /// `siem:` where the records of the audit log are sent, in the order of the file. None by default.
+    pub siem: Vec<Siem>,
     /// `block_on_secrets:` block (not just log) when a secret is found. Default true.
     pub block_on_secrets: bool,
     /// `redact_secrets:` replace what has a span instead of blocking. Default false.
@@ -72,6 +74,7 @@ impl Default for File {
             exceptions: Vec::new(),
             teams: Vec::new(),
             notifications: Notifications::default(),
+            siem: Vec::new(),
             block_on_secrets: true,
             redact_secrets: false,
             redaction: Redaction::default(),

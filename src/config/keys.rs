@@ -9,6 +9,7 @@ pub(super) const TOP: &[&str] = &[
     "exceptions",
     "teams",
     "notifications",
+    "siem",
     "block_on_secrets",
     "redact_secrets",
     "redaction",
@@ -61,6 +62,21 @@ pub(super) const TEAM: &[&str] =
 
 pub(super) const NOTIFICATIONS: &[&str] = &["slack", "webhook", "pagerduty_key"];
 
+pub(super) const SIEM: &[&str] = &[
+    "name",
+    "to",
+    "format",
+    "token",
+    "headers",
+    "ca_file",
+    "client_certificate",
+    "facility",
+    "framing",
+    "index",
+    "include",
+    "file_bytes_max",
+];
+
 pub(super) const REDACTION: &[&str] = &["restore", "key"];
 
 pub(super) const KNOWN_SECRETS: &[&str] = &["key", "files"];
@@ -97,6 +113,7 @@ pub(super) const EVERY: &[&[&str]] = &[
     SCOPE,
     TEAM,
     NOTIFICATIONS,
+    SIEM,
     REDACTION,
     KNOWN_SECRETS,
     LIMITS,
@@ -107,7 +124,8 @@ pub(super) const EVERY: &[&[&str]] = &[
 pub(super) fn secret(parent: &str, key: &str) -> bool {
     match key {
         "api_key" | "api_keys" | "headers" | "notifications" | "slack" | "webhook" | "pagerduty_key" => true,
-        "key" => parent != "tls",
+        "token" => true,
+        "key" => !matches!(parent, "tls" | "client_certificate"),
         _ => false,
     }
 }

@@ -16,6 +16,7 @@ mod policies;
 mod reader;
 mod reference;
 mod rules;
+mod siem;
 mod teams;
 mod units;
 mod upstreams;
@@ -28,6 +29,7 @@ pub use overrides::Overrides;
 pub use parse::Reading;
 pub use reference::{Reference, Resolve};
 pub use rules::{ReadRules, RuleMistake};
+pub use siem::{Facility, Siem, SiemFormat, SiemFraming, SiemInclude, SiemTarget, SyslogOver};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::rules::{ReadRules, RuleMistake};
 use super::{
     Admin, Checks, File, Limits, LogLevel, Notifications, OnUnscannable, Redaction, RuleFile, Rules, Tls, units,
 };
-use super::{exceptions, known, policies, rules, teams, upstreams};
+use super::{exceptions, known, policies, rules, siem, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -122,6 +122,7 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     if let Some(field) = top.find("notifications") {
         file.notifications = notifications(reader, field);
     }
+    file.siem = siem::read(reader, &top);
     if let Some(field) = top.find("redaction") {
         file.redaction = redaction(reader, field);
     }

@@ -127,7 +127,7 @@ pub(super) fn listen(text: &str) -> Result<(), &'static str> {
 }
 
 /// Host without brackets, and the port if one stands there.
-fn authority_parts(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+pub(super) fn authority_parts(authority: &str) -> Result<(String, Option<u16>), &'static str> {
     let (name, port) = match authority.strip_prefix('[') {
         Some(inside) => {
             let (address, rest) = inside.split_once(']').ok_or("the `]` of the IPv6 address is missing")?;
