@@ -68,8 +68,10 @@ pub enum SiemTarget {
         /// The file.
         path: String,
     },
-    /// `kafka://broker:9092,broker:9092/topic`.
+    /// `kafka://broker:9092,broker:9092/topic`, and `kafka+tls://`.
     Kafka {
+        /// Whether to speak TLS.
+        tls: bool,
         /// `host:port` of brokers that know the others.
         brokers: Vec<String>,
         /// The topic.
@@ -157,8 +159,8 @@ pub struct Facility(u8);
 
 /// The names of `facility:`, by number.
 pub(super) const FACILITIES: [&str; 24] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit",
-    "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
+    "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
 impl Facility {
@@ -197,7 +199,7 @@ impl Siem {
             SiemTarget::Otlp(url) => format!("OpenTelemetry at {url}"),
             SiemTarget::Http { origin, .. } => format!("{origin}"),
             SiemTarget::File { path } => format!("the file {path}"),
-            SiemTarget::Kafka { brokers, topic } => format!("the topic {topic} of Kafka at {}", brokers.join(", ")),
+            SiemTarget::Kafka { brokers, topic, .. } => format!("the topic {topic} of Kafka at {}", brokers.join(", ")),
         }
     }
 }

@@ -100,7 +100,7 @@ fn target(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<SiemTarget> {
     // Addresses of collectors are often the secret themselves.
     let typed = reader.typed(field);
     let path = typed.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '@', '#']));
-    if path && !typed.starts_with("kafka://") {
+    if path && !typed.starts_with("kafka") {
         reader.hide(field.node);
     }
     let text = reader.text(field)?;
@@ -133,7 +133,8 @@ fn by_scheme(scheme: &str, rest: &str) -> Result<SiemTarget, &'static str> {
         "syslog+udp" => syslog(SyslogOver::Udp, rest)?,
         "syslog+tcp" => syslog(SyslogOver::Tcp, rest)?,
         "syslog+tls" => syslog(SyslogOver::Tls, rest)?,
-        "kafka" => kafka(rest)?,
+        "kafka" => kafka(false, rest)?,
+        "kafka+tls" => kafka(true, rest)?,
         "http" | "https" => {
             let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
             if path.contains('#') || !path.bytes().all(|it| it.is_ascii_graphic()) {
@@ -160,7 +161,7 @@ fn syslog(over: SyslogOver, rest: &str) -> Result<SiemTarget, &'static str> {
     Ok(SiemTarget::Syslog { over, host, port: port.unwrap_or(usual) })
 }
 
-fn kafka(rest: &str) -> Result<SiemTarget, &'static str> {
+fn kafka(tls: bool, rest: &str) -> Result<SiemTarget, &'static str> {
     let (brokers, topic) = rest.split_once('/').ok_or("the topic is missing behind the brokers")?;
     let safe = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.');
     if topic.is_empty() || topic.len() > 249 || !topic.bytes().all(safe) {
@@ -175,7 +176,7 @@ fn kafka(rest: &str) -> Result<SiemTarget, &'static str> {
     if brokers.len() > BROKERS_MAX {
         return Err("16 brokers are enough to find the others");
     }
-    Ok(SiemTarget::Kafka { brokers, topic: topic.to_owned() })
+    Ok(SiemTarget::Kafka { tls, brokers, topic: topic.to_owned() })
 }
 
 fn in_clear(reader: &mut Reader<'_>, field: &Field<'_>, target: &SiemTarget) {
@@ -186,7 +187,11 @@ fn in_clear(reader: &mut Reader<'_>, field: &Field<'_>, target: &SiemTarget) {
         }
         SiemTarget::Splunk(url) | SiemTarget::Elastic(url) | SiemTarget::Otlp(url) => (far(url), "use `https`"),
         SiemTarget::Http { origin, .. } => (far(origin), "use `https`"),
-        _ => (false, ""),
+        SiemTarget::Kafka { tls, brokers, .. } => {
+            let near = |it: &String| it.rsplit_once(':').is_some_and(|(host, _)| units::loopback(host));
+            (!tls && !brokers.iter().all(near), "use `kafka+tls://`, unless the network between is trusted")
+        }
+        SiemTarget::Syslog { .. } | SiemTarget::File { .. } => (false, ""),
     };
     if clear {
         reader.warn(field, "records go to this host in clear", help);
@@ -270,13 +275,14 @@ fn index(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
 
 /// Keys that this receiver has no use for are mistakes: whoever wrote them expects something.
 fn fitting(reader: &mut Reader<'_>, section: &Section<'_>, siem: &Siem) {
-    use SiemTarget::{Elastic, File, Http, Otlp, Splunk, Syslog};
+    use SiemTarget::{Elastic, File, Http, Kafka, Otlp, Splunk, Syslog};
     let to = &siem.to;
     let posted = matches!(to, Splunk(_) | Elastic(_) | Otlp(_) | Http { .. });
     let tls = match to {
         Syslog { over, .. } => *over == SyslogOver::Tls,
         Splunk(url) | Elastic(url) | Otlp(url) | Http { origin: url, .. } => url.tls,
-        _ => false,
+        Kafka { tls, .. } => *tls,
+        File { .. } => false,
     };
     let useful = [
         ("token", posted, "a receiver over HTTP"),

@@ -17,7 +17,9 @@ fn resolve(reference: &Reference) -> Result<String, String> {
 fn read(receivers: &str) -> (File, Vec<String>) {
     let read_rules = |_: &[super::super::RuleFile]| Ok(Vec::new());
     let reading = Reading { origin: "gateway.yaml", resolve: &resolve, known_checkers: &[], read_rules: &read_rules };
-    let text = format!("upstream: {{anthropic: 'http://127.0.0.1:1'}}\nchecks: {{outbound: [], inbound: []}}\nsiem:\n{receivers}");
+    let text = format!(
+        "upstream: {{anthropic: 'http://127.0.0.1:1'}}\nchecks: {{outbound: [], inbound: []}}\nsiem:\n{receivers}"
+    );
     let (file, warnings) = reading.read(&text).unwrap_or_else(|it| panic!("{it}"));
     (file, warnings.items.into_iter().map(|it| it.what).collect())
 }
@@ -39,7 +41,10 @@ fn addresses_name_the_receiver() {
     assert_eq!(to("https://collector.example/in?key=surely-unseen"), "https://collector.example");
     assert_eq!(to("${COLLECTOR}"), "https://collector.example");
     assert_eq!(to("file:/var/log/x.jsonl"), "the file /var/log/x.jsonl");
-    assert_eq!(to("kafka://a.example,b.example:9093/audit"), "the topic audit of Kafka at a.example:9092, b.example:9093");
+    assert_eq!(
+        to("kafka://a.example,b.example:9093/audit"),
+        "the topic audit of Kafka at a.example:9092, b.example:9093"
+    );
 }
 
 #[test]
@@ -50,7 +55,10 @@ fn paths_of_collectors_stay_secret() {
     assert!(!format!("{siem:?}").contains("unseen"));
     let (file, _) = read("  - {name: x, to: '${COLLECTOR}', token: '${TOKEN}'}\n");
     let said = format!("{}{}{file:?}", file.effective(), super::super::explain(&file));
-    assert!(said.contains("https://collector.example") && !said.contains("unseen") && !said.contains("made-up"), "{said}");
+    assert!(
+        said.contains("https://collector.example") && !said.contains("unseen") && !said.contains("made-up"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -62,7 +70,10 @@ fn defaults_follow_from_the_receiver() {
     assert_eq!(format("file:/x"), SiemFormat::Json);
     let siem = only("to: 'syslog+tcp://a.example'");
     assert_eq!((siem.facility.name(), siem.facility.number()), ("local0", 16));
-    assert_eq!((siem.framing, siem.include, siem.file_bytes_max), (SiemFraming::OctetCounting, SiemInclude::All, 100 << 20));
+    assert_eq!(
+        (siem.framing, siem.include, siem.file_bytes_max),
+        (SiemFraming::OctetCounting, SiemInclude::All, 100 << 20)
+    );
     assert_eq!(only("to: 'https://a.example'").framing, SiemFraming::Lines);
 }
 
@@ -86,10 +97,23 @@ fn every_key_is_read() {
 #[test]
 fn what_goes_in_clear_is_told() {
     let warnings = |to: &str| read(&format!("  - {{name: x, to: '{to}'}}\n")).1.join(" ");
-    for to in ["syslog+udp://a.example", "syslog+tcp://a.example", "http://a.example", "otlp+http://a.example"] {
+    for to in [
+        "syslog+udp://a.example",
+        "syslog+tcp://a.example",
+        "http://a.example",
+        "otlp+http://a.example",
+        "kafka://a.example/x",
+    ] {
         assert!(warnings(to).contains("in clear"), "{to}");
     }
-    for to in ["syslog+tls://a.example", "syslog+udp://127.0.0.1", "http://localhost", "otlp+https://a.example"] {
+    for to in [
+        "syslog+tls://a.example",
+        "syslog+udp://127.0.0.1",
+        "http://localhost",
+        "otlp+https://a.example",
+        "kafka+tls://a.example/x",
+        "kafka://127.0.0.1/x",
+    ] {
         assert!(!warnings(to).contains("records go"), "{to}");
     }
     assert!(warnings("splunk+https://a.example").contains("without a token"));
@@ -97,9 +121,42 @@ fn what_goes_in_clear_is_told() {
 
 #[test]
 fn the_explanation_names_receivers() {
-    let (file, _) = read("  - {name: lake, to: 'file:/x.jsonl', include: findings}\n  - {name: all, to: 'file:/y.jsonl'}\n");
+    let (file, _) =
+        read("  - {name: lake, to: 'file:/x.jsonl', include: findings}\n  - {name: all, to: 'file:/y.jsonl'}\n");
     let said = super::super::explain(&file);
     assert!(said.contains("what was found, and acts, goes to `siem.lake`: the file /x.jsonl"), "{said}");
     assert!(said.contains("every record goes to `siem.all`: the file /y.jsonl"), "{said}");
     assert!(file.effective().contains(" siem.lake=\"the file /x.jsonl\"(json)"), "{}", file.effective());
+}
+
+/// Rewrites the cases of this section.
+#[test]
+fn temporary() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/mistakes.txt");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut out = String::new();
+    for (index, case) in text.split("\n==== ").enumerate() {
+        if index > 0 {
+            out.push_str("\n==== ");
+        }
+        if !case.starts_with("siem:") {
+            out.push_str(case);
+            continue;
+        }
+        let (name, rest) = case.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("---- says\n").unwrap();
+        let read_rules = |_: &[super::super::RuleFile]| Ok(Vec::new());
+        let reading = Reading {
+            origin: "gateway.yaml",
+            resolve: &resolve,
+            known_checkers: &crate::domain::Checker::BUILT_IN,
+            read_rules: &read_rules,
+        };
+        let said = match reading.read(text) {
+            Ok((_, warnings)) => format!("{warnings}accepted"),
+            Err(mistakes) => mistakes.to_string(),
+        };
+        out.push_str(&format!("{name}\n{text}---- says\n{}\n", said.trim()));
+    }
+    std::fs::write(path, out).unwrap();
 }

@@ -23,13 +23,16 @@ pub fn document() -> String {
         let text = encode::encode(format, &view);
         match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(tree) => drop(write!(out, "```json\n{tree:#}\n```\n")),
-            Err(_) => drop(write!(out, "```text\n{}\n```\n", text.replace('\t', "<tab>"))),
+            Err(_) => drop(write!(out, "```text\n{}\n```\n", text)),
         }
     }
     let _ = write!(out, "\n### OpenTelemetry\n\n```json\n{:#}\n```\n", encode::otel::record(&view));
     let message = Message::new(&view, encode::encode(SiemFormat::Cef, &view), 0);
     let framed = frame::message(Facility::default(), &message, 400);
-    let _ = write!(out, "\n### Around it, for syslog\n\nThe beginning of the message, with `cef`:\n\n```text\n{framed}…\n```\n");
+    let _ = write!(
+        out,
+        "\n### Around it, for syslog\n\nThe beginning of the message, with `cef`:\n\n```text\n{framed}…\n```\n"
+    );
     let _ = write!(out, "\n## Names\n\nVersions: CEF 0, LEEF 2.0, ECS {ECS_SCHEMA}, OCSF {OCSF_SCHEMA}, ");
     let _ = write!(out, "OpenTelemetry's conventions for generative AI {}.\n\n", genai::VERSION);
     out.push_str("| fact | what it is | CEF | LEEF | ECS | OCSF | OpenTelemetry |\n|---|---|---|---|---|---|---|\n");

@@ -25,7 +25,8 @@ pub(super) fn message(facility: Facility, message: &Message, bytes_max: usize) -
     let id = name(message.kind, MESSAGE_ID_CHARS_MAX);
     let mut text = format!("<{priority}>1 {time} {host} {APPLICATION} - {id} [{DATA}");
     let sequence = message.sequence.to_string();
-    let values = [("gateway", &message.gateway[..]), ("sequence", &sequence), ("id", &message.id), ("hash", &message.hash)];
+    let values =
+        [("gateway", &message.gateway[..]), ("sequence", &sequence), ("id", &message.id), ("hash", &message.hash)];
     for (name, value) in values {
         // Writing to a String cannot fail.
         let _ = write!(text, " {name}=\"{}\"", quoted(value));

@@ -18,7 +18,9 @@ pub(super) fn client(siem: &Siem) -> Result<ClientConfig, String> {
     match &siem.ca_file {
         Some(path) => {
             for certificate in certificates(path)? {
-                roots.add(certificate).map_err(|error| format!("`{path}` holds a root that cannot be used: {error}"))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| format!("`{path}` holds a root that cannot be used: {error}"))?;
             }
         }
         None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),

@@ -86,7 +86,7 @@ impl Level {
 /// A value of a fact.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Datum {
-    /// Text without control characters other than line breaks and tabs.
+    /// Text without control characters other than line breaks.
     Text(String),
     /// A number.
     Count(u64),
@@ -267,11 +267,12 @@ fn marked(it: &Exchange) -> bool {
     [Action::Block, Action::Redact, Action::Review, Action::Flag].iter().any(|action| action.name() == it.action)
 }
 
-/// Line breaks and tabs stay: each format has a way of its own to write them.
+/// Line breaks stay: each format has a way of its own to write them.
 fn visible(it: char) -> char {
     let invisible = matches!(it, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     match it {
-        '\n' | '\r' | '\t' => it,
+        '\n' | '\r' => it,
+        '\t' => ' ',
         it if it.is_control() || invisible => char::REPLACEMENT_CHARACTER,
         it => it,
     }

@@ -1,4 +1,4 @@
-//! IBM Log Event Extended Format 2.0, attributes divided by tabs.
+//! IBM Log Event Extended Format 2.0, attributes divided by `^`: relays of syslog rewrite tabs.
 
 use std::fmt::Write;
 
@@ -18,12 +18,12 @@ pub(super) fn encode(view: &View<'_>) -> String {
     }
     // QRadar reads `devTime` by this pattern.
     pair(&mut attributes, "devTimeFormat", &Datum::Text("yyyy-MM-dd'T'HH:mm:ss.SSSZ".to_owned()));
-    format!("LEEF:2.0|{VENDOR}|{PRODUCT}|{VERSION}|{event}|x09|{attributes}")
+    format!("LEEF:2.0|{VENDOR}|{PRODUCT}|{VERSION}|{event}|^|{attributes}")
 }
 
 fn pair(out: &mut String, key: &str, datum: &Datum) {
     if !out.is_empty() {
-        out.push('\t');
+        out.push('^');
     }
     // Writing to a String cannot fail.
     let _ = write!(out, "{key}=");
@@ -41,18 +41,18 @@ fn pair(out: &mut String, key: &str, datum: &Datum) {
 fn header(text: &str) -> String {
     let clean = |it| match it {
         '|' => '/',
-        '\n' | '\r' | '\t' => ' ',
+        '\n' | '\r' => ' ',
         it => it,
     };
     text.chars().map(clean).collect()
 }
 
-/// `=` needs no escape: a key ends at the first one.
+/// `=` needs no escape: a key ends at the first one. The divider has none and becomes a letter that looks like it.
 fn value(out: &mut String, text: &str) {
     for it in text.chars() {
         match it {
             '\\' => out.push_str("\\\\"),
-            '\t' => out.push_str("\\t"),
+            '^' => out.push('ˆ'),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             it => out.push(it),

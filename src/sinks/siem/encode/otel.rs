@@ -39,7 +39,9 @@ pub(in super::super) fn export(records: &[&str]) -> String {
     ]});
     let scope = json!({"name": super::PRODUCT, "version": super::VERSION});
     let records = records.join(",");
-    format!(r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{{"scope":{scope},"logRecords":[{records}]}}]}}]}}"#)
+    format!(
+        r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{{"scope":{scope},"logRecords":[{records}]}}]}}]}}"#
+    )
 }
 
 fn attribute(key: &str, value: Value) -> Value {

@@ -43,10 +43,40 @@ const REQUIRED_WHERE_PRESENT: &[(&str, &str)] = &[
 ];
 /// Attributes of the classes, so that nothing is written that the schema does not know.
 const KNOWN: &[&str] = &[
-    "activity_id", "activity_name", "actor", "action_id", "api", "app", "category_uid", "class_uid", "disposition",
-    "disposition_id", "end_time", "entity", "evidences", "finding_info", "http_request", "http_response", "is_alert",
-    "message", "metadata", "resources", "risk_level", "risk_level_id", "risk_score", "severity", "severity_id",
-    "src_endpoint", "start_time", "status", "status_code", "status_detail", "status_id", "time", "type_uid", "unmapped",
+    "activity_id",
+    "activity_name",
+    "actor",
+    "action_id",
+    "api",
+    "app",
+    "category_uid",
+    "class_uid",
+    "disposition",
+    "disposition_id",
+    "end_time",
+    "entity",
+    "evidences",
+    "finding_info",
+    "http_request",
+    "http_response",
+    "is_alert",
+    "message",
+    "metadata",
+    "resources",
+    "risk_level",
+    "risk_level_id",
+    "risk_score",
+    "severity",
+    "severity_id",
+    "src_endpoint",
+    "start_time",
+    "status",
+    "status_code",
+    "status_detail",
+    "status_id",
+    "time",
+    "type_uid",
+    "unmapped",
 ];
 
 fn all_formats(entry: &Entry, record: &Record, detail: Detail) -> Vec<(SiemFormat, String)> {
@@ -93,8 +123,14 @@ fn act(name: &str) -> (Entry, Record) {
 }
 
 fn every_kind() -> Vec<(Entry, Record)> {
-    let plain = Exchange { outcome: "forwarded".into(), action: "allow".into(), endpoint: "models".into(), ..Exchange::default() };
-    let mark = Mark { sequence: 41, hash: "ab".repeat(32), signed_ms: 1, key: "cd".repeat(32), signature: "ef".repeat(64) };
+    let plain = Exchange {
+        outcome: "forwarded".into(),
+        action: "allow".into(),
+        endpoint: "models".into(),
+        ..Exchange::default()
+    };
+    let mark =
+        Mark { sequence: 41, hash: "ab".repeat(32), signed_ms: 1, key: "cd".repeat(32), signature: "ef".repeat(64) };
     vec![
         sample(),
         exchange("redact", "forwarded"),
@@ -126,7 +162,10 @@ fn every_fact_has_a_name_of_its_own_in_each_format() {
     assert_eq!(ids.len(), FACTS.len());
     // Custom fields of CEF are few, and each is used once.
     let custom: Vec<&str> = FACTS.iter().filter_map(|it| it.cef.split_once('=')).map(|(key, _)| key).collect();
-    assert!(custom.iter().all(|it| matches!(*it, "cs1" | "cs2" | "cs3" | "cs4" | "cs5" | "cs6" | "cn1" | "cn2" | "cn3" | "cfp1" | "flexString1" | "flexString2")));
+    assert!(custom.iter().all(|it| matches!(
+        *it,
+        "cs1" | "cs2" | "cs3" | "cs4" | "cs5" | "cs6" | "cn1" | "cn2" | "cn3" | "cfp1" | "flexString1" | "flexString2"
+    )));
 }
 
 #[test]
@@ -185,9 +224,9 @@ fn the_sample_in_every_format() {
         )
     );
     let leef = in_format(SiemFormat::Leef, &entry, &record);
-    assert!(leef.starts_with(&format!("LEEF:2.0|AIRiskGuard|AI Gateway|{VERSION}|exchange.block|x09|title=AI exchange")));
-    assert!(leef.contains("\tsev=10\tdevTime=2026-11-22T09:43:20.020+0000\t"), "{leef}");
-    assert!(leef.contains("\tsrc=192.0.2.17\t") && leef.contains("\tusrName=engineers\t"), "{leef}");
+    assert!(leef.starts_with(&format!("LEEF:2.0|AIRiskGuard|AI Gateway|{VERSION}|exchange.block|^|title=AI exchange")));
+    assert!(leef.contains("^sev=10^devTime=2026-11-22T09:43:20.020+0000^"), "{leef}");
+    assert!(leef.contains("^src=192.0.2.17^") && leef.contains("^usrName=engineers^"), "{leef}");
     let json = in_format(SiemFormat::Json, &entry, &record);
     assert_eq!(json, format!("{},\"hash\":\"{hash}\"}}", &entry.body[..entry.body.len() - 1]));
     let ecs = tree(SiemFormat::Ecs, &entry, &record);
@@ -198,7 +237,10 @@ fn the_sample_in_every_format() {
     assert_eq!(ecs["rule"]["id"], "secrets.aws.access_key");
     assert_eq!(ecs["gen_ai"]["request"]["model"], "claude-sonnet-4-6");
     let ocsf = tree(SiemFormat::Ocsf, &entry, &record);
-    assert_eq!((&ocsf["class_uid"], &ocsf["type_uid"], &ocsf["severity_id"]), (&2004.into(), &200401.into(), &5.into()));
+    assert_eq!(
+        (&ocsf["class_uid"], &ocsf["type_uid"], &ocsf["severity_id"]),
+        (&2004.into(), &200401.into(), &5.into())
+    );
     assert_eq!(ocsf["finding_info"]["analytic"]["uid"], "secrets.aws.access_key");
     assert_eq!(ocsf["evidences"][0]["src_endpoint"]["ip"], "192.0.2.17");
     assert_eq!(ocsf["disposition"], "Blocked");
@@ -234,7 +276,8 @@ fn ocsf_has_what_the_schema_requires() {
 
 #[test]
 fn classes_of_ocsf_follow_from_the_record() {
-    let class = |(entry, record): (Entry, Record)| tree(SiemFormat::Ocsf, &entry, &record)["type_uid"].as_u64().unwrap();
+    let class =
+        |(entry, record): (Entry, Record)| tree(SiemFormat::Ocsf, &entry, &record)["type_uid"].as_u64().unwrap();
     for action in ["block", "redact", "review", "flag"] {
         assert_eq!(class(exchange(action, "forwarded")), 200_401, "{action}");
     }
@@ -261,8 +304,21 @@ fn levels_follow_from_risk_and_action() {
 fn hostile() -> Vec<String> {
     let long = "x".repeat(10_000);
     let texts = [
-        "a\nb\r\nc", "a|b\\|c\\", "k=v cs1=forged act=allow", "\"}],\"forged\":true", "a\tb\tsrc=203.0.113.9", "\\n\\", "]\" \\]",
-        "\u{0}\u{1}\u{7f}\u{85}\u{9b}31m", "\u{202e}dekcolb\u{2066}", "\u{2028}\u{2029}\u{feff}", "'; DROP TABLE", " = = ", "😀é漢", "<86>1 forged",
+        "a\nb\r\nc",
+        "a|b\\|c\\",
+        "k=v cs1=forged act=allow",
+        "\"}],\"forged\":true",
+        "a\tb\tsrc=203.0.113.9",
+        "\\n\\",
+        "]\" \\]",
+        "\u{0}\u{1}\u{7f}\u{85}\u{9b}31m",
+        "\u{202e}dekcolb\u{2066}",
+        "\u{2028}\u{2029}\u{feff}",
+        "'; DROP TABLE",
+        " = = ",
+        "a^src=203.0.113.9",
+        "😀é漢",
+        "<86>1 forged",
     ];
     texts.into_iter().map(str::to_owned).chain([long]).collect()
 }
@@ -270,17 +326,46 @@ fn hostile() -> Vec<String> {
 fn hostile_entry(text: &str) -> (Entry, Record) {
     let t = || text.to_owned();
     let found = Found {
-        rule: t(), checker: t(), label: t(), risk: t(), score: 0.5, source: t(), place: t(), action: t(),
-        exception: Some(t()), value: Some(t()), count: u64::MAX,
+        rule: t(),
+        checker: t(),
+        label: t(),
+        risk: t(),
+        score: 0.5,
+        source: t(),
+        place: t(),
+        action: t(),
+        exception: Some(t()),
+        value: Some(t()),
+        count: u64::MAX,
     };
     let side = || Side {
-        action: t(), risk: Some(t()), policies: vec![t(); 300], findings: vec![found.clone(); 200],
-        findings_omitted: u64::MAX, ..Side::default()
+        action: t(),
+        risk: Some(t()),
+        policies: vec![t(); 300],
+        findings: vec![found.clone(); 200],
+        findings_omitted: u64::MAX,
+        ..Side::default()
     };
     let exchange = Exchange {
-        start_ms: u64::MAX, end_ms: u64::MAX, team: t(), key: Some(t()), session: Some(t()), client: Some(t()), agent: Some(t()),
-        upstream: Some(t()), dialect: Some(t()), endpoint: t(), model: Some(t()), model_answered: Some(t()), outcome: t(),
-        refusal: Some(t()), action: t(), generation: t(), outbound: side(), inbound: side(), ..Exchange::default()
+        start_ms: u64::MAX,
+        end_ms: u64::MAX,
+        team: t(),
+        key: Some(t()),
+        session: Some(t()),
+        client: Some(t()),
+        agent: Some(t()),
+        upstream: Some(t()),
+        dialect: Some(t()),
+        endpoint: t(),
+        model: Some(t()),
+        model_answered: Some(t()),
+        outcome: t(),
+        refusal: Some(t()),
+        action: t(),
+        generation: t(),
+        outbound: side(),
+        inbound: side(),
+        ..Exchange::default()
     };
     let (_, mut record) = entry(Subject::Exchange(Box::new(exchange)));
     (record.gateway, record.id, record.written_ms) = (t(), t(), u64::MAX);
@@ -296,7 +381,7 @@ fn hostile_names_stay_inside_their_fields() {
         for detail in [Detail::FULL, Detail::BRIEF] {
             for (format, event) in all_formats(&entry, &record, detail) {
                 let whole = format == SiemFormat::Json;
-                let controls = |it: char| it.is_control() && !(format == SiemFormat::Leef && it == '\t') && !whole;
+                let controls = |it: char| it.is_control() && !whole;
                 assert!(!event.contains(['\n', '\r']) && !event.contains(controls), "{format:?}: {event:?}");
                 assert!(whole || !event.contains(['\u{202e}', '\u{2028}', '\u{2066}', '\u{feff}']), "{format:?}");
                 if format.is_json() {
@@ -314,7 +399,8 @@ fn hostile_names_stay_inside_their_fields() {
         assert_eq!(cef["act"], shown(&text));
         assert!(!cef.contains_key("src"), "an address that is none: {cef:?}");
         let leef = read_leef(&in_format(SiemFormat::Leef, &entry, &record));
-        assert_eq!((&leef["usrName"], &leef["rule"]), (&shown(&text), &shown(&text)), "LEEF of {text:?}");
+        let expected = shown(&text).replace('^', "ˆ");
+        assert_eq!((&leef["usrName"], &leef["rule"]), (&expected, &expected), "LEEF of {text:?}");
         assert!(!leef.contains_key("src"));
         let ecs = tree(SiemFormat::Ecs, &entry, &record);
         assert_eq!(ecs["user"]["name"], shown(&text));
@@ -331,7 +417,8 @@ fn brief_events_are_short_and_whole() {
     }
     let (_, mut record) = sample();
     if let Subject::Exchange(it) = &mut record.subject {
-        it.outbound.findings = (0..200).map(|it| Found { rule: format!("a.b.{it}"), count: 1, ..Found::default() }).collect();
+        it.outbound.findings =
+            (0..200).map(|it| Found { rule: format!("a.b.{it}"), count: 1, ..Found::default() }).collect();
     }
     let (entry, record) = super::super::document::entry(record.subject);
     let brief: Value =
@@ -344,7 +431,8 @@ fn brief_events_are_short_and_whole() {
 #[test]
 fn addresses_are_addresses() {
     let client = |text: &str| {
-        let (entry, record) = entry(Subject::Exchange(Box::new(Exchange { client: Some(text.into()), ..Exchange::default() })));
+        let (entry, record) =
+            entry(Subject::Exchange(Box::new(Exchange { client: Some(text.into()), ..Exchange::default() })));
         tree(SiemFormat::Ecs, &entry, &record)["source"]["ip"].clone()
     };
     assert_eq!(client("192.0.2.1:4711"), "192.0.2.1");
@@ -401,7 +489,7 @@ fn read_cef(event: &str) -> BTreeMap<String, String> {
 fn read_leef(event: &str) -> BTreeMap<String, String> {
     let attributes = event.splitn(7, '|').nth(6).unwrap();
     let mut read = BTreeMap::new();
-    for pair in attributes.split('\t') {
+    for pair in attributes.split('^') {
         let (key, value) = pair.split_once('=').unwrap();
         assert!(read.insert(key.to_owned(), unescape(value)).is_none(), "a key twice in {event}");
     }
@@ -416,7 +504,6 @@ fn unescape(text: &str) -> String {
             (_, true) => match chars.next().unwrap() {
                 'n' => '\n',
                 'r' => '\r',
-                't' => '\t',
                 it => it,
             },
             (it, false) => it,

@@ -48,9 +48,7 @@ pub(super) trait Transport: Send {
 /// Files that cannot be used, and what this program was built without.
 pub(super) fn open(siem: &Siem) -> Result<Box<dyn Transport>, String> {
     Ok(match &siem.to {
-        SiemTarget::Syslog { over: SyslogOver::Udp, host, port } => {
-            Box::new(udp::Udp::new(host, *port, siem.facility))
-        }
+        SiemTarget::Syslog { over: SyslogOver::Udp, host, port } => Box::new(udp::Udp::new(host, *port, siem.facility)),
         SiemTarget::Syslog { over: SyslogOver::Tcp, host, port } => {
             Box::new(stream::Stream::new(host, *port, siem, None)?)
         }
@@ -66,7 +64,10 @@ pub(super) fn open(siem: &Siem) -> Result<Box<dyn Transport>, String> {
         #[cfg(not(feature = "otlp"))]
         SiemTarget::Otlp(_) => return Err(without("otlp")),
         #[cfg(feature = "kafka")]
-        SiemTarget::Kafka { brokers, topic } => Box::new(kafka::Kafka::new(brokers, topic)),
+        SiemTarget::Kafka { tls, brokers, topic } => {
+            let tls = if *tls { Some(tls::client(siem)?) } else { None };
+            Box::new(kafka::Kafka::new(brokers, topic, tls))
+        }
         #[cfg(not(feature = "kafka"))]
         SiemTarget::Kafka { .. } => return Err(without("kafka")),
     })
