@@ -144,7 +144,8 @@ async fn elasticsearch_gets_documents_with_ids() {
     outlet(&format!("{to}, index: other-stream, format: ocsf")).deliver(&plain(2, 5), 1).await.unwrap();
     let request = endpoint.seen().remove(0);
     assert!(request.path.starts_with("/other-stream/_bulk?"), "{}", request.path);
-    assert_eq!(request.values()[1]["class_uid"], 2004);
+    let document = &request.values()[1];
+    assert_eq!((&document["class_uid"], &document["@timestamp"]), (&2004.into(), &"2026-11-22T09:43:20.002Z".into()));
 }
 
 #[tokio::test]

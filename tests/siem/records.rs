@@ -44,7 +44,12 @@ pub(crate) fn entries(from: u64, until: u64, change: impl Fn(u64, &mut Exchange)
                 endpoint: "messages".into(),
                 outcome: "refused".into(),
                 action: "block".into(),
-                outbound: Side { action: "block".into(), findings: vec![found], ..Side::default() },
+                outbound: Side {
+                    action: "block".into(),
+                    risk: Some("critical".into()),
+                    findings: vec![found],
+                    ..Side::default()
+                },
                 ..Exchange::default()
             };
             change(sequence, &mut exchange);

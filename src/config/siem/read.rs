@@ -128,6 +128,10 @@ fn target(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<SiemTarget> {
 }
 
 fn by_scheme(scheme: &str, rest: &str) -> Result<SiemTarget, &'static str> {
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("user name and password have no place in an address; use `token:` or `headers:`");
+    }
     let over_http = |scheme: &str| units::url(&format!("{scheme}://{rest}"));
     Ok(match scheme {
         "syslog+udp" => syslog(SyslogOver::Udp, rest)?,

@@ -128,35 +128,3 @@ fn the_explanation_names_receivers() {
     assert!(said.contains("every record goes to `siem.all`: the file /y.jsonl"), "{said}");
     assert!(file.effective().contains(" siem.lake=\"the file /x.jsonl\"(json)"), "{}", file.effective());
 }
-
-/// Rewrites the cases of this section.
-#[test]
-fn temporary() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/mistakes.txt");
-    let text = std::fs::read_to_string(path).unwrap();
-    let mut out = String::new();
-    for (index, case) in text.split("\n==== ").enumerate() {
-        if index > 0 {
-            out.push_str("\n==== ");
-        }
-        if !case.starts_with("siem:") {
-            out.push_str(case);
-            continue;
-        }
-        let (name, rest) = case.split_once('\n').unwrap();
-        let (text, _) = rest.split_once("---- says\n").unwrap();
-        let read_rules = |_: &[super::super::RuleFile]| Ok(Vec::new());
-        let reading = Reading {
-            origin: "gateway.yaml",
-            resolve: &resolve,
-            known_checkers: &crate::domain::Checker::BUILT_IN,
-            read_rules: &read_rules,
-        };
-        let said = match reading.read(text) {
-            Ok((_, warnings)) => format!("{warnings}accepted"),
-            Err(mistakes) => mistakes.to_string(),
-        };
-        out.push_str(&format!("{name}\n{text}---- says\n{}\n", said.trim()));
-    }
-    std::fs::write(path, out).unwrap();
-}

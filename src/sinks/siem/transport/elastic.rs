@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::Message;
+use super::super::encode::timestamp;
 use super::http::{Form, address, word};
-use crate::config::{Siem, UpstreamUrl};
+use crate::config::{Siem, SiemFormat, UpstreamUrl};
 use crate::sinks::{Failure, Hope};
 
 /// The data stream where none is named.
@@ -12,6 +13,7 @@ const INDEX: &str = "logs-airiskguard.audit-default";
 
 pub(super) struct Elastic {
     address: String,
+    format: SiemFormat,
 }
 
 impl Elastic {
@@ -19,7 +21,17 @@ impl Elastic {
         let index = siem.index.as_deref().unwrap_or(INDEX);
         // Of each item only what is looked at.
         let path = format!("/{index}/_bulk?filter_path=errors,items.*.status,items.*.error.type");
-        Elastic { address: address(url, &path) }
+        Elastic { address: address(url, &path), format: siem.format }
+    }
+}
+
+impl Elastic {
+    /// A data stream takes no document without a time of its own.
+    fn document(&self, message: &Message) -> String {
+        match (self.format, message.text.strip_prefix('{')) {
+            (SiemFormat::Ecs, _) | (_, None) => message.text.clone(),
+            (_, Some(rest)) => format!("{{\"@timestamp\":\"{}\",{rest}", timestamp(message.written_ms)),
+        }
     }
 }
 
@@ -36,7 +48,7 @@ impl Form for Elastic {
     fn body(&self, messages: &[Message]) -> String {
         let item = |it: &Message| {
             let create = json!({"create": {"_id": format!("{}-{}", it.gateway, it.sequence)}});
-            format!("{create}\n{}\n", it.text)
+            format!("{create}\n{}\n", self.document(it))
         };
         messages.iter().map(item).collect()
     }
