@@ -86,8 +86,9 @@ quality: ## Measure what the rules find, and find falsely, beside other scanners
 		--sets $(QUALITY_SETS) --folder $(TARGET)/quality-sets --install --write
 
 .PHONY: docs
-docs: ## Write the generated part of docs/rules.md from the catalogue
+docs: ## Write the generated parts of docs/rules.md and docs/siem.md
 	UPDATE_DOCS=yes cargo test --locked --no-default-features --test rules
+	UPDATE_DOCS=yes cargo test --locked --no-default-features --features audit --test siem document
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -78,6 +78,10 @@ impl File {
             write!(line, " {name}={MASK}")?;
         }
         self.write_notifications(line)?;
+        for it in &self.siem {
+            let (destination, format) = (it.destination(), it.format.name());
+            write!(line, " siem.{}={destination:?}({format})", it.name)?;
+        }
         write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
         self.write_audit(line)?;
         write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::effective::checkers;
 use super::units::{duration_text, size_text};
-use super::{AuditStore, Durability, OnAuditFailure};
+use super::{AuditStore, Durability, OnAuditFailure, SiemInclude};
 use super::{Compare, Condition, File, OnUnscannable, Operator, Policy, Scope, Team};
 use crate::domain::{Action, Checker};
 
@@ -291,6 +291,13 @@ fn rest(out: &mut String, file: &File) -> fmt::Result {
     }
     recorded(out, file)?;
     notifications(out, file)?;
+    for it in &file.siem {
+        let what = match it.include {
+            SiemInclude::All => "every record",
+            SiemInclude::Findings => "what was found, and acts,",
+        };
+        writeln!(out, "  {what} goes to `siem.{}`: {}", it.name, it.destination())?;
+    }
     let it = &file.limits;
     let (body, held) = (size_text(it.body_bytes_max), size_text(it.held_bytes_max));
     let total = duration_text(it.total_timeout);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::Span;
-use super::{Day, Notifications};
+use super::{Day, Notifications, Siem};
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
@@ -27,6 +27,8 @@ pub struct File {
     pub teams: Vec<Team>,
     /// `notifications:` who is told of what was stopped; its options stand in `notifications.rs`.
     pub notifications: Notifications,
+    /// `siem:` where the records of the audit log are sent, in the order of the file. None by default.
+    pub siem: Vec<Siem>,
     /// `block_on_secrets:` block (not just log) when a secret is found. Default true.
     pub block_on_secrets: bool,
     /// `redact_secrets:` replace what has a span instead of blocking. Default false.
@@ -74,6 +76,7 @@ impl Default for File {
             exceptions: Vec::new(),
             teams: Vec::new(),
             notifications: Notifications::default(),
+            siem: Vec::new(),
             block_on_secrets: true,
             redact_secrets: false,
             redaction: Redaction::default(),

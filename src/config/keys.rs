@@ -9,6 +9,7 @@ pub(super) const TOP: &[&str] = &[
     "exceptions",
     "teams",
     "notifications",
+    "siem",
     "block_on_secrets",
     "redact_secrets",
     "redaction",
@@ -80,6 +81,21 @@ pub(super) const PAGERDUTY: &[&str] = &["key", "url", "minimum_risk", "refusals"
 
 pub(super) const EMAIL: &[&str] = &["smtp", "from", "to", "minimum_risk", "refusals", "rate_per_minute"];
 
+pub(super) const SIEM: &[&str] = &[
+    "name",
+    "to",
+    "format",
+    "token",
+    "headers",
+    "ca_file",
+    "client_certificate",
+    "facility",
+    "framing",
+    "index",
+    "include",
+    "file_bytes_max",
+];
+
 pub(super) const REDACTION: &[&str] = &["restore", "key"];
 
 pub(super) const KNOWN_SECRETS: &[&str] = &["key", "files"];
@@ -123,6 +139,7 @@ pub(super) const EVERY: &[&[&str]] = &[
     WEBHOOK,
     PAGERDUTY,
     EMAIL,
+    SIEM,
     REDACTION,
     KNOWN_SECRETS,
     AUDIT,
@@ -134,8 +151,8 @@ pub(super) const EVERY: &[&[&str]] = &[
 pub(super) fn secret(parent: &str, key: &str) -> bool {
     match key {
         "api_key" | "api_keys" | "headers" | "notifications" | "slack" | "webhook" | "pagerduty" => true,
-        "pagerduty_key" | "secret" | "smtp" | "proxy" => true,
-        "key" => parent != "tls",
+        "pagerduty_key" | "secret" | "smtp" | "proxy" | "token" => true,
+        "key" => !matches!(parent, "tls" | "client_certificate"),
         "store" => parent == "audit",
         _ => false,
     }

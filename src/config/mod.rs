@@ -18,6 +18,7 @@ mod policies;
 mod reader;
 mod reference;
 mod rules;
+mod siem;
 mod smtp;
 mod teams;
 mod units;
@@ -32,6 +33,7 @@ pub use overrides::Overrides;
 pub use parse::Reading;
 pub use reference::{Reference, Resolve};
 pub use rules::{ReadRules, RuleMistake};
+pub use siem::{Facility, Siem, SiemFormat, SiemFraming, SiemInclude, SiemTarget, SyslogOver};
 pub use smtp::{Smtp, SmtpTls};
 
 #[cfg(test)]

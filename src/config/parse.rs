@@ -10,7 +10,7 @@ use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
 use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
-use super::{audit, exceptions, known, notifications, policies, rules, teams, upstreams};
+use super::{audit, exceptions, known, notifications, policies, rules, siem, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -118,6 +118,7 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     file.exceptions = exceptions::read(reader, &top, &file.teams);
     file.known_secrets = known::read(reader, &top);
     file.notifications = notifications::read(reader, &top);
+    file.siem = siem::read(reader, &top);
     if let Some(field) = top.find("redaction") {
         file.redaction = redaction(reader, field);
     }

@@ -159,7 +159,8 @@ fn timeouts(reader: &mut Reader<'_>, field: &Field<'_>) -> UpstreamTimeouts {
     timeouts
 }
 
-fn headers(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<(String, Secret)> {
+/// Headers to set, each once, in lower case.
+pub(super) fn headers(reader: &mut Reader<'_>, field: &Field<'_>) -> Vec<(String, Secret)> {
     let mut headers: Vec<(String, Secret)> = Vec::new();
     for Entry { name, shown, name_span, field } in reader.named(field).unwrap_or_default() {
         let token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);

@@ -11,6 +11,7 @@ mod log;
 mod outlet;
 mod prometheus;
 mod queue;
+pub mod siem;
 
 use std::time::Duration;
 
