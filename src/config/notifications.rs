@@ -113,7 +113,7 @@ impl Default for Notifications {
 
 impl Notifications {
     /// The channels that are configured, with their names for people and for settings.
-    pub(super) fn channels(&self) -> impl Iterator<Item = (&'static str, &'static str, Channel)> {
+    pub fn channels(&self) -> impl Iterator<Item = (&'static str, &'static str, Channel)> {
         let all = [
             ("Slack", "slack", self.slack.as_ref().map(|it| it.channel)),
             ("a webhook", "webhook", self.webhook.as_ref().map(|it| it.channel)),

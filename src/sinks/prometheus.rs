@@ -224,4 +224,36 @@ mod tests {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
     }
+
+    /// Every metric, with at least one value.
+    fn all_names() -> Vec<String> {
+        let metrics = Metrics::new().unwrap();
+        let mut event = event(Outcome::UpstreamFailed);
+        event.refusal = Some("upstream_failed");
+        event.outbound.excepted.push(crate::domain::Excepted { finding: 0, exception: "sample".into() });
+        metrics.observe(&event);
+        metrics.findings.with_label_values(&["a.rule", "outbound"]).inc();
+        metrics.audit().outlet("store");
+        let families = metrics.registry.gather();
+        families.iter().map(|it| it.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_rules_and_the_board_name_only_metrics_that_exist_and_all_of_them() {
+        let names = all_names();
+        let rules = include_str!("../../conf/prometheus-rules.yaml");
+        let board = include_str!("../../conf/grafana.json");
+        let mut used = std::collections::BTreeSet::new();
+        for text in [rules, board] {
+            for part in text.split("airiskguard_").skip(1) {
+                let end = part.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(part.len());
+                let name = format!("airiskguard_{}", &part[..end]);
+                let bare = ["_bucket", "_sum", "_count"].iter().find_map(|it| name.strip_suffix(it)).unwrap_or(&name);
+                let known = names.iter().find(|it| **it == name || *it == bare);
+                used.insert(known.unwrap_or_else(|| panic!("{name} is none of {names:?}")).clone());
+            }
+        }
+        let unseen: Vec<&String> = names.iter().filter(|it| !used.contains(*it)).collect();
+        assert!(unseen.is_empty(), "on no board and in no rule: {unseen:?}");
+    }
 }

@@ -3,14 +3,12 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
 use super::client::Client;
+use super::program::{PROGRAM, program, start, write};
 use super::provider::{self, Provider, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_airiskguard-gateway");
 const ANSWER: &str = r#"{"type":"message","role":"assistant","content":[{"type":"text","text":"ok"}]}"#;
 
 /// `gateway.yaml` of the quick start, with nothing but the two addresses changed.
@@ -26,60 +24,6 @@ fn quick_start(provider: &Provider) -> String {
     )
     .replace(anthropic, &address)
     .replace(openai, &address)
-}
-
-struct Running {
-    folder: tempfile::TempDir,
-    process: Child,
-}
-
-impl Running {
-    /// The first address it listens on, once it does.
-    fn address(&self) -> SocketAddr {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let text = std::fs::read_to_string(self.folder.path().join("ports")).unwrap_or_default();
-            if let Some(address) = text.lines().next().and_then(|line| line.parse().ok()) {
-                return address;
-            }
-            assert!(Instant::now() < deadline, "the gateway did not start: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    /// Asks it to stop and gives its exit code and its log.
-    fn stop(mut self) -> (Option<i32>, String) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let status = self.process.wait().unwrap();
-        (status.code(), self.log())
-    }
-}
-
-/// Starts `command` with the configuration and a port file appended to its arguments.
-fn start(mut command: Command, yaml: &str) -> Running {
-    let folder = tempfile::tempdir().unwrap();
-    let config = write(&folder, "gateway.yaml", yaml);
-    let log = std::fs::File::create(folder.path().join("log")).unwrap();
-    command.arg("--config").arg(config).arg("--port-file").arg(folder.path().join("ports"));
-    let process = command.stderr(log).spawn().unwrap();
-    Running { folder, process }
-}
-
-fn write(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.args(arguments).stdin(Stdio::null());
-    command
 }
 
 fn run(arguments: &[&str], input: &str) -> Output {

@@ -9,6 +9,10 @@ mod connections;
 mod gateway;
 mod hold;
 mod operations;
+#[path = "../support/postgres.rs"]
+mod postgres;
+mod program;
 mod provider;
+mod recording;
 mod stream;
 mod tls;

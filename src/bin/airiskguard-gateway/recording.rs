@@ -2,12 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::records;
 use airiskguard_gateway::config::File;
 use airiskguard_gateway::domain::Secret;
-use airiskguard_gateway::sinks::{Archive, Following, Ledger, Metrics, Outlet, Setup, WallClock, known_head};
+use airiskguard_gateway::sinks::{
+    Archive, Following, Ledger, Metrics, Outlet, Setup, WallClock, alerts, known_head, siem,
+};
 use airiskguard_gateway::store::{self, Act, Directory, Head, Journal, Key, Marker, StoreError};
+
+/// How long a SIEM may refuse one record before that becomes a dead letter.
+const SIEM_DEAD_LETTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Whether anyone reads what is recorded.
+pub(crate) fn is_wanted(file: &File) -> bool {
+    file.audit_enabled || file.notifications.channels().next().is_some() || !file.siem.is_empty()
+}
 
 /// Starts recording.
 pub(crate) fn start(file: &File, directory: &Directory, metrics: &Arc<Metrics>) -> Result<Ledger, String> {
@@ -20,10 +31,7 @@ pub(crate) fn start(file: &File, directory: &Directory, metrics: &Arc<Metrics>) 
     let journal = Journal::open(&directory.journal(), gateway.clone(), known);
     let (journal, recovery) =
         journal.map_err(|error| format!("cannot use the journal in {}: {error}", directory.journal().display()))?;
-    let retention = Some(file.audit.retention_days).filter(|days| *days > 0);
-    let archive = Archive::new(target, &gateway, Marker::new(&gateway, &signing), retention);
-    let following = Following::new(directory.cursor(Archive::NAME), None, stored.map_or(0, |it| it.sequence));
-    let outlets: Vec<(Box<dyn Outlet>, Following)> = vec![(Box::new(archive), following)];
+    let outlets = outlets(file, directory, &gateway, &signing, journal.head(), stored)?;
     let text_key = if file.audit.full_text { Some(*directory.key(Key::Text)?) } else { None };
     let first = journal.head().sequence + 1;
     let ledger = Ledger::start(Setup {
@@ -49,6 +57,34 @@ pub(crate) fn start(file: &File, directory: &Directory, metrics: &Arc<Metrics>) 
     Ok(ledger)
 }
 
+/// Everyone who reads the journal, each with its place.
+fn outlets(
+    file: &File,
+    directory: &Directory,
+    gateway: &str,
+    signing: &[u8; 32],
+    head: Head,
+    stored: Option<Head>,
+) -> Result<Vec<(Box<dyn Outlet>, Following)>, String> {
+    let mut all: Vec<(Box<dyn Outlet>, Following)> = Vec::new();
+    if file.audit_enabled {
+        let retention = Some(file.audit.retention_days).filter(|days| *days > 0);
+        let archive = Archive::new(records::target(file), gateway, Marker::new(gateway, signing), retention);
+        let known = stored.map_or(0, |it| it.sequence);
+        all.push((Box::new(archive), Following::new(directory.cursor(Archive::NAME), None, known)));
+    }
+    let alerts = alerts::outlets(&file.notifications)?.into_iter();
+    let alerts = alerts.map(|it| (it, file.notifications.dead_letter_after));
+    let siem = siem::outlets(&file.siem)?.into_iter().map(|it| (it, SIEM_DEAD_LETTER_AFTER));
+    for (outlet, patience) in alerts.chain(siem) {
+        let cursor = directory.cursor(outlet.name());
+        // Who is new here is told of what happens from now on.
+        let known = if cursor.is_file() { 0 } else { head.sequence };
+        all.push((outlet, Following::new(cursor, Some(patience), known)));
+    }
+    Ok(all)
+}
+
 /// What the gateway itself did.
 fn act<const N: usize>(name: &str, details: [(&str, String); N]) -> Act {
     let details = details.into_iter().map(|(name, value)| (name.to_owned(), value));
@@ -63,6 +99,10 @@ async fn stored_head(target: &Secret, gateway: &str) -> Result<Option<Head>, Str
         Ok(head) => Ok(head),
         Err(StoreError::Unavailable(what)) => {
             tracing::warn!("the audit store is not available, records are spooled: {what}");
+            Ok(None)
+        }
+        Err(error @ StoreError::Damaged(_)) => {
+            tracing::error!("{error}: `airiskguard-gateway audit verify` says where");
             Ok(None)
         }
         Err(error) => Err(format!("{error} (audit.store)")),

@@ -29,7 +29,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     for warning in &warnings.items {
         tracing::warn!("{}", warning.what);
     }
-    let directory = file.audit_enabled.then(|| recording::open_directory(&file)).transpose()?;
+    let directory = recording::is_wanted(&file).then(|| recording::open_directory(&file)).transpose()?;
     let snapshot = match &directory {
         Some(it) => configuration::compile_with(&file, *it.key(Key::Installation)?)?,
         None => configuration::compile(&file)?,

@@ -36,6 +36,20 @@ impl Archive {
         Ok(&**self.store.insert(store))
     }
 
+    /// A file that is damaged is kept beside a new one: what is recorded from now on is worth more than one whole file.
+    fn set_aside(&mut self, now_ms: u64) {
+        let Some(path) = self.target.expose().strip_prefix("sqlite:") else { return };
+        self.store = None;
+        for ending in ["", "-wal", "-shm"] {
+            let (from, to) = (format!("{path}{ending}"), format!("{path}.damaged-{now_ms}{ending}"));
+            match std::fs::rename(&from, &to) {
+                Ok(()) => tracing::error!(kept = to, "the audit store is damaged: a new one is begun"),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => tracing::error!(%error, "the damaged audit store could not be moved aside"),
+            }
+        }
+    }
+
     async fn expire(&mut self, days: u32, now_ms: u64) -> Result<(), StoreError> {
         let before_ms = now_ms.saturating_sub(u64::from(days) * DAY_MS);
         let gateway = self.gateway.clone();
@@ -54,8 +68,17 @@ impl Outlet for Archive {
     }
 
     async fn deliver(&mut self, entries: &[Entry], now_ms: u64) -> Result<(), Failure> {
-        let later = |error: StoreError| Failure::later(error.to_string());
-        self.store().await.map_err(later)?.append(entries).await.map_err(later)?;
+        let result = match self.store().await {
+            Ok(store) => store.append(entries).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Err(error @ StoreError::Damaged(_)) => {
+                self.set_aside(now_ms);
+                return Err(Failure::later(error.to_string()));
+            }
+            other => other.map_err(|error| Failure::later(error.to_string()))?,
+        }
         self.idle(now_ms).await
     }
 

@@ -1,0 +1,338 @@
+//! The audit log of the real program: killed under load, with its store away, with its disk full, read by its commands.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::postgres::Cluster;
+use super::program::{PROGRAM, Running, program, start, start_in, write};
+use super::provider::{self, Provider, anthropic_events, json, sse};
+
+const ANSWER: &str = r#"{"type":"message","role":"assistant","model":"claude-sonnet-4-6","content":[{"type":"text","text":"ok"}],"usage":{"input_tokens":12,"output_tokens":3}}"#;
+/// Clients that ask at the same time.
+const CLIENTS: usize = 4;
+/// How long a process is let live; what `batched` may lose of it is a tenth of a second.
+const LIFE: Duration = Duration::from_millis(700);
+
+fn yaml(provider: &Provider, more: &str) -> String {
+    format!("upstream: {{anthropic: 'http://{}'}}\nredact_secrets: true\n{more}", provider.address)
+}
+
+fn gateway() -> Command {
+    program(&["--host", "127.0.0.1", "--port", "0"])
+}
+
+/// A made-up key, another one for each number.
+fn secret(number: usize) -> String {
+    let tail: String = (0..36)
+        .map(|at| char::from(b"abcdefghijkmnpqrstuvwxyz23456789"[(number * 7 + at * at * 5 + at) % 32]))
+        .collect();
+    ["sk-ant-", "api03-", &tail, &tail, "k9AA"].concat()
+}
+
+fn prompt(text: &str) -> String {
+    serde_json::json!({"model": "claude-sonnet-4-6", "messages": [{"role": "user", "content": text}]}).to_string()
+}
+
+/// What a command prints, and its exit code.
+fn command(running: &Running, arguments: &[&str]) -> (Option<i32>, String) {
+    command_in(running.folder(), arguments)
+}
+
+fn command_in(folder: &tempfile::TempDir, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(PROGRAM).current_dir(folder.path()).args(arguments).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
+/// Every record that matches, as JSON.
+fn records(folder: &tempfile::TempDir, arguments: &[&str]) -> Vec<Value> {
+    let all = [&["audit", "search", "--config", "gateway.yaml", "--json", "--limit", "100000"], arguments].concat();
+    let (_, text) = command_in(folder, &all);
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn ids(records: &[Value]) -> HashSet<String> {
+    records.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Clients that ask until the gateway is gone; ids of answered requests, with the moment of each answer.
+fn load(address: SocketAddr, stop: &Arc<AtomicBool>) -> Vec<std::thread::JoinHandle<Vec<(String, Instant)>>> {
+    let client = |stop: Arc<AtomicBool>| {
+        move || {
+            let mut answered = Vec::new();
+            let ask = |answered: &mut Vec<(String, Instant)>| {
+                let mut client = Client::connect(address);
+                while !stop.load(Ordering::Acquire) {
+                    let answer = client.post("/v1/messages", &[], prompt("hello"));
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    answered.push((answer.header("x-airiskguard-request-id").unwrap().to_owned(), Instant::now()));
+                }
+            };
+            // The connection breaks when the process is killed, which is what this is about.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&mut answered)));
+            answered
+        }
+    };
+    (0..CLIENTS).map(|_| std::thread::spawn(client(stop.clone()))).collect()
+}
+
+/// Kills the gateway under load, again and again; then the chain holds, and nothing is missing that must be there.
+fn killed(durability: &str, rounds: usize) {
+    let provider = provider::start([json(ANSWER)]);
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "gateway.yaml", &yaml(&provider, &format!("audit: {{durability: {durability}}}\n")));
+    let (mut folder, mut all, mut late) = (folder, Vec::new(), HashSet::new());
+    for _ in 0..rounds {
+        let running = start_in(folder, gateway());
+        let stop = Arc::new(AtomicBool::new(false));
+        let clients = load(running.address(), &stop);
+        std::thread::sleep(LIFE);
+        let killed = Instant::now();
+        folder = running.kill();
+        stop.store(true, Ordering::Release);
+        for (id, at) in clients.into_iter().flat_map(|it| it.join().unwrap()) {
+            if killed.saturating_duration_since(at) < Duration::from_millis(100) {
+                late.insert(id.clone());
+            }
+            all.push(id);
+        }
+    }
+    let folder = start_in(folder, gateway()).stop_when_listening();
+    let (code, said) = command_in(&folder, &["audit", "verify", "--config", "gateway.yaml"]);
+    assert_eq!(code, Some(0), "{said}");
+    let kind = if durability == "strict" { "decision" } else { "exchange" };
+    let recorded = ids(&records(&folder, &["--kind", kind]));
+    assert!(all.len() > rounds * 20, "{} answers", all.len());
+    let missing: Vec<&String> = all.iter().filter(|it| !recorded.contains(*it)).collect();
+    let excused = |id: &&&String| durability == "batched" && late.contains(**id);
+    let lost: Vec<_> = missing.iter().filter(|id| !excused(id)).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged records are missing: {said}", lost.len(), all.len());
+    println!(
+        "{durability}: {rounds} kills, {} answers, {} within the last interval are missing",
+        all.len(),
+        missing.len()
+    );
+}
+
+/// `KILL_ROUNDS=50` for the whole of it.
+fn rounds() -> usize {
+    std::env::var("KILL_ROUNDS").ok().and_then(|it| it.parse().ok()).unwrap_or(4)
+}
+
+#[test]
+fn killed_under_load_strict_loses_nothing() {
+    killed("strict", rounds());
+}
+
+#[test]
+fn killed_under_load_batched_loses_at_most_its_interval() {
+    killed("batched", rounds());
+}
+
+#[test]
+fn an_exchange_is_recorded_with_all_that_an_auditor_asks_for() {
+    let provider = provider::start([sse(anthropic_events(&["fine, ", "thank you"]))]);
+    let running = start(gateway(), &yaml(&provider, ""));
+    let mut client = Client::connect(running.address());
+    let headers =
+        [("user-agent", "claude-cli/2.1"), ("x-claude-code-session-id", "5f0c7f0e-0000-4000-8000-000000000001")];
+    let answer = client.post("/v1/messages", &headers, prompt(&format!("why does {} fail?", secret(1))));
+    let id = answer.header("x-airiskguard-request-id").unwrap().to_owned();
+    let found = wait_for("the record", || records(running.folder(), &["--id", &id]).pop());
+    let exchange = &found["exchange"];
+    for (name, value) in [
+        ("team", "default"),
+        ("agent", "claude-cli/2.1"),
+        ("client", "127.0.0.1"),
+        ("upstream", "anthropic"),
+        ("dialect", "anthropic"),
+        ("endpoint", "messages"),
+        ("model", "claude-sonnet-4-6"),
+        ("model_answered", "claude-sonnet-4-6"),
+        ("outcome", "forwarded"),
+        ("action", "redact"),
+        ("session", "5f0c7f0e-0000-4000-8000-000000000001"),
+    ] {
+        assert_eq!(exchange[name], value, "{name} of {found:#}");
+    }
+    assert_eq!(exchange["tokens"], serde_json::json!({"input": 5, "output": 9, "cache_read": 0, "cache_write": 0}));
+    assert_eq!(exchange["upstream_status"], 200);
+    for side in ["outbound", "inbound"] {
+        assert_eq!(exchange[side]["digest"].as_str().map(str::len), Some(64), "{side}");
+        assert!(exchange[side]["scanned_bytes"].as_u64().unwrap() > 0, "{side}");
+    }
+    let finding = &exchange["outbound"]["findings"][0];
+    assert_eq!((finding["type"].as_str(), finding["action"].as_str()), (Some("ANTHROPIC_API_KEY"), Some("redact")));
+    assert_eq!(finding["value"].as_str().map(str::len), Some(32));
+    let (code, said) = command(
+        &running,
+        &["audit", "search", "--config", "gateway.yaml", "--rule", finding["rule"].as_str().unwrap()],
+    );
+    assert!(code == Some(0) && said.contains(&id), "{said}");
+}
+
+#[test]
+fn text_is_kept_only_when_asked_for_and_only_redacted_and_encrypted() {
+    let provider = provider::start([sse(anthropic_events(&["the key is ", &secret(2), ", keep it"]))]);
+    let running = start(gateway(), &yaml(&provider, "audit: {full_text: true}\n"));
+    let mut client = Client::connect(running.address());
+    let answer = client.post("/v1/messages", &[], prompt(&format!("why does {} fail?", secret(1))));
+    let id = answer.header("x-airiskguard-request-id").unwrap().to_owned();
+    let arguments = ["audit", "search", "--config", "gateway.yaml", "--id", &id, "--text"];
+    let said = wait_for("the record", || Some(command(&running, &arguments).1).filter(|it| it.contains("prompt")));
+    assert!(said.contains("why does [REDACTED:ANTHROPIC_API_KEY] fail?"), "{said}");
+    assert!(said.contains("the key is [REDACTED:ANTHROPIC_API_KEY], keep it"), "{said}");
+    let folder = running.stop_and_keep();
+    let files = everything_in(&folder);
+    for text in ["why does", "keep it", &secret(1), &secret(2)] {
+        assert!(!contains(&files, text), "{text} stands in the clear");
+    }
+}
+
+#[test]
+fn of_five_hundred_secrets_none_is_anywhere() {
+    let provider = provider::start([sse(anthropic_events(&["an answer with ", &secret(499)]))]);
+    let more = "audit: {full_text: true}\nadmin: {listen: '127.0.0.1:0'}\nlog_level: debug\nchecks: {outbound: [secrets, compliance], inbound: [secrets, compliance]}\nsiem: [{name: lines, to: 'file:siem.log', format: ocsf}]\n";
+    let running = start(gateway(), &yaml(&provider, more));
+    let mut client = Client::connect(running.address());
+    let social = |number: usize| format!("{:03}-{:02}-{:04}", 101 + number % 500, 1 + number % 90, 1000 + number * 7);
+    for number in 0..500 {
+        let (key, person) = (secret(number), social(number));
+        let text = match number % 5 {
+            0 => format!("key = {key}"),
+            1 => format!("{{\"{key}\": \"SSN {person}\"}}"),
+            2 => format!("-H 'x-api-key: {key}' # SSN: {person}"),
+            3 => format!("ANTHROPIC_API_KEY={key}"),
+            _ => format!("my SSN is {person}, the key {key}"),
+        };
+        let headers: [(&str, &str); 1] =
+            if number % 7 == 0 { [("user-agent", &key)] } else { [("x-claude-code-session-id", &key)] };
+        let path = if number % 50 == 3 { format!("/v1/messages?beta={key}") } else { "/v1/messages".to_owned() };
+        let answer = client.post(&path, &headers, prompt(&text));
+        assert!([200, 400].contains(&answer.status), "{}", answer.text());
+    }
+    let metrics = running.addresses()[1];
+    let scraped = Client::connect(metrics).get("/metrics").text();
+    let export = ["audit", "export", "--config", "gateway.yaml", "--output", "out.jsonl"];
+    wait_for("all records", || (records(running.folder(), &["--kind", "exchange"]).len() == 500).then_some(()));
+    assert_eq!(command(&running, &export).0, Some(0));
+    let (code, said) = command(&running, &["audit", "verify", "--config", "gateway.yaml", "--file", "out.jsonl"]);
+    assert_eq!(code, Some(0), "{said}");
+    let folder = running.stop_and_keep();
+    let mut files = everything_in(&folder);
+    files.extend(scraped.into_bytes());
+    assert!(contains(&files, "REDACTED") || contains(&files, "ANTHROPIC_API_KEY"), "nothing was recorded at all");
+    for number in 0..500 {
+        for value in [secret(number), social(number)] {
+            assert!(!contains(&files, &value), "value {number} stands in the clear");
+        }
+    }
+}
+
+#[test]
+fn with_its_store_away_a_gateway_goes_on_and_then_delivers_everything_once() {
+    let cluster = Cluster::new(&[]);
+    let provider = provider::start([json(ANSWER)]);
+    let store = cluster.database("recording");
+    let running = start(gateway(), &yaml(&provider, &format!("audit: {{store: '{store}'}}\n")));
+    let mut client = Client::connect(running.address());
+    let mut asked = HashSet::new();
+    let mut ask = |count: usize| {
+        for _ in 0..count {
+            let answer = client.post("/v1/messages", &[], prompt("hello"));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            asked.insert(answer.header("x-airiskguard-request-id").unwrap().to_owned());
+        }
+    };
+    ask(100);
+    cluster.stop();
+    ask(300);
+    cluster.start();
+    ask(100);
+    let found = wait_for("all records", || {
+        let found = records(running.folder(), &["--kind", "exchange"]);
+        (found.len() >= 500).then_some(found)
+    });
+    assert_eq!((found.len(), ids(&found)), (500, asked));
+    let (code, said) = command(&running, &["audit", "verify", "--config", "gateway.yaml"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_gateway_starts_while_its_store_is_away() {
+    let cluster = Cluster::new(&[]);
+    let store = cluster.database("starting");
+    cluster.stop();
+    let provider = provider::start([json(ANSWER)]);
+    let running = start(gateway(), &yaml(&provider, &format!("audit: {{store: '{store}'}}\n")));
+    let answer = Client::connect(running.address()).post("/v1/messages", &[], prompt("hello"));
+    assert_eq!(answer.status, 200);
+    cluster.start();
+    wait_for("the record", || records(running.folder(), &["--kind", "exchange"]).pop());
+}
+
+#[test]
+fn a_store_whose_last_page_is_damaged_is_named_and_the_gateway_goes_on() {
+    let provider = provider::start([json(ANSWER)]);
+    let running = start(gateway(), &yaml(&provider, ""));
+    let mut client = Client::connect(running.address());
+    for _ in 0..50 {
+        client.post("/v1/messages", &[], prompt("hello"));
+    }
+    wait_for("all records", || (records(running.folder(), &["--kind", "exchange"]).len() == 50).then_some(()));
+    let folder = running.stop_and_keep();
+    let path = folder.path().join("airiskguard-data/audit.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.len() - 4096;
+    bytes[at..].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let running = start_in(folder, gateway());
+    let answer = Client::connect(running.address()).post("/v1/messages", &[], prompt("hello"));
+    assert_eq!(answer.status, 200);
+    let (code, said) = command(&running, &["audit", "verify", "--config", "gateway.yaml"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(running.stop().0, Some(0));
+}
+
+#[test]
+fn a_command_that_finds_no_store_says_where_it_looked() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "gateway.yaml", "upstream: {anthropic: 'https://a.example'}\n");
+    let (code, said) = command_in(&folder, &["audit", "verify", "--config", "gateway.yaml"]);
+    assert!(code == Some(1) && said.contains("airiskguard-data/audit.db"), "{said}");
+}
+
+/// The bytes of every file below a folder, but for the configuration.
+fn everything_in(folder: &tempfile::TempDir) -> Vec<u8> {
+    let (mut open, mut bytes) = (vec![folder.path().to_owned()], Vec::new());
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).unwrap().map(|it| it.unwrap().path()));
+        } else if !path.ends_with("gateway.yaml") {
+            bytes.extend(std::fs::read(path).unwrap());
+        }
+    }
+    bytes
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    memchr::memmem::find(bytes, text.as_bytes()).is_some()
+}
