@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use airiskguard_gateway::sinks::{Hope, Outlet};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use super::records::{NOW_MS, entries, leak, outlet};
 
@@ -46,12 +47,36 @@ impl Server {
 
 /// One conversation, over whatever carries it. `None` when the other side leaves.
 pub async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    script: Script,
+    heard: Arc<Mutex<Vec<String>>>,
+) -> Option<()> {
+    stream.write_all(b"220 mail.example ready\r\n").await.ok()?;
+    talk(stream, script, heard).await
+}
+
+/// Offers STARTTLS and nothing else, and talks once it is taken.
+pub async fn upgrade(stream: TcpStream, acceptor: TlsAcceptor, heard: Arc<Mutex<Vec<String>>>) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    for answer in ["220 mail.example ready", "250-mail.example\r\n250 STARTTLS", "220 go on"] {
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await.ok()?;
+        if !answer.ends_with("go on") {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.ok()?;
+            heard.lock().unwrap().push(line.trim_end().to_owned());
+        }
+    }
+    let stream = acceptor.accept(stream.into_inner()).await.ok()?;
+    heard.lock().unwrap().push("(TLS)".to_owned());
+    talk(stream, &[], heard).await
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     script: Script,
     heard: Arc<Mutex<Vec<String>>>,
 ) -> Option<()> {
     let mut stream = BufReader::new(stream);
-    stream.write_all(b"220 mail.example ready\r\n").await.ok()?;
     let mut in_data = false;
     loop {
         let mut line = String::new();
