@@ -385,7 +385,7 @@ mod tests {
         assert_eq!((pagerduty.key.expose(), pagerduty.url.expose()), ("k", "https://eu.example/enqueue"));
         assert_eq!(pagerduty.channel.minimum_risk, Risk::Medium);
         let email = read.email.unwrap();
-        let account = Some(("a@b".to_owned(), Secret::new("p:w".to_owned())));
+        let account = Some((Secret::new("a@b".to_owned()), Secret::new("p:w".to_owned())));
         let server = Smtp { tls: SmtpTls::Wrapped, host: "mail.example".to_owned(), port: 465, account };
         assert_eq!((email.smtp, email.from.as_str(), email.to.len()), (server, "A <a@b.example>", 2));
         assert!(email.channel.refusals && read.deduplicate_for.is_zero());
@@ -417,7 +417,7 @@ mod tests {
         let text = "upstream: {anthropic: 'http://127.0.0.1:1'}
 notifications:
   webhook: {url: 'https://unseen.example/unseen', secret: unseen-sixteen-characters, minimum_risk: low, refusals: true}
-  email: {smtp: 'smtp://unseen:unseen@unseen.example', from: a@b.example, to: [c@d.example], rate_per_minute: 7}
+  email: {smtp: 'smtp://unseen:unseen@mail.example', from: a@b.example, to: [c@d.example], rate_per_minute: 7}
   deduplicate_for: 0s
   proxy: http://unseen.example:1
 ";

@@ -20,8 +20,8 @@ pub struct Smtp {
     pub host: String,
     /// Port; 587 by default, 465 with TLS from the first byte, 25 in clear.
     pub port: u16,
-    /// User and password.
-    pub account: Option<(String, Secret)>,
+    /// User and password. Where they are made for programs, the user is half of the secret.
+    pub account: Option<(Secret, Secret)>,
 }
 
 /// How a connection to a mail server is protected.
@@ -67,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<Smtp, &'static str> {
     let account = match account.map(|it| it.split_once(':').ok_or("the password is missing")) {
         Some(parts) => {
             let (user, password) = parts?;
-            Some((decode(user)?, Secret::new(decode(password)?)))
+            Some((Secret::new(decode(user)?), Secret::new(decode(password)?)))
         }
         None => None,
     };

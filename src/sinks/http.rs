@@ -134,26 +134,36 @@ fn tls() -> Result<ClientConfig, String> {
     Ok(config)
 }
 
-/// Why nothing came back, from a closed list of words: the library's own text names the address.
+/// Why nothing came back, in words of ours: the library's own text names the address.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }
     let what = if error.is_connect() { "no connection" } else { "the connection failed" };
-    let mut link: Option<&(dyn Error + 'static)> = error.source();
-    for _ in 0..CAUSES_MAX {
-        let Some(it) = link else { break };
-        let inner = it.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = it.downcast_ref().or(inner.and_then(|it| it.downcast_ref::<rustls::Error>()));
-        if let Some(tls) = tls {
-            return format!("{what}: {}", handshake(tls));
-        }
-        match it.downcast_ref::<io::Error>() {
-            Some(it) if inner.is_none() => return format!("{what}: {}", it.kind()),
-            _ => link = it.source(),
-        }
+    match error.source().and_then(reason) {
+        Some(reason) => format!("{what}: {reason}"),
+        None => what.to_owned(),
     }
-    what.to_owned()
+}
+
+/// What lies at the bottom of an error of the network, from a closed list of words.
+pub(super) fn reason(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut link = Some(error);
+    for _ in 0..CAUSES_MAX {
+        let it = link?;
+        if let Some(tls) = it.downcast_ref::<rustls::Error>() {
+            return Some(handshake(tls).to_owned());
+        }
+        link = match it.downcast_ref::<io::Error>() {
+            // Its `source` would be that of the error inside, and leave the latter out.
+            Some(io) => match io.get_ref() {
+                Some(inner) => Some(inner),
+                None => return Some(io.kind().to_string()),
+            },
+            None => it.source(),
+        };
+    }
+    None
 }
 
 /// What is wrong with TLS, without names from the certificate.

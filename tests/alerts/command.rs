@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::mail::{Server, converse};
+use super::mail::{Server, converse, upgrade};
 use super::receiver::{Receiver, status};
 
 /// Runs the command with these notifications. Proxies of the environment lead nowhere, and are not used.
@@ -126,5 +126,29 @@ async fn tls_is_checked_on_every_way() {
     let unknown = run(&notifications, None).await;
     let said = text(&unknown.stdout);
     assert!(said.contains("slack: not sent: no connection: its certificate is of an unknown issuer\n"), "{said}");
-    assert!(said.contains("email: not sent: ") && !said.contains("unseen") && !said.contains("127.0.0.1"), "{said}");
+    assert!(said.contains("email: not sent: no connection: its certificate is of an unknown issuer\n"), "{said}");
+    assert!(!said.contains("unseen") && !said.contains("127.0.0.1"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_starttls_is_said_in_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let acceptor = server(folder.path());
+    let mail = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = mail.local_addr().unwrap().port();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let lines = heard.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = mail.accept().await {
+            upgrade(stream, acceptor.clone(), lines.clone()).await;
+        }
+    });
+    let notifications = format!(
+        "notifications:\n  email: {{smtp: 'smtp://u:unseen@127.0.0.1:{port}', from: a@b.example, to: [c@d.example]}}\n"
+    );
+    let output = run(&notifications, Some(&folder.path().join("pem"))).await;
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("email: sent\n", ""));
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard[0].starts_with("EHLO ") && heard[1..3] == ["STARTTLS", "(TLS)"], "{heard:#?}");
+    assert!(heard[3..].iter().any(|it| it.starts_with("AUTH PLAIN ")), "{heard:#?}");
 }

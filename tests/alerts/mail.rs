@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use airiskguard_gateway::sinks::{Hope, Outlet};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use super::records::{NOW_MS, entries, leak, outlet};
 
@@ -46,12 +47,36 @@ impl Server {
 
 /// One conversation, over whatever carries it. `None` when the other side leaves.
 pub async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    script: Script,
+    heard: Arc<Mutex<Vec<String>>>,
+) -> Option<()> {
+    stream.write_all(b"220 mail.example ready\r\n").await.ok()?;
+    talk(stream, script, heard).await
+}
+
+/// Offers STARTTLS and nothing else, and talks once it is taken.
+pub async fn upgrade(stream: TcpStream, acceptor: TlsAcceptor, heard: Arc<Mutex<Vec<String>>>) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    for answer in ["220 mail.example ready", "250-mail.example\r\n250 STARTTLS", "220 go on"] {
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await.ok()?;
+        if !answer.ends_with("go on") {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.ok()?;
+            heard.lock().unwrap().push(line.trim_end().to_owned());
+        }
+    }
+    let stream = acceptor.accept(stream.into_inner()).await.ok()?;
+    heard.lock().unwrap().push("(TLS)".to_owned());
+    talk(stream, &[], heard).await
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     script: Script,
     heard: Arc<Mutex<Vec<String>>>,
 ) -> Option<()> {
     let mut stream = BufReader::new(stream);
-    stream.write_all(b"220 mail.example ready\r\n").await.ok()?;
     let mut in_data = false;
     loop {
         let mut line = String::new();
@@ -94,7 +119,7 @@ async fn a_message_goes_to_every_recipient() {
         "Date: Mon, 24 Nov 2025 16:00:07 +0000",
         "Message-ID: <0199a7c2-5b1e-7cc3-98c4-000000000007@a.example>",
         "Team:       backend",
-        "Found:      secrets.aws.access_key (AWS_ACCESS_KEY), critical risk, score 0.9, secrets",
+        "Found:      secrets.aws.access_key (AWS_ACCESS_KEY), critical risk",
         ".",
     ] {
         assert!(lines.iter().any(|it| it.starts_with(expected)), "{expected}\n{lines:#?}");
@@ -110,7 +135,7 @@ async fn answers_are_for_ever_or_for_now() {
         (&[("RCPT", "451 greylisted unseen")], Hope::Later, "answered 451"),
         (&[("AUTH", "535 wrong password unseen")], Hope::Later, "the account was refused (535)"),
         (&[("EHLO", "421 busy")], Hope::Later, "answered 421"),
-        (&[("MAIL", "what?")], Hope::Later, "no connection"),
+        (&[("MAIL", "what?")], Hope::Later, "the answer cannot be read"),
     ];
     for (script, hope, what) in rows {
         let server = Server::start(script).await;
@@ -133,5 +158,5 @@ async fn a_server_that_is_away_is_tried_later() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let server = Server { port, lines: Arc::default() };
     let failure = server.outlet("", "?tls=off").deliver(&entries(1, [leak("v1")]), NOW_MS).await.unwrap_err();
-    assert_eq!((failure.hope, failure.what.as_str()), (Hope::Later, "no connection"));
+    assert_eq!((failure.hope, failure.what.as_str()), (Hope::Later, "no connection: connection refused"));
 }

@@ -1,5 +1,6 @@
 //! E-mail over SMTP, in plain text. Without TLS nothing is sent, unless the address of the server says so.
 
+use std::error::Error;
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::{self, Smtp, SmtpTls};
+use crate::sinks::http::reason;
 
 use super::alert::Alert;
 use super::carrier::{Carrier, Refused};
@@ -69,7 +71,7 @@ fn transport(smtp: &Smtp) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> 
         .tls(tls)
         .timeout(Some(STEP_TIMEOUT));
     if let Some((user, password)) = &smtp.account {
-        builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+        builder = builder.credentials(Credentials::new(user.expose().to_owned(), password.expose().to_owned()));
     }
     Ok(builder.build())
 }
@@ -97,7 +99,11 @@ fn refused(error: &lettre::transport::smtp::Error) -> Refused {
         None if error.is_tls() => Refused::later("the TLS handshake failed"),
         // Also a server that does not offer STARTTLS.
         None if error.is_client() => Refused::later("the server does not offer what is needed"),
-        None => Refused::later("no connection"),
+        None if error.is_response() => Refused::later("the answer cannot be read"),
+        None => {
+            let reason = error.source().and_then(reason).map(|it| format!(": {it}")).unwrap_or_default();
+            Refused::later(format!("no connection{reason}"))
+        }
     }
 }
 

@@ -71,10 +71,11 @@ fn reported(exchange: &Exchange) -> Vec<Reported> {
     let sides = [("outbound", &exchange.outbound), ("inbound", &exchange.inbound)];
     let acted = |side: &Side| ACTIONS.contains(&side.action.as_str());
     let single = |it: &Found| ACTIONS.contains(&it.action.as_str());
+    let counts = |it: &Found| it.exception.is_none();
     let all = || sides.iter().flat_map(|(direction, side)| side.findings.iter().map(move |it| (*direction, *side, it)));
-    let mut chosen: Vec<_> = all().filter(|(.., it)| single(it)).collect();
+    let mut chosen: Vec<_> = all().filter(|(.., it)| counts(it) && single(it)).collect();
     if chosen.is_empty() {
-        chosen = all().filter(|(_, side, it)| acted(side) && it.exception.is_none()).collect();
+        chosen = all().filter(|(_, side, it)| counts(it) && acted(side)).collect();
     }
     let mut reported: Vec<Reported> = Vec::new();
     for (direction, _, it) in chosen {
