@@ -41,7 +41,7 @@ const STATEMENT_MS_MAX: u32 = 30_000;
 const SETTINGS: &str = "SET lock_timeout = 10000; SET idle_in_transaction_session_timeout = 60000; \
                         SET plan_cache_mode = force_custom_plan; SET jit = off; \
                         SET max_parallel_workers_per_gather = 0; SET enable_sort = off; SET enable_bitmapscan = off; \
-                        SET enable_hashjoin = off; SET enable_mergejoin = off";
+                        SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off";
 /// What may stand behind the `?` of the address.
 const PARAMETERS: [&str; 16] = [
     "sslmode",
