@@ -31,6 +31,7 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) lint
 	$(MAKE) test-docs
 	$(MAKE) test-quality
+	$(MAKE) test-rules
 	$(MAKE) test-sdks
 	$(MAKE) test-all
 
@@ -57,6 +58,10 @@ endif
 .PHONY: test-quality
 test-quality: ## The measure itself, without sets and without other scanners
 	python3 -B -m unittest discover --start-directory tests/quality
+
+.PHONY: test-rules
+test-rules: ## The alert rules, by Prometheus' own tool
+	promtool check rules conf/prometheus-rules.yaml
 
 # The program that `test-all` builds for its own tests: Pingora is compiled once.
 .PHONY: test-sdks

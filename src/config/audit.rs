@@ -80,3 +80,68 @@ pub(super) fn check(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
         reader.warn(field, what, "write `on_failure: block`, or leave `durability` out");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn read(more: &str) -> Result<File, String> {
+        let text = format!("upstream: {{anthropic: 'https://a.example'}}\n{more}\n");
+        File::parse(&text, "test", &|_| Err("nothing".to_owned())).map_err(|mistakes| mistakes.to_string())
+    }
+
+    #[test]
+    fn every_setting_reads() {
+        let audit = read(
+            "audit: {store: 'sqlite:/var/a.db', directory: /var/a, retention_days: 7, durability: strict,
+             on_failure: allow, spool_bytes_max: 2GiB, full_text: true}",
+        );
+        let audit = audit.unwrap().audit;
+        assert!(matches!(&audit.store, Some(AuditStore::Sqlite(path)) if path == "/var/a.db"));
+        assert_eq!((audit.directory.as_deref(), audit.retention_days), (Some("/var/a"), 7));
+        assert_eq!((audit.durability, audit.on_failure), (Durability::Strict, OnAuditFailure::Allow));
+        assert_eq!((audit.spool_bytes_max, audit.full_text), (2 << 30, true));
+        let usual = read("").unwrap().audit;
+        assert_eq!((usual.retention_days, usual.durability), (30, Durability::Batched));
+        assert_eq!((usual.on_failure, usual.full_text), (OnAuditFailure::Block, false));
+    }
+
+    #[test]
+    fn a_store_is_a_file_or_a_postgres_and_its_password_is_never_shown() {
+        for store in ["postgres://u:unseen@db.example/x?sslmode=require", "postgresql://u:unseen@localhost/x"] {
+            let file = read(&format!("audit: {{store: '{store}'}}")).unwrap();
+            assert!(matches!(&file.audit.store, Some(AuditStore::Postgres(url)) if url.expose() == store));
+            assert!(file.effective().contains("audit.store=postgres:***") && !file.effective().contains("unseen"));
+        }
+        for store in ["mysql://u:unseen@db.example/x", "sqlite:", "sqlite:unseen?mode=ro", "unseen"] {
+            let error = read(&format!("audit: {{store: '{store}'}}")).unwrap_err();
+            assert!(error.contains("audit.store") && error.contains("sqlite:PATH"), "{error}");
+            assert!(!error.contains("unseen"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_or_unknown_is_a_mistake_with_its_place() {
+        for (setting, part) in [
+            ("retention_days: -1", "audit.retention_days"),
+            ("durability: eventually", "batched"),
+            ("on_failure: ignore", "block"),
+            ("spool_bytes_max: 1MiB", "audit.spool_bytes_max"),
+            ("full_text: perhaps", "audit.full_text"),
+            ("retention: 3", "retention_days"),
+        ] {
+            let error = read(&format!("audit: {{{setting}}}")).unwrap_err();
+            assert!(error.contains("test:2:") && error.contains(part), "{setting}: {error}");
+        }
+    }
+
+    #[test]
+    fn it_is_explained() {
+        let file = read("audit: {durability: strict, retention_days: 0, full_text: true, on_failure: block}").unwrap();
+        let text = super::super::explain(&file);
+        for part in ["for ever", "on disk before the provider", "are refused", "redacted and encrypted"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

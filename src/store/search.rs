@@ -31,16 +31,19 @@ pub(super) const BELONGS: &str = "r.gateway = a.gateway AND r.sequence = a.seque
 pub(super) fn search<'q>(query: &'q Query, gateway: Option<i64>, indexed_by: fn(&str) -> String) -> Search<'q> {
     let mut search = Search { sql: String::new(), values: Vec::new() };
     let hint = index(query).map(indexed_by).unwrap_or_default();
-    let (from, lead) = match (&query.rule, leads_by_rule(query)) {
-        (None, _) => (format!("audit_records a{hint}"), 'a'),
-        // A cross join is read from left to right: the side that is ordered and selective comes first.
-        (Some(_), true) => ("audit_rules r CROSS JOIN audit_records a".to_owned(), 'r'),
-        (Some(_), false) => (format!("audit_records a{hint} CROSS JOIN audit_rules r"), 'a'),
+    let lead = if leads_by_rule(query) { 'r' } else { 'a' };
+    // A cross join is read from left to right: the side that gives the order comes first.
+    let from = match lead {
+        'r' => "audit_rules r CROSS JOIN audit_records a".to_owned(),
+        _ => format!("audit_records a{hint}"),
     };
     search.sql = format!("SELECT {COLUMNS} FROM {from} WHERE true");
     if let Some(rule) = &query.rule {
-        search.sql.push_str(&format!(" AND {BELONGS}"));
-        search.and("r.rule =", Value::Text(rule));
+        search.values.push(Value::Text(rule));
+        search.sql.push_str(&match lead {
+            'r' => format!(" AND r.rule = $1 AND {BELONGS}"),
+            _ => format!(" AND EXISTS (SELECT 1 FROM audit_rules r WHERE r.rule = $1 AND {BELONGS})"),
+        });
     }
     let texts = [
         (&query.id, "a.id"),

@@ -43,6 +43,8 @@ const EXPIRE_ROWS_MAX: i64 = 2_000;
 const VACUUM_PAGES_MAX: i64 = 2_000;
 /// Most of the file that may be free pages: those are filled again by the next records.
 const FREE_PART_MAX: f64 = 0.25;
+/// Pages after which the write-ahead log goes into the file (32 MiB): fewer waits for the disk while much is written.
+const CHECKPOINT_PAGES: u32 = 4_000;
 /// What is left of the write-ahead log after a checkpoint.
 const JOURNAL_BYTES_MAX: u32 = 64 << 20;
 
@@ -66,6 +68,7 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(false)
             .busy_timeout(BUSY)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
             .pragma("journal_size_limit", JOURNAL_BYTES_MAX.to_string())
             .pragma("cache_size", "-32768")
             .disable_statement_logging();
