@@ -44,6 +44,11 @@ impl Running {
         self.stop_and_keep()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
     /// Where it runs.
     pub fn folder(&self) -> &tempfile::TempDir {
         self.folder.as_ref().unwrap()

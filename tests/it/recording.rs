@@ -41,7 +41,7 @@ fn prompt(text: &str) -> String {
 }
 
 /// What a command prints, and its exit code.
-fn command(running: &Running, arguments: &[&str]) -> (Option<i32>, String) {
+fn command_of(running: &Running, arguments: &[&str]) -> (Option<i32>, String) {
     command_in(running.folder(), arguments)
 }
 
@@ -182,7 +182,7 @@ fn an_exchange_is_recorded_with_all_that_an_auditor_asks_for() {
     let finding = &exchange["outbound"]["findings"][0];
     assert_eq!((finding["type"].as_str(), finding["action"].as_str()), (Some("ANTHROPIC_API_KEY"), Some("redact")));
     assert_eq!(finding["value"].as_str().map(str::len), Some(32));
-    let (code, said) = command(
+    let (code, said) = command_of(
         &running,
         &["audit", "search", "--config", "gateway.yaml", "--rule", finding["rule"].as_str().unwrap()],
     );
@@ -197,7 +197,7 @@ fn text_is_kept_only_when_asked_for_and_only_redacted_and_encrypted() {
     let answer = client.post("/v1/messages", &[], prompt(&format!("why does {} fail?", secret(1))));
     let id = answer.header("x-airiskguard-request-id").unwrap().to_owned();
     let arguments = ["audit", "search", "--config", "gateway.yaml", "--id", &id, "--text"];
-    let said = wait_for("the record", || Some(command(&running, &arguments).1).filter(|it| it.contains("prompt")));
+    let said = wait_for("the record", || Some(command_of(&running, &arguments).1).filter(|it| it.contains("prompt")));
     assert!(said.contains("why does [REDACTED:ANTHROPIC_API_KEY] fail?"), "{said}");
     assert!(said.contains("the key is [REDACTED:ANTHROPIC_API_KEY], keep it"), "{said}");
     let folder = running.stop_and_keep();
@@ -233,8 +233,8 @@ fn of_five_hundred_secrets_none_is_anywhere() {
     let scraped = Client::connect(metrics).get("/metrics").text();
     let export = ["audit", "export", "--config", "gateway.yaml", "--output", "out.jsonl"];
     wait_for("all records", || (records(running.folder(), &["--kind", "exchange"]).len() == 500).then_some(()));
-    assert_eq!(command(&running, &export).0, Some(0));
-    let (code, said) = command(&running, &["audit", "verify", "--config", "gateway.yaml", "--file", "out.jsonl"]);
+    assert_eq!(command_of(&running, &export).0, Some(0));
+    let (code, said) = command_of(&running, &["audit", "verify", "--config", "gateway.yaml", "--file", "out.jsonl"]);
     assert_eq!(code, Some(0), "{said}");
     let folder = running.stop_and_keep();
     let mut files = everything_in(&folder);
@@ -272,8 +272,47 @@ fn with_its_store_away_a_gateway_goes_on_and_then_delivers_everything_once() {
         (found.len() >= 500).then_some(found)
     });
     assert_eq!((found.len(), ids(&found)), (500, asked));
-    let (code, said) = command(&running, &["audit", "verify", "--config", "gateway.yaml"]);
+    let (code, said) = command_of(&running, &["audit", "verify", "--config", "gateway.yaml"]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+/// A limit on the size of files stands in for a disk without room: writes fail half way, as they do there.
+#[test]
+fn with_its_disk_full_a_gateway_refuses_and_loses_nothing() {
+    let provider = provider::start([json(ANSWER)]);
+    let mut command = Command::new("sh");
+    let limited = "trap '' XFSZ; exec prlimit --fsize=400000 \"$0\" \"$@\"";
+    command.args(["-c", limited, PROGRAM, "--host", "127.0.0.1", "--port", "0"]);
+    let running = start(command, &yaml(&provider, ""));
+    let mut client = Client::connect(running.address());
+    let mut asked = HashSet::new();
+    let mut ask = |client: &mut Client| {
+        let answer = client.post("/v1/messages", &[], prompt("hello"));
+        if answer.status == 200 {
+            asked.insert(answer.header("x-airiskguard-request-id").unwrap().to_owned());
+        } else {
+            assert_eq!((answer.status, answer.json()["error"]["type"].as_str()), (529, Some("overloaded_error")));
+            assert_eq!(answer.header("retry-after").map(str::is_empty), Some(false));
+        }
+        answer.status
+    };
+    wait_for("a refusal", || (ask(&mut client) != 200).then_some(()));
+    assert!(
+        Command::new("prlimit")
+            .args(["--fsize=unlimited", "--pid", &running.pid().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    wait_for("an answer", || (ask(&mut client) == 200).then_some(()));
+    let found = wait_for("all records", || {
+        let found = records(running.folder(), &["--kind", "exchange"]);
+        (ids(&found).is_superset(&asked)).then_some(found)
+    });
+    assert_eq!(ids(&found).len(), found.len(), "a record stands twice");
+    let (code, said) = command_of(&running, &["audit", "verify", "--config", "gateway.yaml"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(asked.len() > 50, "{}", asked.len());
 }
 
 #[test]
@@ -307,7 +346,7 @@ fn a_store_whose_last_page_is_damaged_is_named_and_the_gateway_goes_on() {
     let running = start_in(folder, gateway());
     let answer = Client::connect(running.address()).post("/v1/messages", &[], prompt("hello"));
     assert_eq!(answer.status, 200);
-    let (code, said) = command(&running, &["audit", "verify", "--config", "gateway.yaml"]);
+    let (code, said) = command_of(&running, &["audit", "verify", "--config", "gateway.yaml"]);
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(running.stop().0, Some(0));
 }

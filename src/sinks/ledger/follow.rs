@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Least time between two writes of the place.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+/// Failing for longer than this is trouble that people are told of.
+const TROUBLE_AFTER: Duration = Duration::from_secs(10);
 /// Larger cursor files are none of ours.
 const CURSOR_BYTES_MAX: u64 = 2 * STATE_BYTES_MAX as u64;
 
@@ -50,6 +52,8 @@ pub fn known_head(cursor: &Path) -> Option<Head> {
 pub(super) struct Place {
     name: Arc<str>,
     done: Arc<AtomicU64>,
+    /// Whether it has failed for longer than [`TROUBLE_AFTER`].
+    failing: Arc<AtomicBool>,
     may_skip: bool,
 }
 
@@ -60,6 +64,11 @@ impl Place {
 
     pub(super) fn done(&self) -> u64 {
         self.done.load(Ordering::Acquire)
+    }
+
+    /// Whether its deliveries have failed for some time.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
     }
 
     /// Whether it may be told to pass over entries: not the store.
@@ -110,6 +119,7 @@ impl Following {
         let place = Place {
             name: outlet.name().into(),
             done: Arc::new(AtomicU64::new(sequence)),
+            failing: Arc::default(),
             may_skip: self.dead_letter_after.is_some(),
         };
         let hash = cursor.hash.parse().ok().filter(|_| cursor.sequence == sequence);
@@ -236,6 +246,7 @@ impl Follower {
         let Some(entry) = entry else { return false };
         let since = *self.failing_since_ms.get_or_insert(now_ms);
         let lasted = Duration::from_millis(now_ms.saturating_sub(since));
+        self.place.failing.store(lasted >= TROUBLE_AFTER, Ordering::Release);
         let hopeless = failure.hope == Hope::Never || self.following.dead_letter_after.is_some_and(|it| lasted >= it);
         if hopeless && self.place.may_skip() {
             self.metrics.audit().dead_letters(self.outlet.name(), 1);
@@ -253,6 +264,7 @@ impl Follower {
 
     fn advance(&mut self, sequence: u64, hash: Option<Link>) {
         (self.sequence, self.hash, self.failing_since_ms, self.failures) = (sequence, hash, None, 0);
+        self.place.failing.store(false, Ordering::Release);
         self.place.skip_to(sequence);
     }
 

@@ -31,6 +31,9 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Between two looks at what the outlets have read.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Records that an outlet passes over at a time when the journal has no more room for it.
+const SKIP_RECORDS: u64 = 10_000;
+
 /// What is to be written.
 pub(super) enum Message {
     Exchange { event: Box<Event>, ticket: Ticket },
@@ -53,6 +56,8 @@ pub(super) struct Writer {
     synced: Stamp,
     signed: (u64, Stamp),
     kept_house: Stamp,
+    /// Whether the last look found the store in trouble.
+    store_down: bool,
     /// Whether the last look found the outlets too far behind.
     full: bool,
     failing: bool,
@@ -80,6 +85,7 @@ impl Writer {
             synced: now,
             signed,
             kept_house: now,
+            store_down: false,
             full: false,
             failing: false,
         }
@@ -241,6 +247,7 @@ impl Writer {
         if let Err(error) = self.journal.prune(done) {
             tracing::error!(%error, "a segment of the audit journal could not be removed");
         }
+        self.tell_of_store();
         let bytes = self.journal.bytes();
         self.state.metrics.audit().journal(head, bytes, self.state.taken.load(Ordering::Acquire));
         for place in &self.places {
@@ -263,7 +270,14 @@ impl Writer {
             tracing::error!(bytes, "the audit journal is full: the store does not take what is spooled");
         }
     }
-}
 
-/// Records that an outlet passes over at a time when the journal has no more room for it.
-const SKIP_RECORDS: u64 = 10_000;
+    /// People are told, through the log itself, when the store has been away for some time, and when it is back.
+    fn tell_of_store(&mut self) {
+        let down = self.places.iter().any(|it| !it.may_skip() && it.is_failing());
+        if down != self.store_down {
+            self.store_down = down;
+            let act = if down { "audit.store_down" } else { "audit.store_back" };
+            self.act(Act { act: act.into(), actor: "gateway".into(), details: BTreeMap::new() });
+        }
+    }
+}
