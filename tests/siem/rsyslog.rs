@@ -112,7 +112,9 @@ impl Rsyslog {
     /// What it wrote so far.
     pub(crate) fn lines(&self) -> Vec<Line> {
         let text = fs::read_to_string(PathBuf::from(self.path("out"))).unwrap_or_default();
-        text.lines().filter(|it| it.contains("airiskguard@")).map(line).collect()
+        // The last line may be half written.
+        let whole = text.split_inclusive('\n').filter_map(|it| it.strip_suffix('\n'));
+        whole.filter(|it| it.contains("airiskguard@")).map(line).collect()
     }
 
     /// Waits until the condition holds for what it wrote.

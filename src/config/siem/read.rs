@@ -309,11 +309,8 @@ fn fitting(reader: &mut Reader<'_>, section: &Section<'_>, siem: &Siem) {
             reader.mistakes.push(mistake.expected(whom));
         }
     }
-    if matches!(to, Splunk(_))
-        && siem.token.is_none()
-        && siem.headers.is_empty()
-        && let Some(field) = section.find("to")
-    {
+    let nameless = matches!(to, Splunk(_)) && siem.token.is_none() && siem.headers.is_empty();
+    if let Some(field) = section.find("to").filter(|_| nameless) {
         reader.warn(field, "an event collector lets nobody in without a token", "add `token: ${SPLUNK_TOKEN}`");
     }
 }

@@ -255,7 +255,6 @@ fn ocsf_has_what_the_schema_requires() {
     for (entry, record) in every_kind() {
         let event = tree(SiemFormat::Ocsf, &entry, &record);
         let class = event["class_uid"].as_u64().unwrap();
-        println!("DUMP {event}");
         classes.insert(class);
         let (_, own) = REQUIRED.iter().find(|(uid, _)| *uid == class).expect("a class of the table");
         for path in REQUIRED_OF_ALL.iter().chain(*own) {

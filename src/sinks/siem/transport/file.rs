@@ -16,6 +16,9 @@ use crate::sinks::Failure;
 const OLD_FILES: u32 = 9;
 
 pub(super) struct File {
+    path: PathBuf,
+    bytes_max: u64,
+    /// Nothing while a thread has it, also after a write that was given up.
     lines: Option<Lines>,
 }
 
@@ -28,14 +31,15 @@ struct Lines {
 
 impl File {
     pub(super) fn new(path: &str, bytes_max: u64) -> Self {
-        File { lines: Some(Lines { path: PathBuf::from(path), bytes_max, open: None }) }
+        File { path: PathBuf::from(path), bytes_max, lines: None }
     }
 }
 
 #[async_trait]
 impl Transport for File {
     async fn send(&mut self, messages: &[Message], _now_ms: u64) -> Result<(), Failure> {
-        let Some(mut lines) = self.lines.take() else { return Err(Failure::later("the last write did not end")) };
+        let begin = || Lines { path: self.path.clone(), bytes_max: self.bytes_max, open: None };
+        let mut lines = self.lines.take().unwrap_or_else(begin);
         let text: String = messages.iter().flat_map(|it| [it.text.as_str(), "\n"]).collect();
         let written = spawn_blocking(move || {
             let result = lines.append(text.as_bytes());
