@@ -1,6 +1,7 @@
 //! What a store promises, held against both databases: one suite of cases, and searches beside a filter in memory.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
+#![allow(clippy::print_stdout)]
 
 mod cluster;
 mod contract;

@@ -32,7 +32,7 @@ use super::{Store, StoreError};
 const CONNECTIONS_MAX: u32 = 6;
 /// How long a call waits for a connection, the making of one included.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long any call but `expire` may take as a whole. The server gives up each statement a little earlier.
+/// How long any call may take as a whole, and one step of `expire`. The server gives up each statement a little earlier.
 const CALL: Duration = Duration::from_secs(35);
 const STATEMENT_MS_MAX: u32 = 30_000;
 /// Sent on every new connection. Every statement is written so that an index gives its order and a limit ends it; by
@@ -225,12 +225,15 @@ impl Store for Postgres {
     }
 
     async fn plan(&self, query: &Query) -> Result<Vec<String>, StoreError> {
-        let gateways = gateways(&self.pool).await?;
-        let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
-        let Search { sql, values } = search(query, gateway, |_| String::new());
-        let statement = bind(sqlx::query(AssertSqlSafe(format!("EXPLAIN {sql}"))), values);
-        let rows = statement.fetch_all(&self.pool).await.map_err(failure)?;
-        rows.iter().map(|row| stored::required(row, 0, "plan").map_err(stored::damaged)).collect()
+        within(CALL, async {
+            let gateways = gateways(&self.pool).await?;
+            let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
+            let Search { sql, values } = search(query, gateway, |_| String::new());
+            let statement = bind(sqlx::query(AssertSqlSafe(format!("EXPLAIN {sql}"))), values);
+            let rows = statement.fetch_all(&self.pool).await.map_err(failure)?;
+            rows.iter().map(|row| stored::required(row, 0, "plan").map_err(stored::damaged)).collect()
+        })
+        .await
     }
 
     async fn last_before(&self, gateway: &str, written_ms: u64) -> Result<Option<Head>, StoreError> {
@@ -252,7 +255,6 @@ impl Store for Postgres {
     }
 
     async fn expire(&self, gateway: &str, mark: &Mark) -> Result<u64, StoreError> {
-        // Each statement has its limit; how many there are depends on how much is old.
         let id = within(CALL, async { keep(&self.pool, gateway, mark).await.map_err(failure) }).await?;
         partitions::expire(&self.pool, id, number(mark.sequence)).await
     }

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use super::super::StoreError;
 use super::super::failure::{failure, misses_lock};
+use super::{CALL, within};
 
 /// Whoever makes or drops partitions holds this lock: a made-up number, the same for every gateway.
 const LOCK: i64 = 0x6169_7267_7061_7274;
@@ -94,19 +95,26 @@ pub(super) async fn expire(pool: &PgPool, gateway: i64, sequence: i64) -> Result
     let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(pool).await.map_err(failure)?;
     let mut removed = 0;
     for month in names.iter().filter_map(|name| Month::of_partition(name)) {
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM audit_records_{month} WHERE gateway = $1 AND sequence <= $2)");
-        let held = sqlx::query_scalar(AssertSqlSafe(sql)).bind(gateway).bind(sequence);
-        if !held.fetch_one(pool).await.map_err(failure)? {
-            continue;
+        removed += within(CALL, expire_month(pool, month, gateway, sequence)).await?.unwrap_or_default();
+        // What could not be dropped is deleted in steps, each its own transaction, so that none lasts long.
+        while let Some(count) = within(CALL, delete_step(pool, month, gateway, sequence)).await? {
+            removed += count;
         }
-        removed += match drop_whole(pool, month, gateway).await {
-            Ok(Some(count)) => count,
-            Ok(None) => delete(pool, month, gateway, sequence).await?,
-            Err(error) if misses_lock(&error) => delete(pool, month, gateway, sequence).await?,
-            Err(error) => return Err(failure(error)),
-        };
     }
     Ok(removed)
+}
+
+/// Drops the partition where that is all there is to do.
+async fn expire_month(pool: &PgPool, month: Month, gateway: i64, sequence: i64) -> Result<Option<u64>, StoreError> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM audit_records_{month} WHERE gateway = $1 AND sequence <= $2)");
+    let held = sqlx::query_scalar(AssertSqlSafe(sql)).bind(gateway).bind(sequence);
+    if !held.fetch_one(pool).await.map_err(failure)? {
+        return Ok(None);
+    }
+    match drop_whole(pool, month, gateway).await {
+        Err(error) if misses_lock(&error) => Ok(None),
+        outcome => outcome.map_err(failure),
+    }
 }
 
 /// Drops a partition in which every entry of every gateway stands before its gateway's mark, and counts those of
@@ -144,32 +152,28 @@ async fn expired(connection: &mut PgConnection, month: Month) -> Result<bool, sq
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await
 }
 
-/// Deletes in steps, each its own transaction, so that none lasts long.
-async fn delete(pool: &PgPool, month: Month, gateway: i64, sequence: i64) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    loop {
-        let step = delete_step(pool, month, gateway, sequence).await.map_err(failure)?;
-        let Some(count) = step else { return Ok(removed) };
-        removed += count;
+/// Deletes the oldest entries, at most [`EXPIRE_ROWS_MAX`]; `None` where none is left.
+async fn delete_step(pool: &PgPool, month: Month, gateway: i64, sequence: i64) -> Result<Option<u64>, StoreError> {
+    let mut transaction = pool.begin().await.map_err(failure)?;
+    let exists = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(format!("audit_records_{month}"));
+    if !exists.fetch_one(&mut *transaction).await.map_err(failure)? {
+        return Ok(None);
     }
-}
-
-async fn delete_step(pool: &PgPool, month: Month, gateway: i64, sequence: i64) -> Result<Option<u64>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
     let sql = format!(
         "SELECT max(sequence) FROM (SELECT sequence FROM audit_records_{month} \
          WHERE gateway = $1 AND sequence <= $2 ORDER BY sequence LIMIT $3) step"
     );
     let last = sqlx::query_scalar(AssertSqlSafe(sql)).bind(gateway).bind(sequence).bind(EXPIRE_ROWS_MAX);
-    let last: Option<i64> = last.fetch_one(&mut *transaction).await?;
-    let mut removed = None;
+    let last: Option<i64> = last.fetch_one(&mut *transaction).await.map_err(failure)?;
+    let Some(last) = last else { return Ok(None) };
+    let mut removed = 0;
     for table in ["audit_rules", "audit_records"] {
         let sql = format!("DELETE FROM {table}_{month} WHERE gateway = $1 AND sequence <= $2");
-        let delete = sqlx::query(AssertSqlSafe(sql)).bind(gateway).bind(last.unwrap_or(sequence));
-        removed = last.and(Some(delete.execute(&mut *transaction).await?.rows_affected()));
+        let delete = sqlx::query(AssertSqlSafe(sql)).bind(gateway).bind(last);
+        removed = delete.execute(&mut *transaction).await.map_err(failure)?.rows_affected();
     }
-    transaction.commit().await?;
-    Ok(removed)
+    transaction.commit().await.map_err(failure)?;
+    Ok(Some(removed))
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
