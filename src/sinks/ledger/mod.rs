@@ -194,6 +194,7 @@ impl Ledger {
     pub fn finish(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(running) = running else { return };
+        self.act(Act { act: "gateway.stopped".into(), actor: "gateway".into(), ..Act::default() });
         // The writer is gone only if it panicked, which it has said on standard error.
         let _ = self.sender.send(Message::Finish);
         drop(running.writer.join());
