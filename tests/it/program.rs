@@ -38,12 +38,6 @@ impl Running {
         text.lines().map(|line| line.parse().unwrap()).collect()
     }
 
-    /// Lets it come up and go down again, and gives its folder back.
-    pub fn stop_when_listening(self) -> tempfile::TempDir {
-        self.address();
-        self.stop_and_keep()
-    }
-
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().unwrap().id()
