@@ -22,6 +22,8 @@ const BYTES_MAX: usize = 4 << 20;
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 /// Longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// The same for the store, which the journal fills up behind.
+const STORE_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often an outlet that has nothing to do is asked.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Least time between two writes of the place.
@@ -182,7 +184,8 @@ impl Follower {
                 break;
             }
             if !delivered {
-                let pause = backoff(self.failures);
+                let longest = if self.place.may_skip() { BACKOFF_MAX } else { STORE_BACKOFF_MAX };
+                let pause = backoff(self.failures).min(longest);
                 // Either ends the pause; an error means that the gateway is gone, which is a stop as well.
                 drop(tokio::time::timeout(pause, stop.wait_for(|it| *it)).await);
             }
