@@ -24,7 +24,7 @@ use async_trait::async_trait;
 pub use self::directory::{Directory, Key};
 pub(crate) use self::directory::{hex, write_whole};
 pub use self::entry::{Entry, Head, Link};
-pub use self::journal::{Batch, Feed, Journal, Recovery};
+pub use self::journal::{Batch, Feed, Journal, Recovery, Unsynced};
 pub use self::mark::Marker;
 pub use self::open::open;
 pub use self::query::{Columns, Query, Row};

@@ -6,6 +6,7 @@
 mod archive;
 mod convert;
 mod follow;
+mod syncer;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 
 pub use self::archive::Archive;
 pub use self::follow::{Following, known_head};
+use self::syncer::Syncer;
 use self::writer::{Message, Writer};
 use super::{Metrics, Outlet};
 use crate::config::{Durability, OnAuditFailure};
@@ -128,7 +130,10 @@ impl Ledger {
         }
         // Every sender holds a ticket, so that there is room for each; acts of the gateway itself wait for theirs.
         let (sender, receiver) = sync_channel(TICKETS_MAX + 64);
-        let writer = Writer::new(setup.journal, setup.marker, setup.text_key, setup.durability, state.clone());
+        let wakes = sender.clone();
+        // A full queue wakes the writer by itself.
+        let syncer = Syncer::start(state.clone(), move || drop(wakes.try_send(Message::Wake)))?;
+        let writer = Writer::new(setup.journal, setup.marker, setup.text_key, setup.durability, state.clone(), syncer);
         let writer = writer.behind(places, setup.spool_bytes_max);
         let writer = std::thread::Builder::new().name("ledger".into()).spawn(move || writer.run(&receiver))?;
         let strict = setup.durability == Durability::Strict;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::convert::{exchange, seal};
 use super::follow::Place;
+use super::syncer::{Report, Syncer, Waiting, settle};
 use super::{State, Ticket};
 use crate::config::Durability;
 use crate::domain::{Event, Stamp};
@@ -36,9 +37,18 @@ const SKIP_RECORDS: u64 = 10_000;
 
 /// What is to be written.
 pub(super) enum Message {
-    Exchange { event: Box<Event>, ticket: Ticket },
-    Decision { event: Box<Event>, ticket: Ticket, done: oneshot::Sender<()> },
+    Exchange {
+        event: Box<Event>,
+        ticket: Ticket,
+    },
+    Decision {
+        event: Box<Event>,
+        ticket: Ticket,
+        done: oneshot::Sender<()>,
+    },
     Act(Act),
+    /// A sync has ended.
+    Wake,
     Finish,
 }
 
@@ -51,8 +61,10 @@ pub(super) struct Writer {
     state: Arc<State>,
     places: Vec<Place>,
     spool_bytes_max: u64,
-    /// Held until what they stand for is on disk.
-    unsynced: Vec<(Ticket, Option<oneshot::Sender<()>>)>,
+    /// What was chained since the last sync was begun.
+    unsynced: Waiting,
+    syncer: Syncer,
+    /// When the last sync was begun.
     synced: Stamp,
     signed: (u64, Stamp),
     kept_house: Stamp,
@@ -70,6 +82,7 @@ impl Writer {
         text_key: Option<[u8; 32]>,
         durability: Durability,
         state: Arc<State>,
+        syncer: Syncer,
     ) -> Writer {
         let now = state.clock.now();
         let signed = (journal.head().sequence, now);
@@ -82,6 +95,7 @@ impl Writer {
             places: Vec::new(),
             spool_bytes_max: u64::MAX,
             unsynced: Vec::new(),
+            syncer,
             synced: now,
             signed,
             kept_house: now,
@@ -101,7 +115,11 @@ impl Writer {
         loop {
             let finished = self.take(messages);
             self.sign_if_due(finished);
-            self.flush(finished);
+            self.hear();
+            match finished {
+                true => self.last_flush(),
+                false => self.flush(),
+            }
             self.keep_house();
             if finished {
                 return;
@@ -150,7 +168,7 @@ impl Writer {
                 self.unsynced.push((ticket, Some(done)));
             }
             Message::Act(act) => self.act(act),
-            Message::Finish => {}
+            Message::Wake | Message::Finish => {}
         }
     }
 
@@ -180,32 +198,70 @@ impl Writer {
         }
     }
 
-    /// Hands what was chained to the disk; syncs it when someone waits for that, or when it has waited long enough.
-    fn flush(&mut self, finished: bool) {
+    /// Hands what was chained to the system, and has it synced when someone waits for that or it has waited long enough.
+    fn flush(&mut self) {
+        if let Err(error) = self.journal.write() {
+            return self.fail(&error);
+        }
         let now = self.state.clock.now();
         let awaited = self.strict || self.unsynced.iter().any(|(_, done)| done.is_some());
-        let due = finished || awaited || self.failing || now.since(self.synced) >= SYNC_INTERVAL;
-        let result = if due { self.journal.sync() } else { self.journal.write() };
-        match result {
-            Ok(()) if due => {
-                self.state.metrics.audit().synced(self.state.clock.now().since(now));
-                self.synced = now;
-                self.settle();
-            }
-            Ok(()) => {}
+        let due = awaited || self.failing || now.since(self.synced) >= SYNC_INTERVAL;
+        if !due || self.syncer.is_busy() {
+            return;
+        }
+        self.synced = now;
+        if self.journal.is_full() {
+            return self.sync_here();
+        }
+        match self.journal.begin_sync() {
+            Ok(Some(unsynced)) => self.syncer.begin(unsynced, std::mem::take(&mut self.unsynced)),
+            Ok(None) => self.recovered(),
             Err(error) => self.fail(&error),
         }
     }
 
-    /// All that was chained is on disk.
-    fn settle(&mut self) {
-        for (ticket, done) in self.unsynced.drain(..) {
-            drop(ticket);
-            if let Some(done) = done {
-                // Whoever waited may have gone away.
-                let _ = done.send(());
+    /// Syncs on this thread: once per segment, and at the end.
+    fn sync_here(&mut self) {
+        match self.journal.sync() {
+            Ok(()) => {
+                settle(std::mem::take(&mut self.unsynced));
+                self.recovered();
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn last_flush(&mut self) {
+        if let Some(report) = self.syncer.finish() {
+            self.take_report(report);
+        }
+        self.sync_here();
+    }
+
+    /// What the syncer has to say.
+    fn hear(&mut self) {
+        if let Some(report) = self.syncer.report() {
+            self.take_report(report);
+        }
+    }
+
+    fn take_report(&mut self, report: Report) {
+        match report {
+            Report::Safe(bytes) => {
+                self.journal.synced(bytes);
+                self.recovered();
+            }
+            Report::Failed(error, mut waiting) => {
+                self.journal.not_synced();
+                waiting.append(&mut self.unsynced);
+                self.unsynced = waiting;
+                self.fail(&error);
             }
         }
+    }
+
+    /// The disk takes what is written.
+    fn recovered(&mut self) {
         if self.failing {
             self.failing = false;
             tracing::warn!("the audit journal can be written again");

@@ -46,6 +46,26 @@ pub struct Journal {
     durable: watch::Sender<u64>,
 }
 
+/// What was written and is not safe yet.
+pub struct Unsynced {
+    file: File,
+    bytes: usize,
+    sequence: u64,
+    durable: watch::Sender<u64>,
+}
+
+impl Unsynced {
+    /// Makes it safe and shows it to the readers; how many bytes that were.
+    ///
+    /// # Errors
+    /// A disk that is gone or broken.
+    pub fn sync(&self) -> io::Result<usize> {
+        self.file.sync_data()?;
+        self.durable.send_replace(self.sequence);
+        Ok(self.bytes)
+    }
+}
+
 /// What was found amiss when a journal was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
@@ -181,24 +201,52 @@ impl Journal {
         Ok(())
     }
 
+    /// What has to be synced so that everything written so far is safe against the end of the machine; to be done on
+    /// another thread, so that writing goes on meanwhile. `None`: there is nothing.
+    ///
+    /// # Errors
+    /// No further handle on the file is to be had.
+    pub fn begin_sync(&self) -> io::Result<Option<Unsynced>> {
+        if self.written == 0 {
+            return Ok(None);
+        }
+        let file = self.file.try_clone()?;
+        Ok(Some(Unsynced { file, bytes: self.written, sequence: self.head.sequence, durable: self.durable.clone() }))
+    }
+
+    /// What [`Unsynced::sync`] has made safe.
+    pub fn synced(&mut self, bytes: usize) {
+        self.length += bytes as u64;
+        self.written -= bytes;
+        self.pending.drain(..bytes);
+    }
+
+    /// A sync has failed: the system may have dropped what it had, so that everything is written again.
+    pub fn not_synced(&mut self) {
+        (self.torn, self.written) = (true, 0);
+    }
+
+    /// Whether the open segment is to be followed by another: [`Journal::sync`] begins it.
+    pub fn is_full(&self) -> bool {
+        self.length + self.written as u64 >= SEGMENT_BYTES
+    }
+
     /// Makes everything safe against the end of the machine, and shows it to the readers.
     ///
     /// # Errors
     /// As [`Journal::write`].
     pub fn sync(&mut self) -> io::Result<()> {
         self.write()?;
-        if self.pending.is_empty() {
-            return Ok(());
+        if let Some(unsynced) = self.begin_sync()? {
+            match unsynced.sync() {
+                Ok(bytes) => self.synced(bytes),
+                Err(error) => {
+                    self.not_synced();
+                    return Err(error);
+                }
+            }
         }
-        if let Err(error) = self.file.sync_data() {
-            // After a failed sync the system may have dropped what it had: everything is written again.
-            (self.torn, self.written) = (true, 0);
-            return Err(error);
-        }
-        self.length += self.pending.len() as u64;
-        (self.pending, self.written) = (Vec::new(), 0);
-        self.durable.send_replace(self.head.sequence);
-        if self.length >= SEGMENT_BYTES {
+        if self.is_full() {
             self.file = begin(&self.folder, self.head)?;
             self.closed.push((self.first, self.length));
             (self.first, self.length) = (self.head.sequence + 1, HEADER_BYTES);
