@@ -108,10 +108,20 @@ enum Stage {
     Match(StateID, Option<usize>),
     /// An assignment is being read, from its beginning each time: it is short.
     Assignment,
+    /// It was read; where its value lies, from its beginning on.
+    Value(usize, usize),
     /// The region has begun.
     Body(Walk),
     /// The rule's steps are used up: found as far as a match could reach.
     Coarse,
+}
+
+/// What was read from `start` in a text that ended at `end`: rules that share a keyword ask for it in turns.
+#[derive(Debug)]
+struct Glanced {
+    start: usize,
+    end: usize,
+    read: Read,
 }
 
 enum Outcome {
@@ -131,6 +141,7 @@ pub(super) struct Runs {
     touched: Vec<u32>,
     open: Vec<Run>,
     spare: Vec<VecDeque<Candidate>>,
+    glanced: Option<Glanced>,
 }
 
 impl Runs {
@@ -140,6 +151,7 @@ impl Runs {
             self.slots[rule as usize] = 0;
         }
         self.memories.clear();
+        self.glanced = None;
         while let Some(run) = self.open.pop() {
             self.recycle(run);
         }
@@ -249,20 +261,20 @@ impl Runs {
         }
         let rule = &rules[index as usize];
         // Nearly all candidates end here.
-        if candidate.start == candidate.start_last
-            && let Some(steps) = rejected_at_a_glance(rule, candidate.start, window)
-        {
+        let glance = match candidate.start == candidate.start_last {
+            true if rule.assigned => assigned_at_a_glance(&mut self.glanced, candidate.start, window),
+            true => rejected_at_a_glance(rule, candidate.start, window).map(Err),
+            false => None,
+        };
+        if let Some(Err(steps)) = glance {
             memory.spent += steps;
             return;
         }
-        let mut run = Run {
-            rule: index,
-            slot,
-            candidate,
-            at: candidate.start,
-            stage: memory.stage(rule, candidate.start, window),
-            waiting: VecDeque::new(),
+        let stage = match (memory.stage(rule, candidate.start, window), glance) {
+            (Stage::Assignment, Some(Ok(value))) => value,
+            (stage, _) => stage,
         };
+        let mut run = Run { rule: index, slot, candidate, at: candidate.start, stage, waiting: VecDeque::new() };
         if !drive_alone(rule, &mut run, memory, window, false, hits) {
             return;
         }
@@ -352,14 +364,20 @@ fn rejected_before_end(rule: &Rule, start: usize, window: Window<'_>) -> Option<
     None
 }
 
+/// The value that is assigned here, or the steps it took to see that none is; `None` if that takes more text.
+fn assigned_at_a_glance(glanced: &mut Option<Glanced>, start: usize, window: Window<'_>) -> Option<Result<Stage, u64>> {
+    let end = window.end();
+    let known = glanced.take().filter(|glanced| (glanced.start, glanced.end) == (start, end));
+    let read = known.map_or_else(|| read_assignment(start, window, false), |glanced| glanced.read);
+    match &glanced.insert(Glanced { start, end, read }).read {
+        Read::More => None,
+        Read::No(bytes) => Some(Err(*bytes as u64)),
+        Read::Value(value) => Some(Ok(Stage::Value(value.start, value.end))),
+    }
+}
+
 /// The steps it took to see that no match starts here; `None` if that takes more than a glance.
 fn rejected_at_a_glance(rule: &Rule, start: usize, window: Window<'_>) -> Option<u64> {
-    if rule.assigned {
-        return match read_assignment(start, window, false) {
-            Read::No(bytes) => Some(bytes as u64),
-            _ => None,
-        };
-    }
     let matcher = rule.matcher();
     let mut state = matcher.start(window.before(start));
     for (index, &byte) in window.text[start - window.base..].iter().take(GLANCE_BYTES).enumerate() {
@@ -430,7 +448,7 @@ impl Run {
     /// Offset below which the run certainly hides other candidates.
     fn covered(&self) -> usize {
         match self.stage {
-            Stage::Match(..) | Stage::Assignment => 0,
+            Stage::Match(..) | Stage::Assignment | Stage::Value(..) => 0,
             Stage::Body(walk) => walk.certain().unwrap_or(self.at),
             Stage::Coarse => self.at,
         }
@@ -451,6 +469,7 @@ impl Run {
                     },
                 },
                 Stage::Assignment => return self.assignment(rule, memory, window, last),
+                Stage::Value(from, to) => return self.value(rule, memory, window, from..to),
                 Stage::Body(walk) => return self.walk(rule, walk, window, last),
                 Stage::Coarse => {
                     let end = self.start() + rule.match_bytes_max;
@@ -467,17 +486,22 @@ impl Run {
 
     fn assignment(&mut self, rule: &Rule, memory: &mut Memory, window: Window<'_>, last: bool) -> Outcome {
         let start = self.start();
-        let value = match read_assignment(start, window, last) {
+        match read_assignment(start, window, last) {
             Read::More => {
                 self.at = window.end();
-                return Outcome::Open;
+                Outcome::Open
             }
             Read::No(bytes) => {
                 self.at = start + bytes;
-                return Outcome::Rejected;
+                Outcome::Rejected
             }
-            Read::Value(value) => value,
-        };
+            Read::Value(value) => self.value(rule, memory, window, value),
+        }
+    }
+
+    /// Checks what is assigned; the value counts from the start of the assignment.
+    fn value(&mut self, rule: &Rule, memory: &mut Memory, window: Window<'_>, value: Range<usize>) -> Outcome {
+        let start = self.start();
         self.at = start + value.end;
         memory.checked += CHECK_STEPS + value.end as u64;
         let from = start - window.base;
