@@ -1,7 +1,7 @@
 //! The program itself, as an administrator starts it: the seed's quick start, exit codes, inherited sockets, the log.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Output, Stdio};
 

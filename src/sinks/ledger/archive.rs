@@ -77,7 +77,12 @@ impl Outlet for Archive {
                 self.set_aside(now_ms);
                 return Err(Failure::later(error.to_string()));
             }
-            other => other.map_err(|error| Failure::later(error.to_string()))?,
+            Err(error) => {
+                // A connection that saw an error may go on seeing it: the next try begins with a new one.
+                self.store = None;
+                return Err(Failure::later(error.to_string()));
+            }
+            Ok(()) => {}
         }
         self.idle(now_ms).await
     }
