@@ -49,7 +49,7 @@ fn subject(number: u64) -> Subject {
         return Subject::Act(Act { act: "test.act".into(), actor: "somebody".into(), ..Act::default() });
     }
     let found = |rule: &str| Found { rule: rule.into(), risk: "high".into(), count: 1, ..Found::default() };
-    let findings = if number % 2 == 0 { vec![found("secrets.a"), found("vuln.b")] } else { Vec::new() };
+    let findings = if number.is_multiple_of(2) { vec![found("secrets.a"), found("vuln.b")] } else { Vec::new() };
     let risk = (!findings.is_empty()).then(|| "high".to_owned());
     Subject::Exchange(Box::new(Exchange {
         team: "backend".into(),

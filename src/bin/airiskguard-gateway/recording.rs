@@ -8,7 +8,7 @@ use crate::records;
 use airiskguard_gateway::config::File;
 use airiskguard_gateway::domain::Secret;
 use airiskguard_gateway::sinks::{
-    Archive, Following, Ledger, Metrics, Outlet, Setup, WallClock, alerts, known_head, siem,
+    Archive, Following, Ledger, Metrics, Reader, Setup, WallClock, alerts, known_head, siem,
 };
 use airiskguard_gateway::store::{self, Act, Directory, Head, Journal, Key, Marker, StoreError};
 
@@ -31,14 +31,14 @@ pub(crate) fn start(file: &File, directory: &Directory, metrics: &Arc<Metrics>) 
     let journal = Journal::open(&directory.journal(), gateway.clone(), known);
     let (journal, recovery) =
         journal.map_err(|error| format!("cannot use the journal in {}: {error}", directory.journal().display()))?;
-    let outlets = outlets(file, directory, &gateway, &signing, journal.head(), stored)?;
+    let readers = readers(file, directory, &gateway, &signing, journal.head(), stored)?;
     let text_key = if file.audit.full_text { Some(*directory.key(Key::Text)?) } else { None };
     let first = journal.head().sequence + 1;
     let ledger = Ledger::start(Setup {
         journal,
         marker: Marker::new(&gateway, &signing),
         text_key,
-        outlets,
+        readers,
         durability: file.audit.durability,
         on_failure: file.audit.on_failure,
         spool_bytes_max: file.audit.spool_bytes_max,
@@ -58,20 +58,21 @@ pub(crate) fn start(file: &File, directory: &Directory, metrics: &Arc<Metrics>) 
 }
 
 /// Everyone who reads the journal, each with its place.
-fn outlets(
+fn readers(
     file: &File,
     directory: &Directory,
     gateway: &str,
     signing: &[u8; 32],
     head: Head,
     stored: Option<Head>,
-) -> Result<Vec<(Box<dyn Outlet>, Following)>, String> {
-    let mut all: Vec<(Box<dyn Outlet>, Following)> = Vec::new();
+) -> Result<Vec<Reader>, String> {
+    let mut all = Vec::new();
     if file.audit_enabled {
         let retention = Some(file.audit.retention_days).filter(|days| *days > 0);
         let archive = Archive::new(records::target(file), gateway, Marker::new(gateway, signing), retention);
         let known = stored.map_or(0, |it| it.sequence);
-        all.push((Box::new(archive), Following::new(directory.cursor(Archive::NAME), None, known)));
+        let following = Following::new(directory.cursor(Archive::NAME), None, known);
+        all.push(Reader { outlet: Box::new(archive), following });
     }
     let alerts = alerts::outlets(&file.notifications)?.into_iter();
     let alerts = alerts.map(|it| (it, file.notifications.dead_letter_after));
@@ -80,7 +81,7 @@ fn outlets(
         let cursor = directory.cursor(outlet.name());
         // Who is new here is told of what happens from now on.
         let known = if cursor.is_file() { 0 } else { head.sequence };
-        all.push((outlet, Following::new(cursor, Some(patience), known)));
+        all.push(Reader { outlet, following: Following::new(cursor, Some(patience), known) });
     }
     Ok(all)
 }

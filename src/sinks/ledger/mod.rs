@@ -44,7 +44,7 @@ pub struct Setup {
     /// What encrypts full text; `None` where none is kept.
     pub text_key: Option<[u8; 32]>,
     /// Who reads the journal, with the place where each stopped.
-    pub outlets: Vec<(Box<dyn Outlet>, Following)>,
+    pub readers: Vec<Reader>,
     /// When a record counts as written.
     pub durability: Durability,
     /// What happens to requests that cannot be recorded.
@@ -55,6 +55,14 @@ pub struct Setup {
     pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Someone who reads the journal.
+pub struct Reader {
+    /// Who.
+    pub outlet: Box<dyn Outlet>,
+    /// From where on, and how patient one is with it.
+    pub following: Following,
 }
 
 /// The request path's side of the audit log.
@@ -122,7 +130,7 @@ impl Ledger {
             .build()?;
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let (mut followers, mut places) = (Vec::new(), Vec::new());
-        for (outlet, following) in setup.outlets {
+        for Reader { outlet, following } in setup.readers {
             let run = following.run(outlet, setup.journal.feed(), setup.metrics.clone(), setup.clock.clone());
             setup.metrics.audit().outlet(run.place().name());
             places.push(run.place());

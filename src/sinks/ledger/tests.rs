@@ -55,7 +55,7 @@ fn start(folder: &Path, durability: Durability, dead_letter_after: Option<Durati
         journal,
         marker: Marker::new("gw", &[1; 32]),
         text_key: None,
-        outlets: vec![(Box::new(outlet), following)],
+        readers: vec![Reader { outlet: Box::new(outlet), following }],
         durability,
         on_failure: OnAuditFailure::Block,
         spool_bytes_max: 1 << 30,
@@ -63,6 +63,10 @@ fn start(folder: &Path, durability: Durability, dead_letter_after: Option<Durati
         clock: Arc::new(WallClock::new()),
     });
     Bench { ledger: ledger.unwrap(), taken, hangs, metrics }
+}
+
+fn reader(outlet: Scripted, folder: &Path) -> Reader {
+    Reader { outlet: Box::new(outlet), following: Following::new(folder.join("scripted.json"), None, 0) }
 }
 
 fn takes_all() -> Script {
@@ -201,7 +205,7 @@ fn a_journal_that_is_full_refuses_until_the_outlet_has_caught_up() {
         journal,
         marker: Marker::new("gw", &[1; 32]),
         text_key: None,
-        outlets: vec![(Box::new(outlet), Following::new(folder.path().join("scripted.json"), None, 0))],
+        readers: vec![reader(outlet, folder.path())],
         durability: Durability::Batched,
         on_failure: OnAuditFailure::Block,
         // Less than two segments: the first is dropped once it was read.
@@ -245,7 +249,7 @@ fn a_clock_that_is_set_back_moves_no_record() {
         journal,
         marker: Marker::new("gw", &[1; 32]),
         text_key: None,
-        outlets: vec![(Box::new(outlet), Following::new(folder.path().join("scripted.json"), None, 0))],
+        readers: vec![reader(outlet, folder.path())],
         durability: Durability::Strict,
         on_failure: OnAuditFailure::Block,
         spool_bytes_max: 1 << 30,
