@@ -1,6 +1,6 @@
 //! The gateway over real sockets, between a scripted provider and scripted clients, all on loopback.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(unreachable_pub)]
 
 mod binary;
