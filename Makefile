@@ -108,6 +108,7 @@ fmt-check:
 lint: ## Lints, warnings being errors; the pure rooms also without Pingora
 	cargo clippy --locked --no-default-features --lib -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --no-default-features --features kafka,otlp --lib -- -D warnings
 
 .PHONY: tools
 tools:

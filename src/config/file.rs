@@ -386,7 +386,7 @@ pub enum GatewayKey {
 pub struct Redaction {
     /// `restore:` keyed placeholders, put back into completions. Default false.
     pub restore: bool,
-    /// `key:` what placeholders are derived from; random per process when absent.
+    /// `key:` what placeholders are derived from; the installation's own key when absent.
     pub key: Option<Secret>,
 }
 
