@@ -21,6 +21,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{any, post};
 use postgres::Cluster;
+use sha2::Digest;
 
 /// Connections that ask at the same time.
 const CLIENTS: usize = 16;
@@ -69,6 +70,7 @@ impl Drop for Gateway {
 
 #[tokio::main]
 async fn main() {
+    rustls::crypto::ring::default_provider().install_default().expect("no other provider");
     let program = std::env::args().nth(1).expect("the path of the gateway's binary");
     let program = std::fs::canonicalize(program).unwrap();
     let seconds: u64 = std::env::var("SECONDS_EACH").ok().and_then(|it| it.parse().ok()).unwrap_or(6);
@@ -188,14 +190,10 @@ fn prompt(number: usize) -> String {
     let filler = "The build fails since the last change, and I do not see why. ".repeat(16);
     let secret = match number % ALERT_EVERY {
         0 => {
-            let tail: String = (0..93)
-                .map(|at| {
-                    char::from(
-                        b"abcdefghijkmnpqrstuvwxyz23456789"
-                            [(number / ALERT_EVERY * 31 + at * at * 7 + at * (number / ALERT_EVERY % 29)) % 32],
-                    )
-                })
-                .collect();
+            let digest = |part: u8| sha2::Sha256::digest(format!("{number} {part}"));
+            let letters = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+            let letter = |byte: u8| char::from(letters[usize::from(byte) % letters.len()]);
+            let tail: String = (0..3).flat_map(digest).take(93).map(letter).collect();
             ["sk-ant-", "api03-", &tail, "AA"].concat()
         }
         _ => String::new(),
