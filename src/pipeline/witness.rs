@@ -1,6 +1,7 @@
 //! What a record may tell of an exchange: keyed digests instead of text, and names only where they are no secret.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -14,6 +15,8 @@ use crate::scan::{Engine, Hit, RuleSet, Scanner};
 const AGENT_BYTES_MAX: usize = 200;
 /// Longest text that is kept of one direction, bytes.
 pub(super) const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Names that are remembered not to be secrets.
+const NAMES_MAX: usize = 4096;
 /// What stands for a name that is itself a secret.
 const HIDDEN: &str = "[REDACTED]";
 /// Hits that are hidden in one text; a text with more is hidden whole.
@@ -30,6 +33,8 @@ pub(super) struct Witness {
     engine: Arc<Engine>,
     /// Everything that can be hidden, whatever a team is checked for.
     private: RuleSet,
+    /// Names that were found to be none: models, tools and sessions come again and again.
+    known: Mutex<HashSet<Box<str>>>,
     /// Whether what was said is kept.
     pub(super) keeps_text: bool,
     /// Digest prefix of the configuration.
@@ -52,6 +57,7 @@ impl Witness {
             values: part("values"),
             private: engine.select(|rule| rule.redactable),
             engine: engine.clone(),
+            known: Mutex::default(),
             keeps_text: file.audit_enabled && file.audit.full_text,
             generation: digest[..6].iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
         }
@@ -78,10 +84,25 @@ impl Witness {
 
     /// A name that a client or a provider gave, as it may be recorded.
     pub(super) fn name(&self, text: &str) -> String {
-        match self.hits(text).is_empty() {
-            true => text.to_owned(),
-            false => HIDDEN.to_owned(),
+        if self.is_known(text) {
+            return text.to_owned();
         }
+        if !self.hits(text).is_empty() {
+            return HIDDEN.to_owned();
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= NAMES_MAX {
+            known.clear();
+        }
+        if text.len() <= AGENT_BYTES_MAX {
+            known.insert(text.into());
+        }
+        text.to_owned()
+    }
+
+    /// Whether this name was looked at before, and is no secret.
+    fn is_known(&self, text: &str) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(text)
     }
 
     /// A text with everything taken out of it that can be hidden, at most [`TEXT_BYTES_MAX`] of it.
@@ -144,6 +165,9 @@ mod tests {
         let key = ["AKIA", "Z7VEXAMQLP4SMPJD"].concat();
         assert_eq!(witness.name("claude-code/2.1 (cli)"), "claude-code/2.1 (cli)");
         assert_eq!(witness.name(&key), HIDDEN);
+        assert!(witness.is_known("claude-code/2.1 (cli)") && !witness.is_known(&key));
+        (0..=NAMES_MAX).for_each(|number| assert_eq!(witness.name(&format!("m-{number}")), format!("m-{number}")));
+        assert!(witness.known.lock().unwrap().len() <= NAMES_MAX);
         assert_eq!(witness.agent(&format!("tool/1\n {key}")), HIDDEN);
         assert_eq!(witness.agent(&"ä".repeat(300)).len(), AGENT_BYTES_MAX);
         assert_eq!(witness.text(&format!("the key {key}, and\nmore")), "the key [REDACTED:AWS_ACCESS_KEY], and\nmore");
