@@ -9,8 +9,8 @@ use crate::store::entry::{Entry, Link};
 
 /// First bytes of every segment; the digit is the version of the form.
 const MAGIC: &[u8; 8] = b"AGAUDIT1";
-/// Magic, number of the first entry, hash of the entry before it.
-pub(super) const HEADER_BYTES: u64 = 8 + 8 + 32;
+/// Magic, number of the first entry, hash of the entry before it, checksum of all that.
+pub(super) const HEADER_BYTES: u64 = 8 + 8 + 32 + 4;
 /// Length and checksum of the payload.
 const FRAME_HEAD_BYTES: usize = 8;
 /// Number, moment, hash, length of the body.
@@ -43,6 +43,8 @@ pub(super) fn header(first: u64, previous: Link) -> Vec<u8> {
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&first.to_le_bytes());
     bytes.extend_from_slice(previous.as_bytes());
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
     bytes
 }
 
@@ -93,10 +95,14 @@ impl Segment {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             other => other?,
         }
-        let (own, rest) = bytes.split_at(16);
-        let previous = rest.try_into().map_or(Link::FIRST, Link::new);
-        let expected = [MAGIC.as_slice(), &first.to_le_bytes()].concat();
-        Ok((own == expected).then_some(Segment { file, gateway, first, previous, offset: HEADER_BYTES }))
+        let previous = bytes[16..48].try_into().map_or(Link::FIRST, Link::new);
+        Ok((bytes == *header(first, previous)).then_some(Segment {
+            file,
+            gateway,
+            first,
+            previous,
+            offset: HEADER_BYTES,
+        }))
     }
 
     /// The number of its first entry.

@@ -148,6 +148,24 @@ fn damage_in_a_closed_segment_costs_that_segment() {
     assert_eq!((rest.missing, rest.entries.len(), rest.entries[0].sequence), (2, 1, 7));
 }
 
+#[test]
+fn a_header_of_which_only_the_beginning_was_written_is_none() {
+    for kept in 0..HEADER_BYTES {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = open(folder.path(), None);
+        fill(&mut journal, 3);
+        drop(journal);
+        let path = only_segment(folder.path());
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.set_len(kept).unwrap();
+        file.write_all(&[0x5a; 64]).unwrap();
+        let (mut journal, recovery) = open(folder.path(), None);
+        assert!(recovery.torn_bytes > 0, "{kept}");
+        fill(&mut journal, 3);
+        assert_chained(&all(&mut journal.feed()));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
