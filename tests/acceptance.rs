@@ -8,6 +8,8 @@ mod support;
 
 #[path = "acceptance/access.rs"]
 mod access;
+#[path = "acceptance/again.rs"]
+mod again;
 #[path = "acceptance/client.rs"]
 mod client;
 #[path = "acceptance/evasions.rs"]

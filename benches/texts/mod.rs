@@ -1,6 +1,8 @@
 //! Texts that the benches read: ordinary ones, and pieces that make an engine work when they are repeated.
 #![allow(dead_code, reason = "each bench takes what it needs")]
 
+pub(crate) mod session;
+
 /// Prose and code as an agent sends them: no secrets, the usual near misses.
 pub(crate) fn prompt(bytes: usize) -> Vec<u8> {
     let parts = [

@@ -3,26 +3,27 @@
 //! No map from decoded to raw offsets is kept: where a rule hits, `locate.rs` decodes that one leaf again from the
 //! held bytes. Clean text, nearly all of it, costs nothing for the possibility of an edit.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::RandomState;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::conversation::{Conversation, message_index};
 use super::opaque::OpaqueCheck;
+use super::path_text::path_text;
+use super::seams::{Judging, Seams};
+use super::seen::{Clean, Digest, Seen};
 use super::snapshot::DirectionRules;
+use super::tools::Tools;
 use super::written::Written;
 use crate::domain::{Coverage, Source};
 use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
-use crate::scan::{self, Engine, Hit, Scanner, Seam};
-use crate::wire::json::{Container, DeepVisitor, Error, ErrorKind, LeafAt, NodeAt, Path, Place, Role, Step};
+use crate::scan::{Block, Engine, Hit, Scanner};
+use crate::wire::json::{Container, DeepVisitor, Error, ErrorKind, LeafAt, NodeAt, Place, Role};
 
 /// Longest value that is kept to be understood: roles, types, models, session ids.
 const CAPTURE_BYTES_MAX: usize = 1024;
 /// Longest key that is shown to the engine as context of its value.
 const CONTEXT_KEY_BYTES_MAX: usize = 64;
-/// Bytes on both sides of a border between text blocks that are searched for a match across it.
-const SEAM_BYTES: usize = 512;
-/// Hits over borders among which one that was told twice is recognised.
-const SEAM_HITS_RECENT: usize = 64;
 /// Keys that say nothing about their value.
 const PLAIN_KEYS: [&str; 8] = ["text", "content", "type", "role", "description", "thinking", "input_text", "name"];
 
@@ -39,6 +40,8 @@ pub(super) struct Reading {
     /// Whether decoded views are looked at, too: prompts yes, completions no.
     pub(super) views: bool,
     pub(super) hits_max: usize,
+    /// Texts that need not be read again; `None` where texts do not come twice.
+    pub(super) seen: Option<Arc<Seen>>,
 }
 
 /// Who says what a leaf is.
@@ -112,16 +115,46 @@ pub(super) struct BodyScan {
     reading: Reading,
     scopes: Vec<Scope>,
     levels: [LeafScan; 2],
-    /// All blocks of a run as one text.
-    seam: Seam,
-    /// By number of segment: where the block stands and in which message.
-    seam_places: Vec<(Place, Option<u32>)>,
-    seam_source: Source,
-    seam_hits: Vec<scan::SeamHit>,
+    seams: Seams,
+    /// The string of level 0 that is not known yet, from when it is shown ahead until its end.
+    ahead: Option<Ahead>,
     inner_valid: bool,
     conversation: Conversation,
     written: Written,
+    tools: Tools,
+    /// What had been gathered before the tool that is being read.
+    before_tool: Sum,
     pub(super) gathered: Gathered,
+}
+
+/// A text that will be known if it holds nothing.
+struct Ahead {
+    start: usize,
+    digest: Digest,
+    /// What had been gathered before it.
+    before: Sum,
+}
+
+/// What a text adds to if it holds something.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Sum {
+    hits: usize,
+    rescans: usize,
+    too_deep: bool,
+    overflow: bool,
+}
+
+/// What a leaf is and how it is to be read.
+struct Begun {
+    leaf: Leaf,
+    source: Source,
+    /// Its text takes part in the search over borders.
+    continues: bool,
+    /// Its text is kept to be understood.
+    captured: bool,
+    /// The key that is shown to the engine before it.
+    has_context: bool,
+    block: Option<Block>,
 }
 
 /// The leaf that is open at one level.
@@ -133,6 +166,8 @@ struct LeafScan {
     capture: Option<String>,
     in_seam: bool,
     open: bool,
+    /// Decoded bytes so far.
+    length: usize,
     leaves_before: usize,
 }
 
@@ -148,28 +183,41 @@ impl BodyScan {
             capture: None,
             in_seam: false,
             open: false,
+            length: 0,
             leaves_before: 0,
         };
         BodyScan {
             levels: [level(reading.views), level(reading.views)],
-            seam: Seam::new(reading.rules.seam.clone(), SEAM_BYTES),
-            seam_places: Vec::new(),
-            seam_source: Source::Metadata,
-            seam_hits: Vec::new(),
+            seams: Seams::default(),
+            ahead: None,
             scopes: Vec::new(),
             inner_valid: false,
             conversation: Conversation::new(hasher),
             written: Written::default(),
+            tools: Tools::default(),
+            before_tool: Sum::default(),
             gathered: Gathered { leaves: leaves.then(Vec::new), ..Gathered::default() },
             reading,
         }
     }
 
-    /// What was found, once the document is complete.
-    pub(super) fn finish(mut self) -> Gathered {
-        self.end_seam_run();
+    /// What was found, once the document is complete. `raw`: its bytes.
+    ///
+    /// # Errors
+    /// That the bytes are not those of the document.
+    pub(super) fn finish(mut self, raw: &[u8]) -> Result<Gathered, Error> {
+        let judging = Judging {
+            raw,
+            engine: &self.reading.engine,
+            rules: &self.reading.rules.seam,
+            seen: self.reading.seen.as_deref().map(|it| (it, self.reading.rules.number)),
+        };
+        self.gathered.seam_hits = self.seams.judge(&judging)?;
+        if let Some((seen, context)) = judging.seen {
+            self.tools.learn(seen, context, raw);
+        }
         self.gathered.last_message = self.conversation.hash();
-        self.gathered
+        Ok(self.gathered)
     }
 
     fn classify(&self, leaf: &LeafAt<'_>) -> Leaf {
@@ -199,31 +247,67 @@ impl BodyScan {
         leaf.level == 0 && leaf.role == Role::Value && in_block && is_prose
     }
 
-    fn begin_seam(&mut self, leaf: &LeafAt<'_>, source: Source) {
-        if source != self.seam_source {
-            self.end_seam_run();
-            self.seam_source = source;
+    /// What a leaf is, by its place.
+    fn begun(&self, leaf: &LeafAt<'_>) -> Begun {
+        let kind = self.classify(leaf);
+        let last_key = leaf.inner.unwrap_or(leaf.path).last_key();
+        let is_value = leaf.role == Role::Value;
+        let source = match kind {
+            Leaf::Text(source) | Leaf::Sealed(source) => source,
+            Leaf::Opaque(_) | Leaf::Model | Leaf::Session => Source::Metadata,
+        };
+        let is_told = matches!(kind, Leaf::Model | Leaf::Session) || matches!(last_key, Some("role" | "type"));
+        let in_tool = is_value && source == Source::ToolInput;
+        Begun {
+            leaf: kind,
+            source,
+            continues: self.continues(leaf, kind),
+            captured: is_value && leaf.level == 0 && is_told || in_tool && Written::is_name(leaf),
+            has_context: is_value && last_key.is_some_and(gives_context),
+            block: in_tool.then(|| self.written.block(leaf)).flatten(),
         }
-        self.seam.begin_segment(self.seam_places.len());
-        self.seam_places.push((leaf.place, message_index(leaf.path)));
     }
 
-    /// What follows is written by somebody else: no secret continues there.
-    fn end_seam_run(&mut self) {
-        self.seam.finish(&self.reading.engine, &mut self.seam_hits);
-        self.take_seam_hits();
-        self.seam.reset(self.reading.rules.seam.clone());
+    /// The digest of a string with all that decides what is found in it.
+    fn digest(&self, seen: &Seen, leaf: &LeafAt<'_>, begun: &Begun, content: &[u8]) -> Digest {
+        let kind = match begun.leaf {
+            Leaf::Text(_) => 0,
+            Leaf::Sealed(_) => 1,
+            Leaf::Model => 2,
+            Leaf::Session => 3,
+            Leaf::Opaque(reason) => 4 + reason as u8,
+        };
+        let key = leaf.path.last_key().filter(|_| begun.has_context).unwrap_or_default();
+        let block = begun.block.map_or(0, |it| 1 + it.number());
+        let role = u8::from(leaf.role == Role::Key);
+        let mut about = [0; 16 + CONTEXT_KEY_BYTES_MAX];
+        about[..8].copy_from_slice(&self.reading.rules.number.to_le_bytes());
+        about[8..13].copy_from_slice(&[kind, begun.source as u8, block, role, u8::from(begun.has_context)]);
+        let end = 16 + key.len();
+        about[16..end].copy_from_slice(key.as_bytes());
+        seen.digest(content, &about[..end])
     }
 
-    fn take_seam_hits(&mut self) {
-        for hit in self.seam_hits.drain(..) {
-            let message = hit.pieces.first().and_then(|piece| self.seam_places[piece.segment].1);
-            let pieces = hit.pieces.into_iter().map(|it| (self.seam_places[it.segment].0, it.range)).collect();
-            let found = SeamHit { rule: hit.rule, pieces, source: self.seam_source, message };
-            let recent = self.gathered.seam_hits.iter().rev().take(SEAM_HITS_RECENT);
-            if !recent.into_iter().any(|it| it.rule == found.rule && it.pieces == found.pieces) {
-                self.gathered.seam_hits.push(found);
-            }
+    /// Takes a known text in, as if it had been read.
+    fn pass(&mut self, leaf: &LeafAt<'_>, begun: &Begun, digest: Digest, clean: Clean) {
+        match clean.skipped {
+            Some(reason) => self.gathered.coverage.skip(reason, clean.length),
+            None => self.gathered.coverage.scanned_bytes += clean.length,
+        }
+        if begun.continues {
+            let message = message_index(leaf.path);
+            self.seams.pass(begun.source, leaf.place, message, digest, clean.length as usize);
+        }
+        self.conversation.at(leaf.path);
+        self.conversation.push(&digest.bytes());
+    }
+
+    fn sum(&self) -> Sum {
+        Sum {
+            hits: self.gathered.hits.len(),
+            rescans: self.gathered.rescans.len(),
+            too_deep: self.gathered.too_deep,
+            overflow: self.gathered.overflow,
         }
     }
 
@@ -254,6 +338,49 @@ impl BodyScan {
             });
         }
         level.hits.clear();
+    }
+
+    fn end_text(&mut self, leaf: &LeafAt<'_>) {
+        let open = &mut self.levels[leaf.level];
+        open.scanner.finish(&self.reading.engine, &mut open.hits);
+        let capture = open.capture.take();
+        if open.in_seam {
+            self.seams.end();
+        }
+        if !self.levels[leaf.level].hits.is_empty() {
+            self.take_hits(leaf);
+        }
+        if leaf.role == Role::Value {
+            self.list_leaf(leaf);
+        }
+        if let Some(text) = capture {
+            self.capture(leaf, text);
+        }
+    }
+
+    /// A string of level 0 ends: if it held nothing, it is known from now on.
+    fn learn(&mut self) {
+        let (Some(ahead), Some(seen)) = (self.ahead.take(), &self.reading.seen) else { return };
+        let opaque = match self.levels[0].leaf {
+            Leaf::Opaque(reason) => Some(reason),
+            _ => None,
+        };
+        if self.is_clean_since(&ahead.before) {
+            seen.remember(ahead.digest, Clean { length: self.levels[0].length as u64, skipped: opaque });
+        }
+    }
+
+    /// Whether nothing was gathered since then.
+    fn is_clean_since(&self, before: &Sum) -> bool {
+        // Whether one text is too deep, or one too many, cannot be told once another one was.
+        !before.too_deep && !before.overflow && self.sum() == *before
+    }
+
+    fn capture(&mut self, leaf: &LeafAt<'_>, text: String) {
+        if Written::is_name(leaf) {
+            self.written.name(leaf, &text);
+        }
+        self.understand(leaf, text);
     }
 
     fn understand(&mut self, leaf: &LeafAt<'_>, text: String) {
@@ -293,59 +420,91 @@ impl DeepVisitor for BodyScan {
     fn enter(&mut self, node: NodeAt<'_>, _container: Container) {
         if node.level == 0 {
             self.scopes.push(Scope::default());
+            if Tools::is_one(node.path) {
+                self.before_tool = self.sum();
+                self.tools.begin(node.place.start, self.gathered.coverage.scanned_bytes);
+            }
         }
     }
 
     fn leave(&mut self, node: NodeAt<'_>, _container: Container) {
         if node.level == 0 {
             self.scopes.pop();
+            if Tools::is_one(node.path) {
+                let is_clean = self.is_clean_since(&self.before_tool);
+                self.tools.end(node.place.start, self.gathered.coverage.scanned_bytes, is_clean);
+            }
         }
         self.written.leave(&node);
     }
 
-    fn string_start(&mut self, leaf: LeafAt<'_>) {
-        let kind = self.classify(&leaf);
-        let continues = self.continues(&leaf, kind);
-        if let (true, Leaf::Text(source)) = (continues, kind) {
-            self.begin_seam(&leaf, source);
+    fn object_ahead(&mut self, node: NodeAt<'_>, bytes: &[u8]) -> Option<usize> {
+        let seen = self.reading.seen.as_deref().filter(|_| self.gathered.leaves.is_none())?;
+        if !Tools::is_one(node.path) {
+            return None;
         }
+        let (length, clean) = Tools::recall(seen, self.reading.rules.number, bytes)?;
+        self.gathered.coverage.scanned_bytes += clean.length;
+        Some(length)
+    }
+
+    fn string_ahead(&mut self, leaf: LeafAt<'_>, content: &[u8]) -> bool {
+        let Some(seen) = self.reading.seen.clone().filter(|_| self.gathered.leaves.is_none()) else { return false };
+        let begun = self.begun(&leaf);
+        let digest = self.digest(&seen, &leaf, &begun, content);
+        let Some(clean) = seen.recall(digest) else {
+            self.ahead = Some(Ahead { start: leaf.place.start, digest, before: self.sum() });
+            return false;
+        };
+        if begun.captured {
+            let plain = std::str::from_utf8(content).ok().filter(|it| !it.contains('\\'));
+            let Some(text) = plain.filter(|it| it.len() <= CAPTURE_BYTES_MAX) else { return false };
+            self.levels[0].leaf = begun.leaf;
+            self.capture(&leaf, text.to_owned());
+        }
+        self.pass(&leaf, &begun, digest, clean);
+        true
+    }
+
+    fn string_start(&mut self, leaf: LeafAt<'_>) {
+        let begun = self.begun(&leaf);
         if leaf.level == 0 {
             self.inner_valid = false;
+            self.ahead = self.ahead.take().filter(|it| it.start == leaf.place.start);
             self.conversation.at(leaf.path);
+            if let Some(ahead) = &self.ahead {
+                self.conversation.push(&ahead.digest.bytes());
+            }
         }
-        let last_key = leaf.inner.unwrap_or(leaf.path).last_key();
-        let is_value = leaf.role == Role::Value;
-        let captured = is_value
-            && leaf.level == 0
-            && (matches!(kind, Leaf::Model | Leaf::Session) || matches!(last_key, Some("role" | "type")));
-        let source = match kind {
-            Leaf::Text(source) | Leaf::Sealed(source) => source,
-            Leaf::Opaque(_) | Leaf::Model | Leaf::Session => Source::Metadata,
-        };
-        let in_tool = is_value && source == Source::ToolInput;
-        let captured = captured || (in_tool && Written::is_name(&leaf));
+        if begun.continues {
+            let digest = self.ahead.as_ref().map(|it| it.digest);
+            self.seams.begin(begun.source, leaf.place, message_index(leaf.path), digest);
+        }
         let level = &mut self.levels[leaf.level];
-        level.leaf = kind;
+        level.leaf = begun.leaf;
         level.open = true;
-        level.in_seam = continues;
-        level.capture = captured.then(String::new);
-        level.opaque = match kind {
+        level.length = 0;
+        level.in_seam = begun.continues;
+        level.capture = begun.captured.then(String::new);
+        level.opaque = match begun.leaf {
             Leaf::Opaque(reason) => Some(OpaqueCheck::new(reason)),
             _ => None,
         };
         level.leaves_before = self.gathered.leaves.as_ref().map_or(0, Vec::len);
-        level.scanner.reset(self.reading.rules.of(source).clone());
-        if let (true, Some(key)) = (is_value, last_key.filter(|key| gives_context(key))) {
+        level.scanner.reset(self.reading.rules.of(begun.source).clone());
+        let key = leaf.inner.unwrap_or(leaf.path).last_key().filter(|_| begun.has_context);
+        if let Some(key) = key {
             level.scanner.context(&self.reading.engine, key.as_bytes());
             level.scanner.context(&self.reading.engine, b"\": \"");
         }
-        if let Some(block) = in_tool.then(|| self.written.block(&leaf)).flatten() {
+        if let Some(block) = begun.block {
             level.scanner.block(block);
         }
     }
 
     fn text(&mut self, level: usize, decoded: &str) {
         let leaf = &mut self.levels[level];
+        leaf.length += decoded.len();
         if let Some(capture) = &mut leaf.capture {
             extend(capture, decoded);
         }
@@ -360,37 +519,23 @@ impl DeepVisitor for BodyScan {
         }
         if level == 0 {
             if leaf.in_seam {
-                self.seam.push(&self.reading.engine, decoded.as_bytes(), &mut self.seam_hits);
+                self.seams.push(decoded.as_bytes());
             }
-            self.conversation.push(decoded.as_bytes());
+            if self.ahead.is_none() {
+                self.conversation.push(decoded.as_bytes());
+            }
         }
     }
 
     fn string_end(&mut self, leaf: LeafAt<'_>) {
-        let level = leaf.level;
-        let open = &mut self.levels[level];
+        let open = &mut self.levels[leaf.level];
         open.open = false;
-        if let Some(check) = open.opaque.take() {
-            self.end_opaque(&leaf, &check);
-            return;
+        match open.opaque.take() {
+            Some(check) => self.end_opaque(&leaf, &check),
+            None => self.end_text(&leaf),
         }
-        open.scanner.finish(&self.reading.engine, &mut open.hits);
-        let capture = open.capture.take();
-        if self.levels[level].in_seam {
-            self.seam.end_segment(&self.reading.engine, &mut self.seam_hits);
-            self.take_seam_hits();
-        }
-        if !self.levels[level].hits.is_empty() {
-            self.take_hits(&leaf);
-        }
-        if leaf.role == Role::Value {
-            self.list_leaf(&leaf);
-        }
-        if let Some(text) = capture {
-            if Written::is_name(&leaf) {
-                self.written.name(&leaf, &text);
-            }
-            self.understand(&leaf, text);
+        if leaf.level == 0 {
+            self.learn();
         }
     }
 
@@ -441,75 +586,5 @@ fn leaf_ref(leaf: &LeafAt<'_>, source: Source, has_inner: bool) -> LeafRef {
         message: message_index(leaf.path),
         is_command: nearest.is_some_and(|key| COMMAND_KEYS.contains(&key)),
         has_inner,
-    }
-}
-
-/// The path as people write it: `messages[3].content[0].text`, and `→` into JSON inside a string.
-fn path_text(leaf: &LeafAt<'_>) -> String {
-    let mut text = String::new();
-    write_path(leaf.path, &mut text);
-    if let Some(inner) = leaf.inner {
-        text.push('→');
-        write_path(inner, &mut text);
-    }
-    text
-}
-
-fn write_path(path: &Path, text: &mut String) {
-    for (depth, step) in path.steps().iter().enumerate() {
-        match step {
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
-            // A key may be hostile or itself a secret: only plain names are shown.
-            Step::Key(key) if key.len() <= 32 && key.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') => {
-                if depth > 0 && !text.ends_with('→') {
-                    text.push('.');
-                }
-                text.push_str(key);
-            }
-            Step::Key(_) => text.push_str(".…"),
-        }
-    }
-}
-
-/// The index in the conversation: `messages[i]` or `input[i]`, also inside a batch.
-fn message_index(path: &Path) -> Option<u32> {
-    let list =
-        path.steps().iter().position(|it| matches!(it, Step::Key(key) if key == "messages" || key == "input"))?;
-    match path.steps().get(list + 1) {
-        Some(Step::Index(index)) => Some(*index),
-        _ => None,
-    }
-}
-
-/// Keyed hash of the text of the last message that was read.
-struct Conversation {
-    fresh: std::hash::DefaultHasher,
-    hasher: std::hash::DefaultHasher,
-    message: Option<u32>,
-    counts: bool,
-}
-
-impl Conversation {
-    fn new(keyed: &RandomState) -> Self {
-        Conversation { fresh: keyed.build_hasher(), hasher: keyed.build_hasher(), message: None, counts: false }
-    }
-
-    fn at(&mut self, path: &Path) {
-        let message = message_index(path);
-        self.counts = path.key(0).is_some_and(|key| matches!(key, "messages" | "input" | "prompt"));
-        if self.counts && message != self.message {
-            self.message = message;
-            self.hasher = self.fresh.clone();
-        }
-    }
-
-    fn push(&mut self, text: &[u8]) {
-        if self.counts {
-            self.hasher.write(text);
-        }
-    }
-
-    fn hash(&self) -> u64 {
-        self.hasher.finish()
     }
 }

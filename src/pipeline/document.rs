@@ -60,6 +60,8 @@ pub(super) struct Document {
     /// The bytes as received, kept only where they differ from the decoded ones.
     encoded: Option<(Decoder, Vec<u8>)>,
     raw: Vec<u8>,
+    /// Bytes of it that were read.
+    read: usize,
     lexer: Nested,
     scan: BodyScan,
     reading: Reading,
@@ -92,6 +94,7 @@ impl Document {
         Ok(Document {
             encoded: decoder.map(|decoder| (decoder, Vec::new())),
             raw: Vec::new(),
+            read: 0,
             lexer: Nested::new(Limits { depth_max: limits.depth_max }),
             scan: BodyScan::new(reading.clone(), hasher, leaves),
             reading,
@@ -101,7 +104,6 @@ impl Document {
 
     /// The next bytes as received.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
-        let before = self.raw.len();
         match &mut self.encoded {
             None => self.raw.extend_from_slice(bytes),
             Some((decoder, encoded)) => {
@@ -109,23 +111,22 @@ impl Document {
                 decoder.push(bytes, &mut self.raw).map_err(Unreadable::Encoding)?;
             }
         }
-        self.read_from(before)
+        self.read(false)
     }
 
     /// Everything has arrived. `None` for a body without a byte.
     pub(super) fn finish(mut self) -> Result<Option<Complete>, Unreadable> {
-        let before = self.raw.len();
         if let Some((decoder, encoded)) = &mut self.encoded
             && !encoded.is_empty()
         {
             decoder.finish(&mut self.raw).map_err(Unreadable::Encoding)?;
         }
-        self.read_from(before)?;
+        self.read(true)?;
         if self.raw.is_empty() {
             return Ok(None);
         }
         self.lexer.finish(&mut self.scan).map_err(Unreadable::Json)?;
-        let mut gathered = self.scan.finish();
+        let mut gathered = self.scan.finish(&self.raw).map_err(Unreadable::Json)?;
         let located = locate(&self.raw, &self.reading, &mut gathered).map_err(Unreadable::Json)?;
         let encoded = self.encoded.map(|(_, encoded)| encoded);
         Ok(Some(Complete { encoded, raw: self.raw, gathered, located }))
@@ -136,10 +137,19 @@ impl Document {
         (self.raw.len() + self.encoded.as_ref().map_or(0, |(_, encoded)| encoded.len())) as u64
     }
 
-    fn read_from(&mut self, before: usize) -> Result<(), Unreadable> {
+    /// Reads what has arrived, up to the last string that is whole where known ones are passed over.
+    fn read(&mut self, is_last: bool) -> Result<(), Unreadable> {
         if self.raw.len() as u64 > self.bytes_max {
             return Err(Unreadable::TooLarge);
         }
-        self.lexer.push(&self.raw[before..], &mut self.scan).map_err(Unreadable::Json)
+        if self.reading.seen.is_some() {
+            let unread = &self.raw[self.read..];
+            self.read += self.lexer.push_whole_strings(unread, &mut self.scan).map_err(Unreadable::Json)?;
+        }
+        if is_last || self.reading.seen.is_none() {
+            self.lexer.push(&self.raw[self.read..], &mut self.scan).map_err(Unreadable::Json)?;
+            self.read = self.raw.len();
+        }
+        Ok(())
     }
 }

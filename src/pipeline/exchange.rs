@@ -103,6 +103,7 @@ impl Exchange {
             sources: Sources::Of(destination.upstream.provider, destination.route.endpoint),
             views: direction == Direction::Outbound,
             hits_max: self.snapshot.limits.findings_max as usize,
+            seen: (direction == Direction::Outbound).then(|| self.snapshot.seen.clone()),
         }
     }
 

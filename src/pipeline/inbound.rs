@@ -82,7 +82,7 @@ fn read_json(reading: &Reading, text: &str, desk: &Desk<'_>) -> Option<Input> {
     let mut scan = BodyScan::new(reading.clone(), hasher, restores);
     let mut lexer = Nested::new(Limits { depth_max: TOOL_DEPTH_MAX });
     lexer.push(text.as_bytes(), &mut scan).and_then(|()| lexer.finish(&mut scan)).ok()?;
-    let mut gathered = scan.finish();
+    let mut gathered = scan.finish(text.as_bytes()).ok()?;
     let located = locate(text.as_bytes(), &reading, &mut gathered).ok()?;
     let leaves: Vec<LeafRef> = gathered.leaves.unwrap_or_default();
     let Restored { edits, kept } = put_back(text.as_bytes(), &leaves, desk.originals).ok()?;

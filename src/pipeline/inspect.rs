@@ -42,6 +42,7 @@ impl Snapshot {
             sources: Sources::Only(source),
             views: direction == Direction::Outbound,
             hits_max: self.limits.findings_max as usize,
+            seen: None,
         };
         let hits = scan_block(&reading, source, text, block);
         let mut located: Vec<Located> = hits.iter().map(|hit| in_text(&reading, source, text, hit, "text")).collect();

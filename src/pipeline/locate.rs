@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::body::{Gathered, LeafHit, LeafRef, Reading, SeamHit};
+use super::seen::Clean;
 use crate::domain::{Finding, Place, Secret, Source};
 use crate::scan::{Block, Hit, Scanner};
 use crate::wire::json;
@@ -80,7 +81,16 @@ pub(super) fn in_text(reading: &Reading, source: Source, text: &str, hit: &Hit, 
 
 /// Findings in a path or a query, which cannot be edited.
 pub(super) fn scan_line(reading: &Reading, text: &str, name: &str) -> Vec<Located> {
+    let mut about = *b"line----------------";
+    about[12..].copy_from_slice(&reading.rules.number.to_le_bytes());
+    let seen = reading.seen.as_ref().map(|seen| (seen, seen.digest(text.as_bytes(), &about)));
+    if seen.is_some_and(|(seen, digest)| seen.recall(digest).is_some()) {
+        return Vec::new();
+    }
     let hits = scan_whole(reading, Source::Metadata, text);
+    if let (Some((seen, digest)), true) = (seen, hits.is_empty()) {
+        seen.remember(digest, Clean { length: text.len() as u64, skipped: None });
+    }
     hits.iter().map(|hit| Located { sealed: true, ..in_text(reading, Source::Metadata, text, hit, name) }).collect()
 }
 

@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hmac::Mac;
-
 use super::completion::CompletionScan;
 use super::exchange::between;
 use super::locate::Located;

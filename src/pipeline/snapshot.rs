@@ -1,12 +1,14 @@
 //! Everything a request needs, compiled and immutable.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use super::access::Access;
 use super::label::Labels;
 use super::memory::Memory;
 use super::rules::custom_specs;
+use super::seen::Seen;
 use super::witness::Witness;
 use crate::checkers;
 use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts, UpstreamUrl};
@@ -35,6 +37,8 @@ pub struct Upstream {
 
 /// What one team is checked for in one direction.
 pub(super) struct DirectionRules {
+    /// The same for equal rules of one engine, and for no others.
+    pub(super) number: u64,
     /// The checkers that run.
     pub(super) checkers: Vec<Checker>,
     /// The rules that hold, by source.
@@ -51,7 +55,11 @@ impl DirectionRules {
         let by_source = Source::ALL.map(|source| engine.select(|rule| holds(rule) && rule.sources.contains(source)));
         // A canary is not hidden, but looked for across borders all the same.
         let seam = engine.select(|rule| holds(rule) && (rule.redactable || rule.checker.name() == "secrets"));
-        DirectionRules { checkers: checkers.to_vec(), by_source, seam }
+        // Not keyed: only those who configure the gateway choose among these.
+        let mut hasher = DefaultHasher::new();
+        checkers.iter().for_each(|it| it.name().hash(&mut hasher));
+        direction.hash(&mut hasher);
+        DirectionRules { number: hasher.finish(), checkers: checkers.to_vec(), by_source, seam }
     }
 
     /// The rules that hold for text of this source.
@@ -95,6 +103,8 @@ pub struct Snapshot {
     pub(super) on_unscannable: OnUnscannable,
     pub(super) labels: Labels,
     pub(super) memory: Memory,
+    /// Texts without findings, by the rules of this engine.
+    pub(super) seen: Arc<Seen>,
     /// What findings are fingerprinted with, where an exception is about single values.
     pub(super) value_key: Option<FingerprintKey>,
     pub(super) witness: Witness,
@@ -121,9 +131,9 @@ impl Snapshot {
     /// file that cannot be used.
     pub fn compile(file: &File, installation: [u8; 32]) -> Result<Self, SnapshotError> {
         let custom = custom_specs(&file.rules.files).map_err(SnapshotError)?;
-        let engine = match known(file)? {
-            None if custom.is_empty() => built_in_engine()?,
-            known => Arc::new(engine(custom, known)?),
+        let (engine, seen) = match known(file)? {
+            None if custom.is_empty() => built_in()?,
+            known => (Arc::new(engine(custom, known)?), Arc::new(Seen::new())),
         };
         let policies = Policies::compile(file);
         let value_key = file.known_secrets.key.as_ref().filter(|_| policies.ask_fingerprints());
@@ -142,6 +152,7 @@ impl Snapshot {
             on_unscannable: file.on_unscannable,
             labels: Labels::new(key),
             memory: Memory::new(),
+            seen,
             value_key: value_key.map(FingerprintKey::new),
             witness,
         })
@@ -171,10 +182,11 @@ impl Snapshot {
     }
 }
 
-/// The engine over the built-in catalogue: the same in every snapshot of the process, so compiled once.
-fn built_in_engine() -> Result<Arc<Engine>, SnapshotError> {
-    static ENGINE: OnceLock<Result<Arc<Engine>, SnapshotError>> = OnceLock::new();
-    ENGINE.get_or_init(|| engine(Vec::new(), None).map(Arc::new)).clone()
+/// The engine over the built-in catalogue, and what was seen by it: the same in every snapshot of the process, so compiled
+/// once, and what is known stays known when the configuration changes.
+fn built_in() -> Result<(Arc<Engine>, Arc<Seen>), SnapshotError> {
+    static ENGINE: OnceLock<Result<(Arc<Engine>, Arc<Seen>), SnapshotError>> = OnceLock::new();
+    ENGINE.get_or_init(|| Ok((Arc::new(engine(Vec::new(), None)?), Arc::new(Seen::new())))).clone()
 }
 
 /// The engine over the built-in catalogue, these rules and these fingerprints.

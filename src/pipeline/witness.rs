@@ -22,8 +22,25 @@ const HIDDEN: &str = "[REDACTED]";
 /// Hits that are hidden in one text; a text with more is hidden whole.
 const HITS_MAX: usize = 10_000;
 
-/// The digest of a body, as it grows.
-pub(super) type BodyDigest = Hmac<Sha256>;
+/// The digest of a body, as it grows: HMAC-SHA-256 of its BLAKE3 hash. The hash is as hard to forge as the other, and
+/// takes a third of the time, which for long prompts is most of what a record costs.
+#[derive(Clone)]
+pub(super) struct BodyDigest {
+    key: Hmac<Sha256>,
+    hash: blake3::Hasher,
+}
+
+impl BodyDigest {
+    /// The next bytes of the body.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+    }
+
+    fn finish(mut self) -> [u8; 32] {
+        self.key.update(self.hash.finalize().as_bytes());
+        self.key.finalize().into_bytes().into()
+    }
+}
 
 /// Keys and rules that records are made with.
 pub(super) struct Witness {
@@ -65,7 +82,7 @@ impl Witness {
 
     /// A digest of nothing yet; `None` where nothing is recorded.
     pub(super) fn body(&self) -> Option<BodyDigest> {
-        self.bodies.clone()
+        self.bodies.clone().map(|key| BodyDigest { key, hash: blake3::Hasher::new() })
     }
 
     /// The keyed digest of a value that was found.
@@ -139,7 +156,7 @@ impl Witness {
 
 /// The digest of all that went into it; `None` of nothing.
 pub(super) fn finished(digest: Option<BodyDigest>, bytes: u64) -> Option<[u8; 32]> {
-    digest.filter(|_| bytes > 0).map(|it| it.finalize().into_bytes().into())
+    digest.filter(|_| bytes > 0).map(BodyDigest::finish)
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
@@ -179,6 +196,24 @@ mod tests {
         assert_eq!(first, witness("").generation);
         assert_ne!(first, witness("log_level: debug\n").generation);
         assert!(witness("audit_enabled: false\n").body().is_none());
+    }
+
+    /// A body's digest can be made without this program, by whoever has the key.
+    #[test]
+    fn a_body_has_the_digest_that_its_definition_gives() {
+        let witness = witness("");
+        let mut whole = witness.body().unwrap();
+        whole.update(b"a body");
+        let mut pieces = witness.body().unwrap();
+        b"a body".chunks(1).for_each(|piece| pieces.update(piece));
+        let mut mac = keyed(&[7; 32]);
+        mac.update(b"airiskguard records 1 bodies");
+        let mut mac = keyed(&mac.finalize().into_bytes());
+        mac.update(blake3::hash(b"a body").as_bytes());
+        let expected: [u8; 32] = mac.finalize().into_bytes().into();
+        assert_eq!(finished(Some(whole), 6), Some(expected));
+        assert_eq!(finished(Some(pieces), 6), Some(expected));
+        assert_eq!(finished(witness.body(), 0), None);
     }
 
     #[test]

@@ -44,9 +44,11 @@ impl Beginnings {
 }
 
 impl Stream {
-    /// Decides as many bytes as the rules' automata allow and gives the offset below which every byte is decided. Dearer
-    /// than what every push does by itself, which only looks whether a keyword may have begun.
+    /// Decides as many bytes as the rules' automata allow and gives the offset below which every byte is decided. Costs
+    /// as much as reading a few words: only for texts that are passed on while they grow.
     pub fn settle(&mut self, engine: &Engine) -> usize {
+        // Mostly no keyword has begun, which is seen at once.
+        self.settled = self.settled.max(self.undecided(engine));
         if self.settled < self.base + self.buffer.len() {
             self.settled = self.settled.max(self.first_open(engine));
         }

@@ -79,6 +79,13 @@ impl Seam {
         self.marks.push_back(Mark { at: self.stream.length(), segment, offset: 0 });
     }
 
+    /// The part of a segment from this offset on, with nothing before it.
+    pub fn begin_within(&mut self, segment: usize, offset: usize) {
+        (self.segment, self.length) = (segment, 0);
+        self.tail.clear();
+        self.marks.push_back(Mark { at: self.stream.length(), segment, offset });
+    }
+
     /// A piece of the segment's text.
     pub fn push(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<SeamHit>) {
         let head = text.len().min(self.window_bytes.saturating_sub(self.length));
@@ -124,8 +131,11 @@ impl Seam {
         self.stream.push(engine, text, &mut self.inner);
         self.report(hits);
         // No later hit starts before what is settled: of the marks below it only the last still tells a segment.
-        while self.marks.get(1).is_some_and(|mark| mark.at <= self.stream.settled()) {
-            self.marks.pop_front();
+        if self.marks.len() > 1 {
+            let undecided = self.stream.undecided(engine);
+            while self.marks.get(1).is_some_and(|mark| mark.at <= undecided) {
+                self.marks.pop_front();
+            }
         }
     }
 

@@ -145,7 +145,8 @@ impl Stream {
         self.relate(from, hits);
     }
 
-    /// Every byte below this offset is decided: no later hit starts before it. Never falls.
+    /// Every byte below this offset is known to be decided, as of the last [`Stream::settle`]: no later hit starts before
+    /// it. Never falls.
     pub fn settled(&self) -> usize {
         self.settled.saturating_sub(self.origin)
     }
@@ -160,7 +161,6 @@ impl Stream {
         for block in text.chunks(BLOCK_BYTES) {
             self.read_block(engine, block, hits);
         }
-        self.settled = self.settled.max(self.undecided(engine));
     }
 
     fn read_block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {

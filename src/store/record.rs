@@ -168,7 +168,7 @@ pub struct Side {
     /// Findings beyond the first [`Side::FINDINGS_MAX`] different ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub findings_omitted: u64,
-    /// HMAC-SHA-256 of the body as it came, under the installation's key, hex; absent without a body.
+    /// HMAC-SHA-256 of the BLAKE3 hash of the body as it came, under the installation's key, hex; absent without a body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Decoded bytes of text that were scanned.

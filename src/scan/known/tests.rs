@@ -152,11 +152,11 @@ fn what_may_be_a_value_waits() {
     let mut stream = crate::scan::Stream::new(engine.select(|_| true));
     let mut hits = Vec::new();
     stream.push(&engine, b"The quick brown fox", &mut hits);
-    assert_eq!(stream.settled(), 9);
+    assert_eq!(stream.settle(&engine), 9);
     stream.push(&engine, &value.as_bytes()[..12], &mut hits);
-    assert_eq!(stream.settled(), 19);
+    assert_eq!(stream.settle(&engine), 19);
     stream.push(&engine, b"something else", &mut hits);
-    assert_eq!(stream.settled(), 37);
+    assert_eq!(stream.settle(&engine), 37);
     assert_eq!(stream.length(), 45);
     assert_eq!(hits, []);
 }

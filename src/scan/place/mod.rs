@@ -43,6 +43,17 @@ pub enum Block {
 }
 
 impl Block {
+    /// A number that no other one has.
+    pub fn number(self) -> u8 {
+        match self {
+            Block::Text => 0,
+            Block::Code(None) => 1,
+            Block::Removed => 2,
+            Block::Broken => 3,
+            Block::Code(Some(language)) => 4 + language as u8,
+        }
+    }
+
     /// Its language, where that is known.
     pub fn language(self) -> Option<Language> {
         match self {

@@ -1,14 +1,19 @@
 //! The push lexer: bytes in, events out, in any cutting, with memory bounded by the depth limit.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::number::Number;
 use super::path::GrowingKey;
+use super::search::closing_quote;
 use super::text::{Reached, Text};
 use super::{Container, Error, ErrorKind, Limits, Path, Role, Visitor};
 
 /// Longer numbers are refused: no double needs more, and an arbitrary one would have to be held.
 const NUMBER_BYTES_MAX: usize = 1024;
+
+/// Longest content of a string that is waited for, to be shown ahead.
+pub(super) const AHEAD_BYTES_MAX: usize = 256 << 10;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
@@ -26,7 +31,28 @@ pub struct Lexer {
     text: Text,
     /// The first bytes of a number that a push cut.
     held: Vec<u8>,
+    /// How far the string was searched for its end that the last push did not hold whole.
+    ahead: Option<Ahead>,
     failed: Option<Error>,
+}
+
+/// A string whose end is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    /// Raw offset of its content.
+    start: usize,
+    /// So many bytes of the content hold no end.
+    searched: usize,
+}
+
+/// What the bytes from a string's content on hold of it.
+enum Content {
+    /// Nothing is waited for: it is long, or no more bytes come.
+    Pieces,
+    /// It ends at this index.
+    Whole(usize),
+    /// Its end is still to come.
+    Cut,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +93,7 @@ impl Lexer {
             key: GrowingKey::default(),
             text: Text::default(),
             held: Vec::new(),
+            ahead: None,
             failed: None,
         }
     }
@@ -79,6 +106,7 @@ impl Lexer {
         self.path.clear();
         self.text.reset();
         self.held.clear();
+        self.ahead = None;
         self.failed = None;
     }
 
@@ -102,8 +130,21 @@ impl Lexer {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let result = self.read(raw, visitor);
+        let result = self.read(raw, false, visitor);
         self.offset += raw.len();
+        self.failed = result.err();
+        result.map(drop)
+    }
+
+    /// Reads the next bytes, but leaves a string unread that they do not hold whole, so that
+    /// [`Visitor::string_ahead`] is shown every string of at most [`AHEAD_BYTES_MAX`] bytes: gives how many bytes were
+    /// read. The next call begins with the others; the last bytes of a document go to [`Lexer::push`].
+    pub fn push_whole_strings<V: Visitor + ?Sized>(&mut self, raw: &[u8], visitor: &mut V) -> Result<usize, Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.read(raw, true, visitor);
+        self.offset += result.unwrap_or(raw.len());
         self.failed = result.err();
         result
     }
@@ -129,9 +170,31 @@ impl Lexer {
         Err(error)
     }
 
-    fn read<V: Visitor + ?Sized>(&mut self, raw: &[u8], visitor: &mut V) -> Result<(), Error> {
+    /// How many bytes were read: all, unless `waits` for the end of a string.
+    fn read<V: Visitor + ?Sized>(&mut self, raw: &[u8], waits: bool, visitor: &mut V) -> Result<usize, Error> {
         let mut at = 0;
         while at < raw.len() {
+            if raw[at] == b'"'
+                && let Some(role) = self.string_role()
+            {
+                match self.content(raw, at + 1, waits) {
+                    Content::Cut => return Ok(at),
+                    Content::Pieces => {}
+                    Content::Whole(end) => {
+                        if let Some(next) = self.show_ahead(role, raw, at + 1..end, visitor) {
+                            at = next;
+                            continue;
+                        }
+                    }
+                }
+            }
+            if waits
+                && raw[at] == b'{'
+                && let Some(next) = self.show_object(raw, at, visitor)
+            {
+                at = next;
+                continue;
+            }
             at = match self.state {
                 State::String(role) => self.string(role, raw, at, visitor)?,
                 State::Number { state, start } => self.number(state, start, raw, at, visitor)?,
@@ -142,7 +205,96 @@ impl Lexer {
                 _ => self.structure(raw, at, visitor)?,
             };
         }
-        Ok(())
+        Ok(at)
+    }
+
+    /// What a string would be for that begins here; `None` where none may.
+    fn string_role(&self) -> Option<Role> {
+        match self.state {
+            State::Start(0) | State::Value | State::FirstValue => Some(Role::Value),
+            State::Key | State::FirstKey => Some(Role::Key),
+            _ => None,
+        }
+    }
+
+    /// Looks for the end of the string whose content begins at `from`; each byte is searched once, however it is cut.
+    fn content(&mut self, raw: &[u8], from: usize, waits: bool) -> Content {
+        if !waits {
+            return Content::Pieces;
+        }
+        let start = self.offset + from;
+        let searched = self.ahead.take().filter(|it| it.start == start).map_or(0, |it| it.searched);
+        match closing_quote(raw, from, from + searched) {
+            Some(end) if end - from <= AHEAD_BYTES_MAX => Content::Whole(end),
+            None if raw.len() - from <= AHEAD_BYTES_MAX => {
+                self.ahead = Some(Ahead { start, searched: raw.len() - from });
+                Content::Cut
+            }
+            _ => Content::Pieces,
+        }
+    }
+
+    /// Shows an object of an array; where the visitor knows it, gives the index behind it.
+    fn show_object<V: Visitor + ?Sized>(&mut self, raw: &[u8], at: usize, visitor: &mut V) -> Option<usize> {
+        let is_first = matches!(self.state, State::FirstValue);
+        let is_next = matches!(self.state, State::Value) && self.containers.last() == Some(&Container::Array);
+        if !is_first && !is_next {
+            return None;
+        }
+        if is_first {
+            self.path.push_index();
+        }
+        let bytes = &raw[at..];
+        let length = visitor.object_ahead(&self.path, self.offset + at, bytes);
+        match length.filter(|it| (1..=bytes.len()).contains(it)) {
+            Some(length) => {
+                self.value_ended();
+                Some(at + length)
+            }
+            None => {
+                if is_first {
+                    self.path.pop();
+                }
+                None
+            }
+        }
+    }
+
+    /// Shows a whole string; where the visitor knows it, gives the index behind it.
+    fn show_ahead<V: Visitor + ?Sized>(
+        &mut self,
+        role: Role,
+        raw: &[u8],
+        content: Range<usize>,
+        visitor: &mut V,
+    ) -> Option<usize> {
+        let is_first = matches!(self.state, State::FirstValue);
+        let text = &raw[content.clone()];
+        let start = self.offset + content.start;
+        let key = match role {
+            Role::Value => None,
+            // A key is part of the path of what follows, so it has to be told as it reads.
+            Role::Key => Some(std::str::from_utf8(text).ok().filter(|it| !it.contains('\\'))?),
+        };
+        if is_first {
+            self.path.push_index();
+        }
+        if !visitor.string_ahead(&self.path, role, start, text) {
+            if is_first {
+                self.path.pop();
+            }
+            return None;
+        }
+        match key {
+            None => self.value_ended(),
+            Some(key) => {
+                self.key.start(&mut self.path);
+                self.key.append(key);
+                self.key.end(&mut self.path);
+                self.state = State::Colon;
+            }
+        }
+        Some(content.end + 1)
     }
 
     /// Takes one byte that stands between strings, numbers and literals.

@@ -76,6 +76,22 @@ pub trait Visitor {
         let _ = (path, role, start);
     }
 
+    /// The same string before it is told, with its whole raw content, where that lies in one piece and a lexer was asked
+    /// to wait for it. `true`: it is known and need not be read, so that nothing more is told of it. Only a content that
+    /// was told to its end before may be known, for it is not checked again.
+    fn string_ahead(&mut self, path: &Path, role: Role, start: usize, content: &[u8]) -> bool {
+        let _ = (path, role, start, content);
+        false
+    }
+
+    /// An object that is about to begin as an element of an array, with all bytes of the document that are there from its
+    /// bracket on, where a lexer was asked to wait for strings. `Some`: so many of them are the whole object, which is
+    /// known and need not be read, so that nothing is told of it. Only an object that was told to its end before may be.
+    fn object_ahead(&mut self, path: &Path, at: usize, bytes: &[u8]) -> Option<usize> {
+        let _ = (path, at, bytes);
+        None
+    }
+
     /// The next decoded piece of the string that began last; never empty, always whole characters.
     fn text(&mut self, decoded: &str) {
         let _ = decoded;

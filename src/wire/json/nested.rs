@@ -54,6 +54,18 @@ pub trait DeepVisitor {
         let _ = leaf;
     }
 
+    /// A string of level 0 before it is told, as [`Visitor::string_ahead`] shows it.
+    fn string_ahead(&mut self, leaf: LeafAt<'_>, content: &[u8]) -> bool {
+        let _ = (leaf, content);
+        false
+    }
+
+    /// An object of level 0 before it is told, as [`Visitor::object_ahead`] shows it.
+    fn object_ahead(&mut self, node: NodeAt<'_>, bytes: &[u8]) -> Option<usize> {
+        let _ = (node, bytes);
+        None
+    }
+
     /// The next decoded piece of the string that is open at this level; never empty, always whole characters.
     fn text(&mut self, level: usize, decoded: &str) {
         let _ = (level, decoded);
@@ -120,6 +132,11 @@ impl Nested {
     /// Reads the next bytes of the outer document. An error is one of the outer document.
     pub fn push<V: DeepVisitor + ?Sized>(&mut self, raw: &[u8], visitor: &mut V) -> Result<(), Error> {
         self.outer.push(raw, &mut Outer { inner: &mut self.inner, visitor })
+    }
+
+    /// The same as [`Lexer::push_whole_strings`].
+    pub fn push_whole_strings<V: DeepVisitor + ?Sized>(&mut self, raw: &[u8], visitor: &mut V) -> Result<usize, Error> {
+        self.outer.push_whole_strings(raw, &mut Outer { inner: &mut self.inner, visitor })
     }
 
     /// Says that no more bytes come.
@@ -201,6 +218,14 @@ impl<V: DeepVisitor + ?Sized> Visitor for Outer<'_, V> {
         if role == Role::Key {
             self.inner.state = State::Off;
         }
+    }
+
+    fn string_ahead(&mut self, path: &Path, role: Role, start: usize, content: &[u8]) -> bool {
+        self.visitor.string_ahead(outer_leaf(path, role, start), content)
+    }
+
+    fn object_ahead(&mut self, path: &Path, at: usize, bytes: &[u8]) -> Option<usize> {
+        self.visitor.object_ahead(outer_node(path, at), bytes)
     }
 
     fn text_at(&mut self, path: &Path, _role: Role, decoded: &str) {

@@ -16,6 +16,19 @@ pub(super) fn plain_run(bytes: &[u8]) -> usize {
     words.len() * 8 + tail
 }
 
+/// Where a string's content ends: the index of the first quote from `from` on that no backslash escapes. The content
+/// begins at `content`: backslashes before it are none of its own.
+pub(super) fn closing_quote(bytes: &[u8], content: usize, mut from: usize) -> Option<usize> {
+    loop {
+        let quote = from + memchr::memchr(b'"', bytes.get(from..)?)?;
+        let backslashes = bytes[content..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if backslashes % 2 == 0 {
+            return Some(quote);
+        }
+        from = quote + 1;
+    }
+}
+
 /// The high bit of each special byte. Borrows can set bits above a true one, never below: the lowest is exact.
 fn special_marks(word: u64) -> u64 {
     let quote = word ^ (ONES * b'"' as u64);

@@ -206,3 +206,110 @@ proptest! {
         prop_assert_eq!(&read(&raw, &every_byte, Limits::default()), &expected);
     }
 }
+
+/// Knows the strings of a document that it was shown whole, by what they are for and what they hold.
+#[derive(Default)]
+struct Knowing {
+    recorder: Recorder,
+    knows: std::collections::HashSet<(bool, Vec<u8>)>,
+    passed: usize,
+}
+
+impl Visitor for Knowing {
+    fn enter(&mut self, path: &Path, container: Container, at: usize) {
+        self.recorder.enter(path, container, at);
+    }
+
+    fn leave(&mut self, path: &Path, container: Container, at: usize) {
+        self.recorder.leave(path, container, at);
+    }
+
+    fn string_ahead(&mut self, path: &Path, role: Role, start: usize, content: &[u8]) -> bool {
+        let known = !self.knows.insert((role == Role::Key, content.to_vec()));
+        self.passed += usize::from(known);
+        if known {
+            // What it would have been told, had it been read.
+            let raw = [b"\"", content, b"\""].concat();
+            let (seen, result) = read(&raw, &[], Limits::default());
+            assert_eq!(result, Ok(()));
+            let Some(Seen::Text { text, .. }) = seen.into_iter().next() else { panic!("no string") };
+            let at = start..start + content.len();
+            self.recorder.seen.push(Seen::Text { path: path.clone(), role, at, text });
+        }
+        known
+    }
+
+    fn string_start(&mut self, path: &Path, role: Role, start: usize) {
+        self.recorder.string_start(path, role, start);
+    }
+
+    fn text(&mut self, decoded: &str) {
+        self.recorder.text(decoded);
+    }
+
+    fn string_end(&mut self, path: &Path, role: Role, end: usize) {
+        self.recorder.string_end(path, role, end);
+    }
+
+    fn scalar(&mut self, path: &Path, raw: &[u8], at: usize) {
+        self.recorder.scalar(path, raw, at);
+    }
+}
+
+/// Reads with strings waited for, as one who knows a string that came before in the document.
+fn read_knowing(raw: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<(), Error>, usize) {
+    let (mut lexer, mut knowing, mut unread) = (Lexer::new(Limits::default()), Knowing::default(), Vec::new());
+    let result = pieces(raw, cuts).try_for_each(|piece| {
+        unread.extend_from_slice(piece);
+        let read = lexer.push_whole_strings(&unread, &mut knowing)?;
+        unread.drain(..read);
+        Ok(())
+    });
+    let result = result.and_then(|()| lexer.push(&unread, &mut knowing)).and_then(|()| lexer.finish(&mut knowing));
+    if let Some((_, text)) = knowing.recorder.open.take() {
+        knowing.recorder.seen.push(Seen::Open(text));
+    }
+    (knowing.recorder.seen, result, knowing.passed)
+}
+
+#[test]
+fn a_string_that_is_known_is_passed_over() {
+    let raw = br#"{"a":["x\n\"","x\n\"",{"a":"x\n\"" }],"b\n":"a","b\n":"x\\"}"#;
+    let every_byte: Vec<usize> = (0..raw.len()).collect();
+    let expected = whole(raw);
+    for cuts in [vec![], every_byte] {
+        let (seen, result, passed) = read_knowing(raw, &cuts);
+        assert_eq!((seen, result), expected);
+        // The second and the third value, and the key `a`; a key with an escape is always read.
+        assert_eq!(passed, 3);
+    }
+}
+
+#[test]
+fn a_long_string_is_not_waited_for() {
+    let raw = format!("[\"{}\",\"x\"]", "a".repeat(crate::wire::json::lexer::AHEAD_BYTES_MAX + 1));
+    let mut lexer = Lexer::new(Limits::default());
+    let mut read = 0;
+    for end in [100, 1000, crate::wire::json::lexer::AHEAD_BYTES_MAX + 1] {
+        read += lexer.push_whole_strings(&raw.as_bytes()[read..end], &mut ()).unwrap();
+        assert_eq!(read, 1);
+    }
+    read += lexer
+        .push_whole_strings(&raw.as_bytes()[read..crate::wire::json::lexer::AHEAD_BYTES_MAX + 3], &mut ())
+        .unwrap();
+    assert_eq!(read, crate::wire::json::lexer::AHEAD_BYTES_MAX + 3);
+    read += lexer.push_whole_strings(&raw.as_bytes()[read..], &mut ()).unwrap();
+    assert_eq!((read, lexer.finish(&mut ())), (raw.len(), Ok(())));
+}
+
+proptest! {
+    #[test]
+    fn what_is_known_changes_nothing_else(raw in damaged(), cuts in cuts()) {
+        let expected = read(&raw, &[], Limits::default());
+        let every_byte: Vec<usize> = (0..raw.len()).collect();
+        for cuts in [vec![], fit(&cuts, raw.len()), every_byte] {
+            let (seen, result, _) = read_knowing(&raw, &cuts);
+            prop_assert_eq!(&(seen, result), &expected);
+        }
+    }
+}
