@@ -6,15 +6,50 @@ mod texts;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use airiskguard_gateway::config::{File, Reference};
 use airiskguard_gateway::domain::{Outcome, RequestId, Stamp};
 use airiskguard_gateway::pipeline::{Exchange, Head, Opening, Sending, Snapshot};
+use cpu_time::ThreadTime;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use texts::session::Session;
 
 /// Bodies arrive in pieces of this size, as the edge reads them.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// Time on the processor, whatever else runs beside.
+struct Processor;
+
+impl Measurement for Processor {
+    type Intermediate = ThreadTime;
+    type Value = Duration;
+
+    fn start(&self) -> ThreadTime {
+        ThreadTime::now()
+    }
+
+    fn end(&self, start: ThreadTime) -> Duration {
+        start.elapsed()
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 fn snapshot() -> Arc<Snapshot> {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/conf/gateway.yaml")).unwrap();
@@ -57,7 +92,7 @@ fn exchange(snapshot: &Arc<Snapshot>, body: &[u8]) -> usize {
 }
 
 /// First turns: one that came before, one of which the client's own part is known, and one of which nothing is.
-fn first_turns(criterion: &mut Criterion) {
+fn first_turns(criterion: &mut Criterion<Processor>) {
     let snapshot = snapshot();
     let mut seed = 0;
     for (name, bytes) in [("64KB", 64 << 10), ("128KB", 128 << 10)] {
@@ -79,7 +114,7 @@ fn first_turns(criterion: &mut Criterion) {
 }
 
 /// Turns of a long session: 4 KB new behind what was said before.
-fn later_turns(criterion: &mut Criterion) {
+fn later_turns(criterion: &mut Criterion<Processor>) {
     let snapshot = snapshot();
     let mut seed = 1 << 32;
     for (name, turns) in [("turn_20", 20), ("turn_240_of_1MB", 240)] {
@@ -115,5 +150,9 @@ fn turn(seed: u64, turns: usize) -> (Vec<u8>, Vec<u8>) {
     (before, session.body())
 }
 
-criterion_group!(benches, first_turns, later_turns);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(Processor);
+    targets = first_turns, later_turns
+}
 criterion_main!(benches);
