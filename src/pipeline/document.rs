@@ -7,6 +7,9 @@ use super::locate::{Located, locate};
 use crate::wire::encoding::{self, Coding, Decoder};
 use crate::wire::json::{self, Limits, Nested};
 
+/// Bytes that are made room for before they arrive.
+const EXPECTED_BYTES_MAX: usize = 1 << 20;
+
 /// Why a body cannot be read.
 #[derive(Debug)]
 pub(super) enum Unreadable {
@@ -100,6 +103,13 @@ impl Document {
             reading,
             bytes_max: limits.bytes_max,
         })
+    }
+
+    /// So many bytes were announced: room is made for them at once, as far as an announcement is believed.
+    pub(super) fn expect(&mut self, bytes: usize) {
+        if self.encoded.is_none() {
+            self.raw.reserve_exact(bytes.min(EXPECTED_BYTES_MAX));
+        }
     }
 
     /// The next bytes as received.

@@ -107,7 +107,8 @@ impl Exchange {
         let reading = self.reading(&destination, Direction::Outbound);
         let limits = self.document_limits(self.snapshot.limits.body_bytes_max);
         let document = Document::new(&codings, limits, reading, self.snapshot.memory.hasher(), false);
-        let document = document.map_err(|error| self.plain(RefusalKind::BadRequest, error.to_string()))?;
+        let mut document = document.map_err(|error| self.plain(RefusalKind::BadRequest, error.to_string()))?;
+        document.expect(head.header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0));
         self.destination = Some(destination);
         self.phase = Phase::Reading(Box::new(document));
         Ok(())
