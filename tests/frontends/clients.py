@@ -137,12 +137,16 @@ class Load:
             with self.lock:
                 self.all.append(seen)
             self.client.ask(session, "a long one" if long else "hello", long, self.long_seconds_max, seen)
-            self.stopping.wait(0.05)
+            self.stopping.wait(0.1)
 
     def failures(self) -> list[Seen]:
         """Everything that was not a success."""
         with self.lock:
             return [seen for seen in self.all if seen.ended and seen.problem()]
+
+    def streaming(self) -> list[Seen]:
+        """The streams that have begun to arrive and not ended."""
+        return [seen for seen in self.in_flight() if seen.long and seen.first_byte.is_set()]
 
     def in_flight(self) -> list[Seen]:
         """Everything that has begun and not ended."""
