@@ -90,7 +90,8 @@ class HAProxy(Balancer):
             text,
             ("bind :443", f"bind 127.0.0.1:{self.port}"),
             ("/run/haproxy/admin.sock", str(self.socket)),
-            # An ordinary user may not have as many descriptors.
+            # An ordinary user becomes nobody else, and may not have as many descriptors.
+            ("    user haproxy\n    group haproxy\n", ""),
             ("    maxconn 20000", "    maxconn 1000"),
         )
         if "/etc/haproxy/gateway.pem" in text:

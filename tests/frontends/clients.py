@@ -55,13 +55,22 @@ class Client:
             plain.close()
             raise
 
-    def open(self, body: dict, headers: dict, seconds_max: float = ANSWER_SECONDS_MAX):
-        """Sends a request; returns the connection and its answer, whose body is still to be read."""
+    def send(self, body: dict, headers: dict, seconds_max: float = ANSWER_SECONDS_MAX) -> http.client.HTTPConnection:
+        """Sends a request; returns the connection, on which the answer is still to come."""
         connection = http.client.HTTPConnection(NAME)
         connection.sock = self.connect(seconds_max=seconds_max)
         sent = {"content-type": "application/json", "x-api-key": "made-up", "anthropic-version": "2023-06-01"} | headers
         try:
             connection.request("POST", "/v1/messages", json.dumps(body), sent)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def open(self, body: dict, headers: dict, seconds_max: float = ANSWER_SECONDS_MAX):
+        """Sends a request; returns the connection and its answer, whose body is still to be read."""
+        connection = self.send(body, headers, seconds_max)
+        try:
             return connection, connection.getresponse()
         except BaseException:
             connection.close()

@@ -3,6 +3,7 @@
 `FRONTENDS_STREAM_SECONDS` is how long the long streams take: a few seconds unless told, minutes in the long form.
 """
 
+import http.client
 import json
 import os
 import pathlib
@@ -142,14 +143,22 @@ class Behind:
         self.assertEqual(self.fleet.served(), [])
 
     def test_a_client_that_leaves_is_noticed_while_the_model_thinks(self) -> None:
-        """Nothing is written in either direction; still the exchange ends, and with it the cost."""
-        self.fleet.script({"parts": [{"text": TEXT}], "cut": 4, "gate": 2, "when": {"body": "gated"}})
-        connection, _ = self.client.open(message("gated", stream=True), {"x-claude-code-session-id": "leaves"})
+        """Before the first byte, and in the midst of a stream: the exchange ends, and with it the cost."""
+        self.fleet.script({"parts": [{"text": "too late"}], "delay_ms": 20_000})
+        connection = self.client.send(message("silence"), {})
+        eventually("the request is with the provider", lambda: self.fleet.served() != [])
+        self.leave(connection)
+        self.fleet.script({"parts": [{"text": TEXT}], "cut": 4, "gate": 2})
+        connection, _ = self.client.open(message("gated", stream=True), {})
+        self.leave(connection)
+        self.fleet.memory.gate.set()
+
+    def leave(self, connection: http.client.HTTPConnection) -> None:
+        """Closes, and waits until the gateway knows; the provider says nothing in all that time."""
         self.assertEqual(self.active_requests(), 1)
         connection.sock.close()
         connection.close()
-        eventually("the exchange has ended", lambda: self.active_requests() == 0)
-        self.fleet.memory.gate.set()
+        eventually("the exchange has ended", lambda: self.active_requests() == 0, seconds_max=5)
 
     def test_a_model_that_thinks_is_waited_for(self) -> None:
         """Not a byte for a while, then the whole answer."""
