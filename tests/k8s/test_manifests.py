@@ -52,17 +52,23 @@ def bytes_of(text: str) -> int:
     return int(number) << {"Ki": 10, "Mi": 20, "Gi": 30}[unit]
 
 
+def for_every_overlay(check):
+    """A test that is given the documents of each overlay in turn."""
+
+    def run(self) -> None:
+        for name, documents in BUILT.items():
+            with self.subTest(overlay=name):
+                check(self, documents)
+
+    run.__doc__ = check.__doc__
+    return run
+
+
 class Manifests(unittest.TestCase):
-    """Every check holds for every overlay."""
+    """What holds for every overlay, and what for one."""
 
     def setUp(self) -> None:
         self.schemas = yaml.safe_load((ROOT / "tests/k8s/schemas.yaml").read_text())
-
-    def overlays(self):
-        """Each overlay under its name."""
-        for name, documents in BUILT.items():
-            with self.subTest(overlay=name):
-                yield documents
 
     @staticmethod
     def one(documents: list[dict], kind: str, name: str = "airiskguard-gateway") -> dict:
@@ -85,19 +91,19 @@ class Manifests(unittest.TestCase):
         (name,) = [it["configMap"]["name"] for it in self.pod(documents)["spec"]["volumes"] if "configMap" in it]
         return self.one(documents, "ConfigMap", name)["data"]["gateway.yaml"]
 
-    def test_kinds_of_kubernetes_are_valid_in_every_version(self) -> None:
+    @for_every_overlay
+    def test_kinds_of_kubernetes_are_valid_in_every_version(self, documents: list[dict]) -> None:
         """Strictly: a field that a version does not know is an error."""
-        for documents in self.overlays():
-            for document in documents:
-                if document["kind"] in OWN_SCHEMAS:
-                    continue
-                for version in VERSIONS:
-                    kubernetes_validate.validate(document, version, strict=True)
+        for document in documents:
+            if document["kind"] in OWN_SCHEMAS:
+                continue
+            for version in VERSIONS:
+                kubernetes_validate.validate(document, version, strict=True)
 
     def test_other_kinds_are_valid(self) -> None:
         """By the schemas beside this file."""
         kinds = set()
-        for documents in self.overlays():
+        for documents in BUILT.values():
             for document in documents:
                 if document["kind"] in OWN_SCHEMAS:
                     kinds.add(document["kind"])
@@ -116,134 +122,134 @@ class Manifests(unittest.TestCase):
         with self.assertRaises(jsonschema.ValidationError):
             jsonschema.Draft202012Validator(self.schemas["HTTPRoute"]).validate(route)
 
-    def test_everything_is_in_the_namespace(self) -> None:
+    @for_every_overlay
+    def test_everything_is_in_the_namespace(self, documents: list[dict]) -> None:
         """Nothing lands where the user happens to be."""
-        for documents in self.overlays():
-            (namespace,) = [it["metadata"]["name"] for it in documents if it["kind"] == "Namespace"]
-            for document in documents:
-                if document["kind"] != "Namespace":
-                    self.assertEqual(document["metadata"]["namespace"], namespace, document["kind"])
+        (namespace,) = [it["metadata"]["name"] for it in documents if it["kind"] == "Namespace"]
+        for document in documents:
+            if document["kind"] != "Namespace":
+                self.assertEqual(document["metadata"]["namespace"], namespace, document["kind"])
 
-    def test_every_selector_finds_the_pods(self) -> None:
+    @for_every_overlay
+    def test_every_selector_finds_the_pods(self, documents: list[dict]) -> None:
         """Services, budget, monitor, policy, spread and the set itself."""
-        for documents in self.overlays():
-            labels = self.pod(documents)["metadata"]["labels"]
-            selectors = [it["spec"]["selector"] for it in documents if it["kind"] == "Service"]
-            for kind in ("StatefulSet", "PodDisruptionBudget", "PodMonitor"):
-                selectors += [it["spec"]["selector"]["matchLabels"] for it in documents if it["kind"] == kind]
-            selectors.append(self.one(documents, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
-            spread = self.pod(documents)["spec"]["topologySpreadConstraints"]
-            selectors += [it["labelSelector"]["matchLabels"] for it in spread]
-            for selector in selectors:
-                self.assertTrue(selector)
-                self.assertLessEqual(selector.items(), labels.items())
+        labels = self.pod(documents)["metadata"]["labels"]
+        selectors = [it["spec"]["selector"] for it in documents if it["kind"] == "Service"]
+        for kind in ("StatefulSet", "PodDisruptionBudget", "PodMonitor"):
+            selectors += [it["spec"]["selector"]["matchLabels"] for it in documents if it["kind"] == kind]
+        selectors.append(self.one(documents, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
+        spread = self.pod(documents)["spec"]["topologySpreadConstraints"]
+        selectors += [it["labelSelector"]["matchLabels"] for it in spread]
+        for selector in selectors:
+            self.assertTrue(selector)
+            self.assertLessEqual(selector.items(), labels.items())
 
-    def test_every_port_by_name_is_one_of_the_container(self) -> None:
+    @for_every_overlay
+    def test_every_port_by_name_is_one_of_the_container(self, documents: list[dict]) -> None:
         """Probes, services, monitor and policy, and what gateway.yaml listens on."""
-        for documents in self.overlays():
-            container = self.container(documents)
-            ports = {it["name"]: it["containerPort"] for it in container["ports"]}
-            file = yaml.safe_load(self.configuration(documents))
-            self.assertEqual(ports, {"http": file["port"], "admin": int(file["admin"]["listen"].rsplit(":", 1)[1])})
-            self.assertEqual((file["host"], file["admin"]["listen"].rsplit(":", 1)[0]), ("0.0.0.0", "0.0.0.0"))
-            used = [container[it]["httpGet"]["port"] for it in ("startupProbe", "livenessProbe", "readinessProbe")]
-            used += [port["targetPort"] for it in documents if it["kind"] == "Service" for port in it["spec"]["ports"]]
-            used += [end["port"] for it in documents if it["kind"] == "PodMonitor" for end in it["spec"]["podMetricsEndpoints"]]
-            rules = self.one(documents, "NetworkPolicy")["spec"]["ingress"]
-            used += [port["port"] for rule in rules for port in rule["ports"]]
-            self.assertEqual(set(used), set(ports))
+        container = self.container(documents)
+        ports = {it["name"]: it["containerPort"] for it in container["ports"]}
+        file = yaml.safe_load(self.configuration(documents))
+        self.assertEqual(ports, {"http": file["port"], "admin": int(file["admin"]["listen"].rsplit(":", 1)[1])})
+        self.assertEqual((file["host"], file["admin"]["listen"].rsplit(":", 1)[0]), ("0.0.0.0", "0.0.0.0"))
+        used = [container[it]["httpGet"]["port"] for it in ("startupProbe", "livenessProbe", "readinessProbe")]
+        used += [port["targetPort"] for it in documents if it["kind"] == "Service" for port in it["spec"]["ports"]]
+        used += [end["port"] for it in documents if it["kind"] == "PodMonitor" for end in it["spec"]["podMetricsEndpoints"]]
+        rules = self.one(documents, "NetworkPolicy")["spec"]["ingress"]
+        used += [port["port"] for rule in rules for port in rule["ports"]]
+        self.assertEqual(set(used), set(ports))
 
-    def test_what_is_probed_and_scraped_is_served(self) -> None:
+    @for_every_overlay
+    def test_what_is_probed_and_scraped_is_served(self, documents: list[dict]) -> None:
         """By the listener that it is asked of."""
         source = (ROOT / "src/edge/admin.rs").read_text()
-        for documents in self.overlays():
-            container = self.container(documents)
-            probes = [container[it]["httpGet"] for it in ("livenessProbe", "readinessProbe")]
-            paths = [it["path"] for it in probes if it["port"] == "admin"]
-            paths += [end["path"] for it in documents if it["kind"] == "PodMonitor" for end in it["spec"]["podMetricsEndpoints"]]
-            for path in paths:
-                self.assertIn(f'b"{path}"', source)
-            self.assertEqual(container["startupProbe"]["httpGet"], {"path": "/healthz", "port": "http"})
+        container = self.container(documents)
+        probes = [container[it]["httpGet"] for it in ("livenessProbe", "readinessProbe")]
+        paths = [it["path"] for it in probes if it["port"] == "admin"]
+        paths += [end["path"] for it in documents if it["kind"] == "PodMonitor" for end in it["spec"]["podMetricsEndpoints"]]
+        for path in paths:
+            self.assertIn(f'b"{path}"', source)
+        self.assertEqual(container["startupProbe"]["httpGet"], {"path": "/healthz", "port": "http"})
 
-    def test_names_that_refer_to_others_are_there(self) -> None:
+    @for_every_overlay
+    def test_names_that_refer_to_others_are_there(self, documents: list[dict]) -> None:
         """Service account, headless service, claim, autoscaler's target, route's backend."""
-        for documents in self.overlays():
-            spec = self.one(documents, "StatefulSet")["spec"]
-            self.one(documents, "ServiceAccount", spec["template"]["spec"]["serviceAccountName"])
-            self.assertEqual(self.one(documents, "Service", spec["serviceName"])["spec"]["clusterIP"], "None")
-            volumes = {it["name"] for it in spec["template"]["spec"]["volumes"]}
-            volumes |= {it["metadata"]["name"] for it in spec["volumeClaimTemplates"]}
-            self.assertEqual({it["name"] for it in self.container(documents)["volumeMounts"]}, volumes)
-            for document in documents:
-                if document["kind"] == "HorizontalPodAutoscaler":
-                    target = document["spec"]["scaleTargetRef"]
-                    self.one(documents, target["kind"], target["name"])
-                if document["kind"] == "HTTPRoute":
-                    (backend,) = document["spec"]["rules"][0]["backendRefs"]
-                    service = self.one(documents, "Service", backend["name"])
-                    self.assertIn(backend["port"], [it["port"] for it in service["spec"]["ports"]])
+        spec = self.one(documents, "StatefulSet")["spec"]
+        self.one(documents, "ServiceAccount", spec["template"]["spec"]["serviceAccountName"])
+        self.assertEqual(self.one(documents, "Service", spec["serviceName"])["spec"]["clusterIP"], "None")
+        volumes = {it["name"] for it in spec["template"]["spec"]["volumes"]}
+        volumes |= {it["metadata"]["name"] for it in spec["volumeClaimTemplates"]}
+        self.assertEqual({it["name"] for it in self.container(documents)["volumeMounts"]}, volumes)
+        for document in documents:
+            if document["kind"] == "HorizontalPodAutoscaler":
+                target = document["spec"]["scaleTargetRef"]
+                self.one(documents, target["kind"], target["name"])
+            if document["kind"] == "HTTPRoute":
+                (backend,) = document["spec"]["rules"][0]["backendRefs"]
+                service = self.one(documents, "Service", backend["name"])
+                self.assertIn(backend["port"], [it["port"] for it in service["spec"]["ports"]])
 
-    def test_the_configuration_is_accepted_by_the_gateway(self) -> None:
+    @for_every_overlay
+    def test_the_configuration_is_accepted_by_the_gateway(self, documents: list[dict]) -> None:
         """By its own `check`, with every secret that the pod mounts, and with no other."""
-        for documents in self.overlays():
-            (items,) = [it["secret"]["items"] for it in self.pod(documents)["spec"]["volumes"] if "secret" in it]
-            text = self.configuration(documents)
-            used = set(re.findall(rf"{SECRETS}/(\w+)", text))
-            self.assertEqual(used, {it["path"] for it in items})
-            with tempfile.TemporaryDirectory() as folder:
-                for name in used:
-                    value = {"audit_store": "postgres://a:b@postgres.example/a?sslmode=verify-full", "engineers_key": "sha256:" + "0" * 64}
-                    pathlib.Path(folder, name).write_text(value.get(name, "made-up-for-a-test-and-long-enough"))
-                path = pathlib.Path(folder, "gateway.yaml")
-                path.write_text(text.replace(SECRETS, folder))
-                done = subprocess.run([os.environ["GATEWAY"], "check", "--config", path], capture_output=True, text=True)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                # TLS ends before the cluster's own network; nothing else may be warned about.
-                warnings = re.findall(r"^warning: (.*)$", done.stdout + done.stderr, re.MULTILINE)
-                self.assertEqual(warnings, ["gateway keys travel to this host in clear"])
+        (items,) = [it["secret"]["items"] for it in self.pod(documents)["spec"]["volumes"] if "secret" in it]
+        text = self.configuration(documents)
+        used = set(re.findall(rf"{SECRETS}/(\w+)", text))
+        self.assertEqual(used, {it["path"] for it in items})
+        with tempfile.TemporaryDirectory() as folder:
+            for name in used:
+                value = {"audit_store": "postgres://a:b@postgres.example/a?sslmode=verify-full", "engineers_key": "sha256:" + "0" * 64}
+                pathlib.Path(folder, name).write_text(value.get(name, "made-up-for-a-test-and-long-enough"))
+            path = pathlib.Path(folder, "gateway.yaml")
+            path.write_text(text.replace(SECRETS, folder))
+            done = subprocess.run([os.environ["GATEWAY"], "check", "--config", path], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            # TLS ends before the cluster's own network; nothing else may be warned about.
+            warnings = re.findall(r"^warning: (.*)$", done.stdout + done.stderr, re.MULTILINE)
+            self.assertEqual(warnings, ["gateway keys travel to this host in clear"])
 
-    def test_secrets_are_references_only(self) -> None:
+    @for_every_overlay
+    def test_secrets_are_references_only(self, documents: list[dict]) -> None:
         """No Secret among the files, and nothing secret in the configuration or the environment."""
-        for documents in self.overlays():
-            self.assertEqual([it for it in documents if it["kind"] == "Secret"], [])
-            file = yaml.safe_load(self.configuration(documents))
-            for upstream in file["upstream"].values():
-                self.assertTrue(upstream["api_key_file"].startswith(SECRETS))
-            keys = [key for team in file["teams"].values() for key in team["api_keys"]]
-            self.assertTrue(all(key.startswith(f"file:{SECRETS}/") for key in keys + [file["redaction"]["key"]]))
-            self.assertEqual([it["name"] for it in self.container(documents)["env"]], ["STATE_DIRECTORY"])
+        self.assertEqual([it for it in documents if it["kind"] == "Secret"], [])
+        file = yaml.safe_load(self.configuration(documents))
+        for upstream in file["upstream"].values():
+            self.assertTrue(upstream["api_key_file"].startswith(SECRETS))
+        keys = [key for team in file["teams"].values() for key in team["api_keys"]]
+        self.assertTrue(all(key.startswith(f"file:{SECRETS}/") for key in keys + [file["redaction"]["key"]]))
+        self.assertEqual([it["name"] for it in self.container(documents)["env"]], ["STATE_DIRECTORY"])
 
-    def test_a_stop_has_the_time_that_the_gateway_wants(self) -> None:
+    @for_every_overlay
+    def test_a_stop_has_the_time_that_the_gateway_wants(self, documents: list[dict]) -> None:
         """The pause, the drain and the last records."""
-        for documents in self.overlays():
-            pause = self.container(documents)["lifecycle"]["preStop"]["sleep"]["seconds"]
-            drain = seconds(yaml.safe_load(self.configuration(documents))["limits"]["drain_timeout"])
-            grace = self.pod(documents)["spec"]["terminationGracePeriodSeconds"]
-            self.assertGreaterEqual(grace, pause + drain + FLUSH_SECONDS)
-            readiness = self.container(documents)["readinessProbe"]
-            self.assertGreaterEqual(pause, readiness["periodSeconds"] * readiness["failureThreshold"])
+        pause = self.container(documents)["lifecycle"]["preStop"]["sleep"]["seconds"]
+        drain = seconds(yaml.safe_load(self.configuration(documents))["limits"]["drain_timeout"])
+        grace = self.pod(documents)["spec"]["terminationGracePeriodSeconds"]
+        self.assertGreaterEqual(grace, pause + drain + FLUSH_SECONDS)
+        readiness = self.container(documents)["readinessProbe"]
+        self.assertGreaterEqual(pause, readiness["periodSeconds"] * readiness["failureThreshold"])
 
-    def test_the_pod_is_restricted(self) -> None:
+    @for_every_overlay
+    def test_the_pod_is_restricted(self, documents: list[dict]) -> None:
         """As the namespace asks for, and a little more."""
-        for documents in self.overlays():
-            pod, container = self.pod(documents)["spec"], self.container(documents)
-            self.assertFalse(pod["automountServiceAccountToken"])
-            context = pod["securityContext"]
-            self.assertTrue(context["runAsNonRoot"] and context["runAsUser"] > 0)
-            self.assertEqual(context["seccompProfile"], {"type": "RuntimeDefault"})
-            self.assertEqual(context["fsGroupChangePolicy"], "OnRootMismatch")
-            wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-            self.assertEqual(container["securityContext"], wanted)
-            mounts = {it["mountPath"]: it.get("readOnly", False) for it in container["volumeMounts"]}
-            state = container["env"][0]["value"]
-            self.assertEqual([path for path, read_only in mounts.items() if not read_only], [state])
+        pod, container = self.pod(documents)["spec"], self.container(documents)
+        self.assertFalse(pod["automountServiceAccountToken"])
+        context = pod["securityContext"]
+        self.assertTrue(context["runAsNonRoot"] and context["runAsUser"] > 0)
+        self.assertEqual(context["seccompProfile"], {"type": "RuntimeDefault"})
+        self.assertEqual(context["fsGroupChangePolicy"], "OnRootMismatch")
+        wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        self.assertEqual(container["securityContext"], wanted)
+        mounts = {it["mountPath"]: it.get("readOnly", False) for it in container["volumeMounts"]}
+        state = container["env"][0]["value"]
+        self.assertEqual([path for path, read_only in mounts.items() if not read_only], [state])
 
-    def test_the_memory_is_more_than_what_may_be_held(self) -> None:
+    @for_every_overlay
+    def test_the_memory_is_more_than_what_may_be_held(self, documents: list[dict]) -> None:
         """Twice over: the body and what is made of it."""
-        for documents in self.overlays():
-            limits = yaml.safe_load(self.configuration(documents))["limits"]
-            held = bytes_of(limits.get("held_bytes_max", "512MiB"))
-            self.assertGreaterEqual(bytes_of(self.container(documents)["resources"]["limits"]["memory"]), 2 * held)
+        limits = yaml.safe_load(self.configuration(documents))["limits"]
+        held = bytes_of(limits.get("held_bytes_max", "512MiB"))
+        self.assertGreaterEqual(bytes_of(self.container(documents)["resources"]["limits"]["memory"]), 2 * held)
 
     def test_a_fleet_shares_its_store_and_a_single_gateway_has_its_own(self) -> None:
         """SQLite is never shared; placeholders are the same everywhere."""
@@ -255,22 +261,25 @@ class Manifests(unittest.TestCase):
         self.assertGreater(fleet["replicas"], self.one(BUILT["fleet"], "PodDisruptionBudget")["spec"]["maxUnavailable"])
         self.assertIn("audit_store", yaml.safe_load(self.configuration(BUILT["fleet"]))["audit"]["store"])
 
-    def test_the_outside_is_reached_and_the_inside_is_not(self) -> None:
+    @for_every_overlay
+    def test_the_outside_is_reached_and_the_inside_is_not(self, documents: list[dict]) -> None:
         """Names and providers from everywhere; the house's networks only where a rule says so."""
-        for documents in self.overlays():
-            policy = self.one(documents, "NetworkPolicy")["spec"]
-            self.assertEqual(policy["policyTypes"], ["Ingress", "Egress"])
-            outside = [it["ipBlock"] for rule in policy["egress"] for it in rule["to"] if "ipBlock" in it]
-            excepted = next(it["except"] for it in outside if it["cidr"] == "0.0.0.0/0")
-            for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"):
-                self.assertIn(network, excepted)
-            for rule in policy["egress"] + policy["ingress"]:
-                self.assertTrue(rule.get("to") or rule.get("from"), "a rule for everybody")
-                self.assertTrue(rule["ports"])
-        ports = lambda name: {port["port"] for rule in self.one(BUILT[name], "NetworkPolicy")["spec"]["egress"] for port in rule["ports"]}
-        self.assertEqual(ports("single"), {53, 443})
-        self.assertEqual(ports("fleet"), {53, 443, 5432})
-        self.assertEqual(ports("fleet with SIEM"), {53, 443, 5432, 6514, 8088, 9200})
+        policy = self.one(documents, "NetworkPolicy")["spec"]
+        self.assertEqual(policy["policyTypes"], ["Ingress", "Egress"])
+        outside = [it["ipBlock"] for rule in policy["egress"] for it in rule["to"] if "ipBlock" in it]
+        excepted = next(it["except"] for it in outside if it["cidr"] == "0.0.0.0/0")
+        for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"):
+            self.assertIn(network, excepted)
+        for rule in policy["egress"] + policy["ingress"]:
+            self.assertTrue(rule.get("to") or rule.get("from"), "a rule for everybody")
+            self.assertTrue(rule["ports"])
+
+    def test_each_overlay_reaches_what_it_needs(self) -> None:
+        """And no other port."""
+        wanted = {"single": {53, 443}, "fleet": {53, 443, 5432}, "fleet with SIEM": {53, 443, 5432, 6514, 8088, 9200}}
+        for name, ports in wanted.items():
+            rules = self.one(BUILT[name], "NetworkPolicy")["spec"]["egress"]
+            self.assertEqual({port["port"] for rule in rules for port in rule["ports"]}, ports)
 
     def test_metrics_that_are_asked_for_exist(self) -> None:
         """A gauge of the gateway, for the autoscaler and its adapter."""
@@ -297,11 +306,11 @@ class Manifests(unittest.TestCase):
         for rule in self.one(BUILT["fleet"], "HTTPRoute")["spec"]["rules"]:
             self.assertEqual(rule["timeouts"], {"request": "0s", "backendRequest": "0s"})
 
-    def test_the_image_is_that_of_this_version(self) -> None:
+    @for_every_overlay
+    def test_the_image_is_that_of_this_version(self, documents: list[dict]) -> None:
         """As Cargo.toml has it."""
         version = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE).group(1)
-        for documents in self.overlays():
-            self.assertEqual(self.container(documents)["image"], f"airiskguard-gateway:{version}")
+        self.assertEqual(self.container(documents)["image"], f"airiskguard-gateway:{version}")
 
 
 if __name__ == "__main__":
