@@ -14,7 +14,7 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
 .PHONY: help
 help: ## List the tasks
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 .PHONY: run
 run: tools ## Build the gateway and start it with CONFIG (conf/gateway.yaml)
@@ -33,6 +33,9 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) test-quality
 	$(MAKE) test-rules
 	$(MAKE) test-sdks
+	$(MAKE) test-k8s
+	$(MAKE) test-packages
+	$(MAKE) test-frontends
 	$(MAKE) test-all
 
 .PHONY: test-pure
@@ -69,6 +72,26 @@ test-sdks: test-tools ## The official Python and JavaScript SDKs of both vendors
 	cargo test --locked --no-run --lib --bins --tests
 	tests/clients/run.sh $(TARGET)/debug/airiskguard-gateway
 
+# The same program again for the three that follow; they need no other one.
+.PHONY: test-program
+test-program: test-tools
+	cargo test --locked --no-run --lib --bins --tests
+
+.PHONY: test-k8s
+test-k8s: test-program ## The Kubernetes files: valid, fitting together, accepted by the gateway; without a cluster
+	tests/k8s/run.sh $(TARGET)/debug/airiskguard-gateway
+
+.PHONY: test-packages
+test-packages: test-program ## The Debian package and the files of the container image: built, installed, run
+	tests/packaging/run.sh $(TARGET)/debug/airiskguard-gateway
+
+# Seconds in `make test`; `make test-frontends STREAM_SECONDS=180` is the long form, and takes half an hour.
+STREAM_SECONDS ?= 4
+
+.PHONY: test-frontends
+test-frontends: test-program ## Three gateways behind HAProxy and Envoy: rolling restart, one killed, long streams
+	tests/frontends/run.sh $(TARGET)/debug/airiskguard-gateway $(STREAM_SECONDS)
+
 .PHONY: test-clients
 test-clients: ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
 	@.ci/install clients
@@ -89,6 +112,20 @@ quality: ## Measure what the rules find, and find falsely, beside other scanners
 	$(if $(QUALITY_BIN),,cargo build --locked --no-default-features --features command-line --profile quality)
 	python3 tests/quality/measure.py $(or $(QUALITY_BIN),$(TARGET)/quality/airiskguard-gateway) \
 		--sets $(QUALITY_SETS) --folder $(TARGET)/quality-sets --install --write
+
+.PHONY: deb
+deb: tools ## Build a Debian package into target/debian
+	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
+	mkdir -p $(TARGET)/debian
+	packaging/debian/build.sh $(TARGET)/$(PROFILE)/airiskguard-gateway $(TARGET)/debian
+
+.PHONY: image
+image: ## Build the container image with docker
+	docker build --tag airiskguard-gateway:$$(sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1) .
+
+.PHONY: k8s
+k8s: ## Write the alert rules of conf/k8s from conf/prometheus-rules.yaml
+	python3 -B tests/k8s/write_rules.py
 
 .PHONY: docs
 docs: ## Write the generated parts of docs/rules.md and docs/siem.md
