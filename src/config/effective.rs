@@ -7,7 +7,7 @@ use super::mistake::MASK;
 use super::parse::{LOG_LEVELS, ON_UNSCANNABLE};
 use super::units::{duration_text, size_text};
 use super::upstreams::DIALECTS;
-use super::{AuditStore, Dialect, Durability, File, LogLevel, OnAuditFailure, OnUnscannable, Upstream};
+use super::{AuditStore, CircuitLimits, Dialect, Durability, File, LogLevel, OnAuditFailure, OnUnscannable, Upstream};
 use crate::domain::Checker;
 
 impl Dialect {
@@ -172,7 +172,10 @@ fn upstream(it: &Upstream) -> String {
         (true, more) => format!(",{} keys={MASK}", more + 1),
     };
     let more: String = it.more_urls.iter().map(|url| format!(",{url}")).collect();
-    let circuit = format!(",circuit={}/{}", it.circuit.failures_max, duration_text(it.circuit.open));
+    let circuit = match it.circuit {
+        usual if usual == CircuitLimits::default() => String::new(),
+        own => format!(",circuit={}/{}", own.failures_max, duration_text(own.open)),
+    };
     let ca = if it.ca_file.is_some() { ",ca_file" } else { "" };
     let headers: String = it.headers.iter().map(|(name, _)| format!(",{name}={MASK}")).collect();
     let times = &it.timeouts;

@@ -42,4 +42,6 @@ pub use team_limits::TeamLimits;
 pub use upstreams::CircuitLimits;
 
 #[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
 mod tests;

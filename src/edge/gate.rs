@@ -95,13 +95,15 @@ fn turned_away(shared: &Shared, call: &Call, reply: Reply, turned: Turned) -> Re
 
 /// Measures how long ready work waits for a thread, by a task that is late by as much.
 pub(super) async fn watch_lag(shared: Arc<Shared>) {
+    let (mut last, mut lag) = (Duration::ZERO, Duration::ZERO);
     loop {
         let due = Instant::now() + LAG_INTERVAL;
         tokio::time::sleep_until(due).await;
         let late = due.elapsed();
-        let before = Duration::from_nanos(shared.gate.lag_nanos.load(Ordering::Relaxed));
-        // Up at once, down by an eighth: one thread that was free by chance says little.
-        let lag = late.max(before - before / 8);
+        // Twice in a row, because a machine that stood still once is not busy; and down by an eighth, because one thread
+        // that was free by chance says little.
+        lag = late.min(last).max(lag - lag / 8);
+        last = late;
         shared.gate.lag_nanos.store(u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         shared.metrics.lag(lag.as_secs_f64());
     }
