@@ -111,7 +111,7 @@ impl Exchange {
     fn limited(&mut self, reached: Reached) -> Reply {
         let team = &self.judge.team;
         let (name, amount) = (&team.name, team.limits.amount(reached.limit));
-        let limit = reached.limit.trim_end_matches("_max").replace('_', " ");
+        let limit = reached.limit.trim_end_matches("_max").trim_start_matches("cost_").replace('_', " ");
         let when = match reached.again {
             Again::After(wait) => {
                 let message = format!("the team `{name}` is at its limit of {amount} {limit}; try again shortly");
