@@ -72,6 +72,12 @@ impl Tries {
         left && self.turn(shared, upstream, Answered::NotAtAll)
     }
 
+    /// Not even an address was found. Whether to try another.
+    pub(super) fn unknown(&mut self, shared: &Shared, upstream: &Upstream) -> bool {
+        note(shared, upstream, self.choice, Answered::NotAtAll);
+        self.are_left(upstream) && self.turn(shared, upstream, Answered::NotAtAll)
+    }
+
     /// The connection broke before an answer began.
     pub(super) fn broke(&self, shared: &Shared, upstream: &Upstream) {
         note(shared, upstream, self.choice, Answered::NotAtAll);

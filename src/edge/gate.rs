@@ -89,7 +89,9 @@ fn turned_away(shared: &Shared, call: &Call, reply: Reply, turned: Turned) -> Re
         Turned::Limited(limit) => shared.metrics.limited(team.as_str(), limit),
     }
     // It may have been woken in place of another, or have taken a place for a moment that another saw.
-    shared.gate.wake(&team);
+    if shared.metrics.waiting().get() > 0 {
+        shared.gate.wake(&team);
+    }
     reply
 }
 

@@ -103,7 +103,11 @@ impl ProxyHttp for Gateway {
         }
         match self.shared.peers.peer(&forward.upstream, &forward.upstream.urls[choice.address], attempt).await {
             Ok(peer) => Ok(Box::new(peer)),
-            Err(error) => Error::e_explain(UNREACHABLE, error.to_string()),
+            Err(error) => {
+                let mut error = Error::explain(UNREACHABLE, error.to_string());
+                error.set_retry(phase.tries.unknown(&self.shared, &forward.upstream));
+                Err(error)
+            }
         }
     }
 

@@ -26,6 +26,7 @@ use tokio::time::Sleep;
 use super::answer::{Answer, Next};
 use super::call::Call;
 use super::pace::time_to_send;
+use crate::config::Limits;
 
 /// The body goes to the proxy loop in pieces of this many bytes.
 const PIECE_BYTES: usize = 64 << 10;
@@ -65,6 +66,7 @@ pub(super) struct Replay {
     position: usize,
     answer: Answer,
     call: Arc<Call>,
+    limits: Limits,
     deadline: Pin<Box<Sleep>>,
     draining: Arc<AtomicBool>,
     slot: Option<Arc<Slot>>,
@@ -82,6 +84,7 @@ impl Replay {
             body,
             position: 0,
             deadline: Box::pin(tokio::time::sleep_until(call.deadline())),
+            limits: call.limits(),
             call,
             draining,
             slot: SLOT.try_with(Arc::clone).ok(),
@@ -127,7 +130,7 @@ impl Replay {
 
     /// Gives the client time for so many bytes.
     fn allow_time_for(&mut self, bytes: usize) {
-        let time = time_to_send(&self.call.limits(), bytes);
+        let time = time_to_send(&self.limits, bytes);
         self.inner_mut().set_write_timeout(Some(time));
     }
 

@@ -107,10 +107,10 @@ fn what_may_have_been_acted_upon_is_not_sent_again() {
 
 #[test]
 fn a_circuit_opens_says_so_and_closes() {
-    let provider = provider::start([error(500), error(500), answer()]);
+    let provider = provider::start([error(503), error(503), answer()]);
     let gateway = gateway_before(&[&provider], "api_key: one-key-of-ours, circuit: {failures_max: 2, open: 1s}");
     for _ in 0..2 {
-        assert_eq!(gateway.connect().post("/v1/messages", &KEY, PROMPT).status, 500);
+        assert_eq!(gateway.connect().post("/v1/messages", &KEY, PROMPT).status, 503);
     }
     let opened = Instant::now();
     let refused = gateway.connect().post("/v1/messages", &KEY, PROMPT);

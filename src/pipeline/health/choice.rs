@@ -165,6 +165,8 @@ impl Health {
     pub fn note(&self, choice: Choice, answered: Answered, now: Stamp) -> Option<Changed> {
         let (circuit, key) = (self.circuits.get(choice.address), self.keys.get(choice.key));
         match answered {
+            // A request that breaks every provider must not take the last one from everybody else.
+            Answered::Broken if !self.has_other(choice.address, now) => return None,
             Answered::NotAtAll | Answered::Broken | Answered::Unavailable => {
                 return circuit.filter(|it| it.failed(now, &self.limits)).map(|_| Changed::Opened);
             }
@@ -173,6 +175,11 @@ impl Health {
         }
         // Whoever says that it is asked too often, answers.
         circuit.filter(|it| it.succeeded()).map(|_| Changed::Closed)
+    }
+
+    fn has_other(&self, address: usize, now: Stamp) -> bool {
+        let others = self.circuits.iter().enumerate().filter(|(at, _)| *at != address);
+        others.into_iter().any(|(_, it)| it.state(now) == CircuitState::Closed)
     }
 
     /// How an address stands, and its failures in a row.
@@ -248,6 +255,18 @@ mod tests {
         let mut tried = Tried::default();
         let limited = Answered::Limited(None);
         assert_eq!(health.next(choice(0, 0), limited, &mut tried, at(2)), None);
+    }
+
+    #[test]
+    fn failures_that_a_request_may_cause_do_not_take_the_last_address() {
+        let health = Health::new(2, 0, LIMITS);
+        for address in [0, 0, 1, 1, 1, 1] {
+            health.note(choice(address, 0), Answered::Broken, at(0));
+        }
+        assert_eq!(health.first(at(1)), Ok(choice(1, 0)));
+        let alone = Health::new(1, 0, LIMITS);
+        assert!((0..9).all(|_| alone.note(choice(0, 0), Answered::Broken, at(0)).is_none()));
+        assert_eq!(alone.first(at(1)), Ok(choice(0, 0)));
     }
 
     #[test]
