@@ -163,9 +163,7 @@ impl ProxyHttp for Gateway {
         let upstream = phase.forward.as_ref().map(|it| &it.upstream);
         if begun || upstream.is_none_or(|it| !phase.tries.are_left(it)) {
             error.set_retry(false);
-        } else if *error.root_etype() == FAILOVER {
-            error.set_retry(true);
-        } else if reused && is_dead_connection(&error) {
+        } else if *error.root_etype() == FAILOVER || reused && is_dead_connection(&error) {
             error.set_retry(true);
         } else {
             error.retry.decide_reuse(reused);
