@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use airiskguard_gateway::domain::Event;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::{Answer, Run, Script, run};
+use support::{Answer, Before, Run, Script, run};
 
 /// Cuttings that every exchange is run with; 0 is in one piece.
 const CUTS: [usize; 6] = [0, 1, 2, 3, 7, 64];
@@ -35,6 +35,9 @@ struct Exchange {
     /// Status of the provider's answer.
     #[serde(default = "ok")]
     status: u16,
+    /// What has been before.
+    #[serde(default)]
+    before: Before,
 }
 
 fn post() -> String {
@@ -77,6 +80,7 @@ fn check(folder: &Path) -> Vec<String> {
         headers: exchange.headers.into_iter().collect(),
         body: read(&folder.join("request.json")).unwrap_or_default().into_bytes(),
         answer: response,
+        before: exchange.before,
     };
     let whole = run(&script, 0);
     let mut wrong = Vec::new();

@@ -15,6 +15,7 @@ pub(super) fn check(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
     super::exceptions::check(reader, top, file);
     super::audit::check(reader, top, file);
     super::siem::check(reader, top, file);
+    budget_without_record(reader, top, file);
     if let Some(field) = top.find("audit_enabled").filter(|_| !file.audit_enabled) {
         reader.warn(field, "no exchange is recorded", "leave it out or write `audit_enabled: true`");
     }
@@ -89,5 +90,21 @@ fn secrets_only_logged(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) 
     if !file.block_on_secrets && !file.redact_secrets {
         let what = "secrets are only logged, and go to the provider";
         reader.warn(field, what, "set `redact_secrets: true` to replace them, or `block_on_secrets: true`");
+    }
+}
+
+/// A budget is counted from the records after a restart.
+fn budget_without_record(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
+    const MONTH_DAYS: u32 = 31;
+    let teams = file.teams.iter().map(|it| it.limits);
+    let limits: Vec<_> = teams.chain([file.team_limits]).filter(|it| it.has_budget()).collect();
+    let Some(field) = top.find("team_limits").or(top.find("teams")).filter(|_| !limits.is_empty()) else { return };
+    let monthly = limits.iter().any(|it| it.tokens_per_month.is_some() || it.cost_per_month.is_some());
+    let days = file.audit.retention_days;
+    if !file.audit_enabled {
+        reader.warn(field, "without records, each restart begins budgets anew", "write `audit_enabled: true`");
+    } else if monthly && days > 0 && days < MONTH_DAYS {
+        let what = format!("records are kept for {days} days, so that a restart forgets a part of the month's budget");
+        reader.warn(field, what, "set `audit.retention_days` to 31 or more");
     }
 }

@@ -20,6 +20,32 @@ impl Day {
         Day(u32::try_from(unix.as_secs() / SECONDS).unwrap_or(u32::MAX))
     }
 
+    /// The month it lies in, counted from January of the year 0.
+    pub fn month(self) -> u32 {
+        let (year, month, _) = self.civil();
+        u32::try_from(year * 12 + month - 1).unwrap_or(u32::MAX)
+    }
+
+    /// When the day after it begins, since 1970-01-01T00:00:00Z.
+    pub fn end(self) -> Duration {
+        Duration::from_secs((u64::from(self.0) + 1) * SECONDS)
+    }
+
+    /// When the month it lies in began.
+    pub fn month_start(self) -> Duration {
+        let (_, _, day) = self.civil();
+        Duration::from_secs((u64::from(self.0) + 1).saturating_sub(u64::try_from(day).unwrap_or(1)) * SECONDS)
+    }
+
+    /// When the month after it begins.
+    pub fn month_end(self) -> Duration {
+        let mut last = self;
+        while Day(last.0 + 1).month() == self.month() {
+            last = Day(last.0 + 1);
+        }
+        last.end()
+    }
+
     /// Days from `earlier` to this one; none if it is later.
     pub fn since(self, earlier: Day) -> u32 {
         self.0.saturating_sub(earlier.0)
@@ -50,8 +76,9 @@ impl FromStr for Day {
     }
 }
 
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Day {
+    /// Year, month from 1, day from 1.
+    fn civil(self) -> (i64, i64, i64) {
         let days = i64::from(self.0) + EPOCH_DAYS;
         let (era, day_of_era) = (days / ERA_DAYS, days % ERA_DAYS);
         let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -59,7 +86,14 @@ impl fmt::Display for Day {
         let month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month + 2) / 5 + 1;
         let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-        write!(f, "{:04}-{month:02}-{day:02}", era * 400 + year_of_era + later)
+        (era * 400 + year_of_era + later, month, day)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.civil();
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 
@@ -95,6 +129,21 @@ mod tests {
         assert_eq!(Day::of(Duration::from_secs(SECONDS)), day);
         assert_eq!(Day::of(Duration::from_secs(2 * SECONDS - 1)), day);
         assert_eq!(Day::of(Duration::from_secs(2 * SECONDS)).since(day), 1);
+    }
+
+    #[test]
+    fn months_begin_and_end_where_the_calendar_says() {
+        for (text, first, next) in [
+            ("2026-11-22", "2026-11-01", "2026-12-01"),
+            ("2026-12-31", "2026-12-01", "2027-01-01"),
+            ("2028-02-01", "2028-02-01", "2028-03-01"),
+        ] {
+            let day: Day = text.parse().unwrap();
+            assert_eq!(Day::of(day.month_start()).to_string(), first);
+            assert_eq!(Day::of(day.month_end()).to_string(), next);
+            assert_eq!(Day::of(day.month_end()).month(), day.month() + 1);
+            assert_eq!(Day::of(day.end()).since(day), 1);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::mistake::MASK;
 use super::parse::{LOG_LEVELS, ON_UNSCANNABLE};
 use super::units::{duration_text, size_text};
 use super::upstreams::DIALECTS;
-use super::{AuditStore, Dialect, Durability, File, LogLevel, OnAuditFailure, OnUnscannable, Upstream};
+use super::{AuditStore, CircuitLimits, Dialect, Durability, File, LogLevel, OnAuditFailure, OnUnscannable, Upstream};
 use crate::domain::Checker;
 
 impl Dialect {
@@ -69,8 +69,13 @@ impl File {
         write!(line, " exceptions={}", self.exceptions.len())?;
         write!(line, " known_secrets.files={}", self.known_secrets.files.len())?;
         for team in &self.teams {
-            write!(line, " team={:?}({} keys)", team.name, team.api_keys.len())?;
+            let limits: String = team.limits.set().iter().map(|(key, it)| format!(",{key}={it}")).collect();
+            write!(line, " team={:?}({} keys{limits})", team.name, team.api_keys.len())?;
         }
+        for (key, value) in self.team_limits.set() {
+            write!(line, " team_limits.{key}={value}")?;
+        }
+        write!(line, " prices={}", self.prices.len())?;
         write!(line, " block_on_secrets={} redact_secrets={}", self.block_on_secrets, self.redact_secrets)?;
         write!(line, " redaction.restore={}", self.redaction.restore)?;
         let keys = [("redaction.key", &self.redaction.key), ("known_secrets.key", &self.known_secrets.key)];
@@ -123,16 +128,22 @@ impl File {
             ("response_bytes_max", it.response_bytes_max),
             ("held_bytes_max", it.held_bytes_max),
             ("header_bytes_max", it.header_bytes_max),
+            ("body_rate_min", it.body_rate_min),
+            ("send_rate_min", it.send_rate_min),
         ];
         let counts = [
             ("decompression_ratio_max", it.decompression_ratio_max),
             ("json_depth_max", u64::from(it.json_depth_max)),
             ("findings_max", u64::from(it.findings_max)),
             ("connections_max", u64::from(it.connections_max)),
+            ("connections_per_client_max", u64::from(it.connections_per_client_max)),
+            ("requests_max", u64::from(it.requests_max)),
         ];
         let times = [
             ("header_timeout", it.header_timeout),
             ("body_timeout", it.body_timeout),
+            ("queue_timeout", it.queue_timeout),
+            ("send_timeout", it.send_timeout),
             ("idle_timeout", it.idle_timeout),
             ("total_timeout", it.total_timeout),
             ("drain_timeout", it.drain_timeout),
@@ -155,12 +166,22 @@ fn on(it: bool) -> &'static str {
 }
 
 fn upstream(it: &Upstream) -> String {
-    let key = if it.api_key.is_some() { format!(",key={MASK}") } else { String::new() };
+    let key = match (it.api_key.is_some(), it.more_api_keys.len()) {
+        (false, _) => String::new(),
+        (true, 0) => format!(",key={MASK}"),
+        (true, more) => format!(",{} keys={MASK}", more + 1),
+    };
+    let more: String = it.more_urls.iter().map(|url| format!(",{url}")).collect();
+    let circuit = match it.circuit {
+        usual if usual == CircuitLimits::default() => String::new(),
+        own => format!(",circuit={}/{}", own.failures_max, duration_text(own.open)),
+    };
     let ca = if it.ca_file.is_some() { ",ca_file" } else { "" };
     let headers: String = it.headers.iter().map(|(name, _)| format!(",{name}={MASK}")).collect();
     let times = &it.timeouts;
     let [connect, read, write, idle] = [times.connect, times.read, times.write, times.idle].map(duration_text);
-    format!("{}({}{key}{ca}{headers},timeouts={connect}/{read}/{write}/{idle})", it.url, it.dialect.name())
+    let times = format!("timeouts={connect}/{read}/{write}/{idle}");
+    format!("{}{more}({}{key}{ca}{headers},{times}{circuit})", it.url, it.dialect.name())
 }
 
 pub(super) fn checkers(checkers: &[Checker]) -> String {

@@ -42,6 +42,13 @@ fn upstreams(out: &mut String, file: &File) -> fmt::Result {
             false => "no provider key is configured: requests are refused, gateway keys never leave",
         };
         writeln!(out, "  {}: {} ({}), path prefix /{}/; {key}", it.name, it.url, it.dialect.name(), it.name)?;
+        for url in &it.more_urls {
+            writeln!(out, "    where that fails: {url}")?;
+        }
+        match it.more_api_keys.len() {
+            0 => {}
+            more => writeln!(out, "    {} provider keys: the next where one is over its limits", more + 1)?,
+        }
     }
     Ok(())
 }
@@ -84,6 +91,11 @@ fn teams(out: &mut String, file: &File) -> fmt::Result {
 }
 
 fn checks_of(out: &mut String, file: &File, team: Option<&Team>) -> fmt::Result {
+    let limits = team.map_or(file.team_limits, |it| it.limits.or(file.team_limits)).set();
+    if !limits.is_empty() {
+        let limits: Vec<String> = limits.iter().map(|(key, it)| format!("{} {it}", key.replace('_', " "))).collect();
+        writeln!(out, "    limits: {}", limits.join(", "))?;
+    }
     let outbound = team.and_then(|it| it.outbound_checks.as_ref()).unwrap_or(&file.checks.outbound);
     let inbound = team.and_then(|it| it.inbound_checks.as_ref()).unwrap_or(&file.checks.inbound);
     writeln!(out, "    prompts are checked for: {}", checkers(outbound))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::Span;
-use super::{Day, Notifications, Siem};
+use super::{CircuitLimits, Day, Notifications, Price, Siem, TeamLimits};
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
@@ -25,6 +25,10 @@ pub struct File {
     pub exceptions: Vec<Exception>,
     /// `teams:` in the order of the file; without any, everyone is the team `default`.
     pub teams: Vec<Team>,
+    /// `team_limits:` what a team may use that has no `limits:` of its own.
+    pub team_limits: TeamLimits,
+    /// `prices:` what tokens cost, the example prices of the program last.
+    pub prices: Vec<Price>,
     /// `notifications:` who is told of what was stopped; its options stand in `notifications.rs`.
     pub notifications: Notifications,
     /// `siem:` where the records of the audit log are sent, in the order of the file. None by default.
@@ -75,6 +79,8 @@ impl Default for File {
             policies: Vec::new(),
             exceptions: Vec::new(),
             teams: Vec::new(),
+            team_limits: TeamLimits::default(),
+            prices: super::prices::examples(),
             notifications: Notifications::default(),
             siem: Vec::new(),
             block_on_secrets: true,
@@ -101,10 +107,16 @@ pub struct Upstream {
     pub name: String,
     /// `url:` scheme, host, port and an optional path prefix. http and https only.
     pub url: UpstreamUrl,
+    /// `urls:` the addresses after the first, in their order; all with the same path.
+    pub more_urls: Vec<UpstreamUrl>,
     /// `dialect:` defaults from the name (`anthropic`, `openai`, `azure`).
     pub dialect: Dialect,
     /// `api_key:` or `api_key_file:` the provider's key, swapped in for the gateway key.
     pub api_key: Option<Secret>,
+    /// `api_keys:` the keys after the first, in their order.
+    pub more_api_keys: Vec<Secret>,
+    /// `circuit:` when an address is left alone.
+    pub circuit: CircuitLimits,
     /// `ca_file:` PEM roots that replace the system's for this upstream.
     pub ca_file: Option<String>,
     /// `timeouts:`
@@ -370,6 +382,8 @@ pub struct Team {
     pub inbound_checks: Option<Vec<Checker>>,
     /// `redact_secrets:` overrides the global setting.
     pub redact_secrets: Option<bool>,
+    /// `limits:` before `team_limits:`.
+    pub limits: TeamLimits,
 }
 
 /// A gateway key as written in the file.
@@ -515,10 +529,22 @@ pub struct Limits {
     pub findings_max: u32,
     /// `connections_max:` open client connections. Default 10,000.
     pub connections_max: u32,
+    /// `connections_per_client_max:` of one address, or one /64 of IPv6. Default 5,000.
+    pub connections_per_client_max: u32,
+    /// `requests_max:` exchanges in flight. Default 10,000.
+    pub requests_max: u32,
+    /// `queue_timeout:` a request waits for its turn. Default 1 s.
+    pub queue_timeout: Duration,
     /// `header_timeout:` until a request head is complete. Default 15 s.
     pub header_timeout: Duration,
     /// `body_timeout:` for the whole request body. Default 60 s.
     pub body_timeout: Duration,
+    /// `body_rate_min:` bytes a second of a request body, after its first ten seconds. Default 1 KiB.
+    pub body_rate_min: u64,
+    /// `send_timeout:` in which a client takes what it is sent, beside the time of `send_rate_min`. Default 60 s.
+    pub send_timeout: Duration,
+    /// `send_rate_min:` bytes a second that a client takes at least. Default 8 KiB.
+    pub send_rate_min: u64,
     /// `idle_timeout:` of a kept connection. Default 75 s.
     pub idle_timeout: Duration,
     /// `total_timeout:` of one exchange. Default 1 h.
@@ -538,8 +564,14 @@ impl Default for Limits {
             json_depth_max: 128,
             findings_max: 10_000,
             connections_max: 10_000,
+            connections_per_client_max: 5_000,
+            requests_max: 10_000,
+            queue_timeout: Duration::from_secs(1),
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(60),
+            body_rate_min: 1 << 10,
+            send_timeout: Duration::from_secs(60),
+            send_rate_min: 8 << 10,
             idle_timeout: Duration::from_secs(75),
             total_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(30),

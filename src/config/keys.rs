@@ -8,6 +8,8 @@ pub(super) const TOP: &[&str] = &[
     "policies",
     "exceptions",
     "teams",
+    "team_limits",
+    "prices",
     "notifications",
     "siem",
     "block_on_secrets",
@@ -25,7 +27,10 @@ pub(super) const TOP: &[&str] = &[
     "admin",
 ];
 
-pub(super) const UPSTREAM: &[&str] = &["url", "dialect", "api_key", "api_key_file", "ca_file", "timeouts", "headers"];
+pub(super) const UPSTREAM: &[&str] =
+    &["url", "urls", "dialect", "api_key", "api_key_file", "api_keys", "ca_file", "timeouts", "circuit", "headers"];
+
+pub(super) const CIRCUIT: &[&str] = &["failures_max", "open"];
 
 pub(super) const TIMEOUTS: &[&str] = &["connect", "read", "write", "idle"];
 
@@ -59,7 +64,19 @@ pub(super) const EXCEPTION: &[&str] = &["name", "reason", "expires", "scope"];
 pub(super) const SCOPE: &[&str] = &["rule", "type", "checker", "fingerprint", "team", "model", "direction", "source"];
 
 pub(super) const TEAM: &[&str] =
-    &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets"];
+    &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets", "limits"];
+
+pub(super) const TEAM_LIMITS: &[&str] = &[
+    "requests_per_minute",
+    "tokens_per_minute",
+    "requests_in_flight_max",
+    "tokens_per_day",
+    "tokens_per_month",
+    "cost_per_day",
+    "cost_per_month",
+];
+
+pub(super) const PRICE: &[&str] = &["model", "input", "output", "cache_read", "cache_write"];
 
 pub(super) const NOTIFICATIONS: &[&str] = &[
     "slack",
@@ -112,8 +129,14 @@ pub(super) const LIMITS: &[&str] = &[
     "json_depth_max",
     "findings_max",
     "connections_max",
+    "connections_per_client_max",
+    "requests_max",
+    "queue_timeout",
     "header_timeout",
     "body_timeout",
+    "body_rate_min",
+    "send_timeout",
+    "send_rate_min",
     "idle_timeout",
     "total_timeout",
     "drain_timeout",
@@ -125,6 +148,7 @@ pub(super) const ADMIN: &[&str] = &["listen"];
 pub(super) const EVERY: &[&[&str]] = &[
     TOP,
     UPSTREAM,
+    CIRCUIT,
     TIMEOUTS,
     TLS,
     CHECKS,
@@ -134,6 +158,8 @@ pub(super) const EVERY: &[&[&str]] = &[
     EXCEPTION,
     SCOPE,
     TEAM,
+    TEAM_LIMITS,
+    PRICE,
     NOTIFICATIONS,
     SLACK,
     WEBHOOK,

@@ -15,11 +15,13 @@ mod notifications;
 mod overrides;
 mod parse;
 mod policies;
+mod prices;
 mod reader;
 mod reference;
 mod rules;
 mod siem;
 mod smtp;
+mod team_limits;
 mod teams;
 mod units;
 mod upstreams;
@@ -31,10 +33,15 @@ pub use mistake::{Mistake, Mistakes, Warnings};
 pub use notifications::{Channel, Email, Notifications, PagerDuty, Slack, Webhook};
 pub use overrides::Overrides;
 pub use parse::Reading;
+pub use prices::Price;
 pub use reference::{Reference, Resolve};
 pub use rules::{ReadRules, RuleMistake};
 pub use siem::{Facility, Siem, SiemFormat, SiemFraming, SiemInclude, SiemTarget, SyslogOver};
 pub use smtp::{Smtp, SmtpTls};
+pub use team_limits::TeamLimits;
+pub use upstreams::CircuitLimits;
 
+#[cfg(test)]
+mod limits_tests;
 #[cfg(test)]
 mod tests;

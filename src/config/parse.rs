@@ -10,7 +10,7 @@ use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
 use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
-use super::{audit, exceptions, known, notifications, policies, rules, siem, teams, upstreams};
+use super::{audit, exceptions, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -114,6 +114,8 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
         checks(reader, field, &mut file.checks);
     }
     file.teams = teams::read(reader, &top);
+    file.team_limits = team_limits::read(reader, &top, "team_limits");
+    file.prices = prices::read(reader, &top);
     file.policies = policies::read(reader, &top, &file.teams);
     file.exceptions = exceptions::read(reader, &top, &file.teams);
     file.known_secrets = known::read(reader, &top);
@@ -237,11 +239,13 @@ fn limits(reader: &mut Reader<'_>, field: &Field<'_>, limits: &mut Limits) {
     const SECOND: Duration = Duration::from_secs(1);
     const DAY: Duration = Duration::from_secs(24 * 3600);
     let Some(section) = reader.section(field, keys::LIMITS) else { return };
-    let sizes: [(&str, &mut u64, RangeInclusive<u64>); 4] = [
+    let sizes: [(&str, &mut u64, RangeInclusive<u64>); 6] = [
         ("body_bytes_max", &mut limits.body_bytes_max, 1 << 10..=1 << 30),
         ("response_bytes_max", &mut limits.response_bytes_max, 1 << 10..=1 << 30),
         ("held_bytes_max", &mut limits.held_bytes_max, 1 << 20..=1 << 40),
         ("header_bytes_max", &mut limits.header_bytes_max, 1 << 10..=1 << 20),
+        ("body_rate_min", &mut limits.body_rate_min, 0..=1 << 30),
+        ("send_rate_min", &mut limits.send_rate_min, 1..=1 << 30),
     ];
     for (key, limit, range) in sizes {
         if let Some(value) = section.find(key).and_then(|it| reader.size(it, range)) {
@@ -251,19 +255,23 @@ fn limits(reader: &mut Reader<'_>, field: &Field<'_>, limits: &mut Limits) {
     if let Some(value) = section.find("decompression_ratio_max").and_then(|it| reader.integer(it, 1..=100_000)) {
         limits.decompression_ratio_max = value;
     }
-    let counts: [(&str, &mut u32, RangeInclusive<u64>); 3] = [
+    let counts: [(&str, &mut u32, RangeInclusive<u64>); 5] = [
         ("json_depth_max", &mut limits.json_depth_max, 8..=1024),
         ("findings_max", &mut limits.findings_max, 1..=1_000_000),
         ("connections_max", &mut limits.connections_max, 1..=1_000_000),
+        ("connections_per_client_max", &mut limits.connections_per_client_max, 1..=1_000_000),
+        ("requests_max", &mut limits.requests_max, 1..=1_000_000),
     ];
     for (key, limit, range) in counts {
         if let Some(value) = section.find(key).and_then(|it| reader.integer(it, range)) {
             *limit = u32::try_from(value).unwrap_or(*limit);
         }
     }
-    let times: [(&str, &mut Duration); 5] = [
+    let times: [(&str, &mut Duration); 7] = [
         ("header_timeout", &mut limits.header_timeout),
         ("body_timeout", &mut limits.body_timeout),
+        ("queue_timeout", &mut limits.queue_timeout),
+        ("send_timeout", &mut limits.send_timeout),
         ("idle_timeout", &mut limits.idle_timeout),
         ("total_timeout", &mut limits.total_timeout),
         ("drain_timeout", &mut limits.drain_timeout),

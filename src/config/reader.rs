@@ -9,7 +9,7 @@ use super::mistake::{MASK, Mistake};
 use super::node::{Node, Span, Value};
 use super::reference::{self, Resolve};
 use super::units;
-use crate::domain::Secret;
+use crate::domain::{Money, Secret};
 
 /// A misplaced text of fewer bytes is shown.
 const KEY_BYTES_MIN: usize = 8;
@@ -316,6 +316,17 @@ impl<'a> Reader<'a> {
         let expected = format!("{}, from {least} to {most}", units::DURATION);
         let text = self.text_as(field, &expected)?;
         self.within(field, units::duration(&text), range, &expected)
+    }
+
+    /// Dollars.
+    pub(super) fn money(&mut self, field: &Field<'_>) -> Option<Money> {
+        const EXPECTED: &str = "US dollars, such as `250` or `0.075`, to a billionth at most";
+        let text = self.text_as(field, EXPECTED)?;
+        let amount = text.parse().ok();
+        if amount.is_none() {
+            self.reject(field, format!("{} cannot be read", self.quote(field)), EXPECTED);
+        }
+        amount
     }
 
     fn within<T: PartialOrd>(

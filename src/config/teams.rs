@@ -62,6 +62,7 @@ fn team(reader: &mut Reader<'_>, entry: &Entry<'_>, taken: &mut Vec<([u8; 32], S
         outbound_checks: section.find("outbound_checks").and_then(|it| checkers(reader, it)),
         inbound_checks: section.find("inbound_checks").and_then(|it| checkers(reader, it)),
         redact_secrets: section.find("redact_secrets").and_then(|it| reader.flag(it)),
+        limits: super::team_limits::read(reader, &section, "limits"),
     })
 }
 

@@ -103,7 +103,7 @@ fn full_reference_names_every_key() {
     for key in keys::EVERY.iter().flat_map(|it| it.iter()) {
         assert!(seen.contains(key), "conf/gateway-full.yaml does not show `{key}`");
     }
-    assert_eq!((file.teams.len(), file.policies.len(), file.upstreams.len()), (2, 7, 4));
+    assert_eq!((file.teams.len(), file.policies.len(), file.upstreams.len()), (2, 7, 5));
     assert_eq!(file.upstreams[2].timeouts, UpstreamTimeouts::default());
     assert!(file.tls.is_some() && file.admin.listen.is_some() && file.redaction.key.is_some());
 }
@@ -235,7 +235,8 @@ admin: {listen: '[::1]:9090'}
 known_secrets: {key: 'file:/run/long-key', files: [/etc/gateway/known-secrets.txt]}
 limits: {body_bytes_max: 1MiB, response_bytes_max: 2MB, held_bytes_max: 3GiB, header_bytes_max: 4096,
   decompression_ratio_max: 5, json_depth_max: 64, findings_max: 7, connections_max: 8,
-  header_timeout: 9s, body_timeout: 10s, idle_timeout: 11s, total_timeout: 12m, drain_timeout: 0s}
+  connections_per_client_max: 3, requests_max: 4, queue_timeout: 13s, body_rate_min: 14, send_timeout: 15s,
+  send_rate_min: 16KiB, header_timeout: 9s, body_timeout: 10s, idle_timeout: 11s, total_timeout: 12m, drain_timeout: 0s}
 ",
     );
     assert_eq!(file.checks, Checks { outbound: vec![Checker::new("pii")], inbound: Vec::new() });
@@ -256,6 +257,12 @@ limits: {body_bytes_max: 1MiB, response_bytes_max: 2MB, held_bytes_max: 3GiB, he
         json_depth_max: 64,
         findings_max: 7,
         connections_max: 8,
+        connections_per_client_max: 3,
+        requests_max: 4,
+        queue_timeout: Duration::from_secs(13),
+        body_rate_min: 14,
+        send_timeout: Duration::from_secs(15),
+        send_rate_min: 16 << 10,
         header_timeout: Duration::from_secs(9),
         body_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(11),

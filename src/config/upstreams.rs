@@ -14,7 +14,24 @@ pub(super) const DIALECTS: [(&str, Dialect); 3] =
     [("anthropic", Dialect::Anthropic), ("openai", Dialect::OpenAi), ("azure", Dialect::Azure)];
 
 const NAME_CHARS_MAX: usize = 64;
+/// Addresses and keys of one upstream.
+const MANY_MAX: usize = 16;
 const ADDRESS: &str = "an address: `https://host`, with a port and a path prefix where needed";
+
+/// When an address that fails is left alone, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CircuitLimits {
+    /// `failures_max:` in a row, after which it is left alone; 0 never does. Default 5.
+    pub failures_max: u32,
+    /// `open:` for how long at first; doubled up to eight times while it goes on failing. Default 5 s.
+    pub open: Duration,
+}
+
+impl Default for CircuitLimits {
+    fn default() -> Self {
+        CircuitLimits { failures_max: 5, open: Duration::from_secs(5) }
+    }
+}
 
 pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>) -> Vec<Upstream> {
     let Some(field) = top.find("upstream") else {
@@ -36,8 +53,11 @@ fn upstream(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Upstream> {
     let mut upstream = Upstream {
         name: entry.name.to_owned(),
         url: UpstreamUrl { tls: true, host: String::new(), port: 443, path: String::new() },
+        more_urls: Vec::new(),
         dialect: implied.unwrap_or(Dialect::OpenAi),
         api_key: None,
+        more_api_keys: Vec::new(),
+        circuit: CircuitLimits::default(),
         ca_file: None,
         timeouts: UpstreamTimeouts::default(),
         headers: Vec::new(),
@@ -61,7 +81,10 @@ fn upstream(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Upstream> {
         }
         None => {}
     }
-    upstream.api_key = api_key(reader, &section);
+    (upstream.api_key, upstream.more_api_keys) = keys_of(reader, &section);
+    if let Some(field) = section.find("circuit") {
+        upstream.circuit = circuit(reader, field);
+    }
     upstream.ca_file = section.find("ca_file").and_then(|it| reader.text(it));
     if let Some(field) = section.find("timeouts") {
         upstream.timeouts = timeouts(reader, field);
@@ -69,16 +92,60 @@ fn upstream(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Upstream> {
     if let Some(field) = section.find("headers") {
         upstream.headers = headers(reader, field);
     }
-    let Some(field) = section.find("url") else {
+    let Some(field) = section.find("url").or(section.find("urls")) else {
         let mistake = Mistake::new(&entry.field.path, Some(entry.name_span), "`url:` is missing");
         reader.mistakes.push(mistake.expected(ADDRESS));
         return None;
     };
-    upstream.url = url(reader, field)?;
+    let mut addresses = urls(reader, &section).into_iter();
+    upstream.url = addresses.next()?;
+    upstream.more_urls = addresses.collect();
     if upstream.ca_file.is_some() && !upstream.url.tls {
         reader.reject(field, "`ca_file:` stands beside an address without TLS", "an `https://` address");
     }
     Some(upstream)
+}
+
+/// The addresses of `url:` or `urls:`. A request is made for all of them at once, so what they share is said here.
+fn urls(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<UpstreamUrl> {
+    let field = match (section.find("url"), section.find("urls")) {
+        (Some(_), Some(field)) => {
+            reader.reject(field, "`url` and `urls` stand side by side", "one of them");
+            return Vec::new();
+        }
+        (Some(field), None) => return url(reader, field).into_iter().collect(),
+        (None, Some(field)) => field,
+        (None, None) => return Vec::new(),
+    };
+    let items = reader.list(field).unwrap_or_default();
+    if items.is_empty() || items.len() > MANY_MAX {
+        reader.reject(field, "there are no addresses here, or too many", "from 1 to 16 addresses");
+    }
+    let mut read: Vec<UpstreamUrl> = Vec::new();
+    for item in &items {
+        let Some(address) = url(reader, item) else { continue };
+        if read.contains(&address) {
+            reader.reject(item, "this address stands here a second time", "each address once");
+        } else if read.first().is_some_and(|it| it.path != address.path || it.tls != address.tls) {
+            let expected = "the same scheme and path for all addresses of one upstream";
+            reader.reject(item, "this address has another scheme or path than the first", expected);
+        }
+        read.push(address);
+    }
+    read
+}
+
+fn circuit(reader: &mut Reader<'_>, field: &Field<'_>) -> CircuitLimits {
+    let mut circuit = CircuitLimits::default();
+    let Some(section) = reader.section(field, keys::CIRCUIT) else { return circuit };
+    if let Some(count) = section.find("failures_max").and_then(|it| reader.integer(it, 0..=1000)) {
+        circuit.failures_max = u32::try_from(count).unwrap_or(circuit.failures_max);
+    }
+    let range = Duration::from_millis(10)..=Duration::from_secs(3600);
+    if let Some(open) = section.find("open").and_then(|it| reader.duration(it, range)) {
+        circuit.open = open;
+    }
+    circuit
 }
 
 /// The name is a path segment, a metric label and a part of messages.
@@ -121,24 +188,47 @@ fn url(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<UpstreamUrl> {
     }
 }
 
+/// The first key, and those after it.
+fn keys_of(reader: &mut Reader<'_>, section: &Section<'_>) -> (Option<Secret>, Vec<Secret>) {
+    let one = section.find("api_key").or(section.find("api_key_file"));
+    match (one, section.find("api_keys")) {
+        (None, None) => (None, Vec::new()),
+        (Some(_), None) => (api_key(reader, section), Vec::new()),
+        (Some(_), Some(several)) => {
+            reader.reject(several, "`api_keys` stands beside `api_key`", "all keys under `api_keys`");
+            (None, Vec::new())
+        }
+        (None, Some(field)) => {
+            let items = reader.list(field).unwrap_or_default();
+            if items.is_empty() || items.len() > MANY_MAX {
+                reader.reject(field, "there are no keys here, or too many", "from 1 to 16 keys");
+            }
+            let mut keys = items.iter().filter_map(|it| key(reader, it));
+            (keys.next(), keys.collect())
+        }
+    }
+}
+
 fn api_key(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Secret> {
     match (section.find("api_key"), section.find("api_key_file")) {
         (Some(_), Some(file)) => {
             reader.reject(file, "`api_key` and `api_key_file` stand side by side", "one of them");
             None
         }
-        (Some(key), None) => {
-            let secret = reader.secret(key)?;
-            let typed = reader.typed(key);
-            if !typed.contains("${") && !typed.starts_with("file:") {
-                let help = "write `${NAME}`, `file:/path` or `api_key_file:` and keep the key out of the file";
-                reader.warn(key, "the provider's key stands in this file in clear", help);
-            }
-            Some(secret)
-        }
+        (Some(field), None) => key(reader, field),
         (None, Some(file)) => reader.secret_file(file),
         (None, None) => None,
     }
+}
+
+fn key(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Secret> {
+    let secret = reader.secret(field)?;
+    let typed = reader.typed(field);
+    if !typed.contains("${") && !typed.starts_with("file:") {
+        let help = "write `${NAME}`, `file:/path` or `api_key_file:` and keep the key out of the file";
+        reader.warn(field, "the provider's key stands in this file in clear", help);
+    }
+    Some(secret)
 }
 
 fn timeouts(reader: &mut Reader<'_>, field: &Field<'_>) -> UpstreamTimeouts {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Action, Finding, KeyId, Model, RequestId, SessionId, Stamp, Team, Verdict};
+use super::{Action, Finding, KeyId, Model, Money, RequestId, SessionId, Stamp, Team, Verdict};
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -169,6 +169,8 @@ pub struct Event {
     pub response_bytes: u64,
     /// Tokens, where the provider tells.
     pub tokens: Option<Tokens>,
+    /// What they cost by the table of prices; `None` where it does not name the model.
+    pub cost: Option<Money>,
     /// The provider's status, if it answered.
     pub upstream_status: Option<u16>,
     /// Time spent in the gateway itself before the provider was contacted, after the last byte of the request.

@@ -1,4 +1,4 @@
-//! The listener for operators: metrics, health, readiness. Three fixed answers, so a bounded responder and no framework.
+//! The listener for operators: metrics, status, health, readiness. Four fixed answers, so a bounded responder and no framework.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::Shared;
+use crate::domain::Clock;
 
 /// Connections served at once.
 const CONNECTIONS_MAX: usize = 32;
@@ -65,9 +66,10 @@ fn answer(head: &[u8], shared: &Shared) -> (&'static str, &'static str, Vec<u8>)
     }
     match words.next() {
         Some(b"/metrics") => ("200 OK", "text/plain; version=0.0.4; charset=utf-8", shared.metrics.render()),
+        Some(b"/status") => ("200 OK", "application/json", shared.live.status(shared.clock.now())),
         Some(b"/health" | b"/healthz") => text("200 OK", "ok\n"),
         Some(b"/readyz") if shared.draining.load(Ordering::Acquire) => text("503 Service Unavailable", "draining\n"),
         Some(b"/readyz") => text("200 OK", "ready\n"),
-        _ => text("404 Not Found", "/metrics, /healthz, /readyz\n"),
+        _ => text("404 Not Found", "/metrics, /status, /healthz, /readyz\n"),
     }
 }

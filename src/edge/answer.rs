@@ -148,7 +148,7 @@ impl Answer {
                 let flow = call.response_chunk(&data, end, &mut held.out);
                 match flow {
                     Flow::Continue if end => self.release(Outcome::Forwarded, end, call, ready),
-                    Flow::Continue if call.keep(held.out.len() as u64) => Ok(Next::Continue),
+                    Flow::Continue if call.keep_answer(held.out.len() as u64) => Ok(Next::Continue),
                     Flow::Continue => {
                         let message = "the gateway holds as much as it may; try again shortly";
                         self.replace(call.refuse(RefusalKind::Overloaded, message), end, call, ready)
@@ -168,8 +168,8 @@ impl Answer {
         let flow = call.response_chunk(data, end, &mut out);
         call.wrote(out.len() as u64);
         match flow {
-            Flow::Continue if !end && !call.keep(0) => Error::e_explain(BROKEN, "the gateway holds as much as it may"),
             Flow::Continue => {
+                call.keep_stream();
                 if end {
                     self.state = State::Done;
                 }

@@ -1,15 +1,16 @@
 //! One exchange as the edge keeps it: the pipeline's state, what it holds, how it ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Shared;
 use super::held::Lease;
 use crate::config::Limits;
-use crate::domain::{Clock, Outcome, RequestId};
+use crate::domain::{Clock, Outcome, RequestId, Team};
 use crate::pipeline::RefusalKind;
-use crate::pipeline::{Answering, Exchange, Flow, Head, Opening, Reply, Sending};
+use crate::pipeline::{Admission, Answering, Exchange, Flow, Head, Load, Opening, Place, Reply, Sending, Turned};
 use crate::sinks::{Gauge, Ledger, Ticket, Unavailable};
 
 /// A call shared by the two sides of one task: the phases of the proxy and the replaying session.
@@ -21,11 +22,14 @@ struct State {
     /// `None` once the call is closed.
     exchange: Option<Exchange>,
     request: RequestId,
+    team: Team,
     /// The place for its record; `None` where nothing is recorded, and once it is.
     ticket: Option<Ticket>,
     limits: Limits,
     deadline: Instant,
     lease: Lease,
+    /// In its team's count of exchanges in flight, once it was admitted.
+    place: Option<Place>,
     /// The provider's head has arrived.
     begun: bool,
     outcome: Outcome,
@@ -63,12 +67,14 @@ impl Call {
         };
         let state = State {
             shared: shared.clone(),
+            team: exchange.team().clone(),
             exchange: Some(exchange),
             request,
             ticket: ticket.unwrap_or_default(),
             limits,
             deadline: Instant::now() + limits.total_timeout,
             lease: Lease::new(shared.metrics.clone()),
+            place: None,
             begun: false,
             // What it is if nothing else happens before the end.
             outcome: Outcome::Cancelled,
@@ -82,6 +88,28 @@ impl Call {
     /// Id of the exchange.
     pub(super) fn request(&self) -> RequestId {
         self.state().request.clone()
+    }
+
+    /// The team that asks.
+    pub(super) fn team(&self) -> Team {
+        self.state().team.clone()
+    }
+
+    /// Whether it may go on, under this load. `None` only after the call was closed.
+    pub(super) fn admit(&self, load: &Load) -> Option<Admission> {
+        let mut state = self.state();
+        let now = state.shared.clock.now();
+        Some(state.exchange()?.admit(load, now))
+    }
+
+    /// It has waited for its turn as long as it may. `None` only after the call was closed.
+    pub(super) fn waited_too_long(&self) -> Option<(Reply, Turned)> {
+        Some(self.state().exchange()?.waited_too_long())
+    }
+
+    /// It goes on, and counts for its team until it is closed.
+    pub(super) fn take(&self, place: Place) {
+        self.state().place = Some(place);
     }
 
     /// The limits it started with.
@@ -167,6 +195,30 @@ impl Call {
         state.lease.hold(bytes.saturating_add(held), bytes_max)
     }
 
+    /// As [`Call::keep`], for an answer that is held: it was paid for, so there is a quarter more room for it than for
+    /// new requests.
+    pub(super) fn keep_answer(&self, bytes: u64) -> bool {
+        let mut state = self.state();
+        let held = state.exchange().map_or(0, |it| it.held_bytes());
+        let bytes_max = state.limits.held_bytes_max;
+        state.lease.hold(bytes.saturating_add(held), bytes_max.saturating_add(bytes_max / 4))
+    }
+
+    /// As [`Call::keep`], for a stream under way, which is never cut.
+    pub(super) fn keep_stream(&self) {
+        let mut state = self.state();
+        let held = state.exchange().map_or(0, |it| it.held_bytes());
+        state.lease.hold_anyway(held);
+    }
+
+    /// Every address of the provider is left alone for so long. `None` only after the call was closed.
+    pub(super) fn unavailable(&self, wait: Duration) -> Option<Reply> {
+        let mut state = self.state();
+        state.outcome = Outcome::UpstreamFailed;
+        let message = "the provider has failed repeatedly and is left alone for a moment; try again shortly";
+        Some(state.exchange()?.refuse_for(RefusalKind::UpstreamUnavailable, message.to_owned(), wait))
+    }
+
     /// The refusal, dressed for this client. `None` only after the call was closed.
     pub(super) fn refuse(&self, kind: RefusalKind, message: impl Into<String>) -> Option<Reply> {
         let mut state = self.state();
@@ -180,6 +232,11 @@ impl Call {
     /// What the edge knows of how it ends.
     pub(super) fn ends(&self, outcome: Outcome) {
         self.state().outcome = outcome;
+    }
+
+    /// The client took what it was sent too slowly.
+    pub(super) fn slow_client(&self) {
+        self.state().shared.metrics.slow_client("reading");
     }
 
     /// Counts body bytes that go to the client.
@@ -200,6 +257,7 @@ impl Call {
             }
             state.shared.queue.emit(event);
         }
+        state.leave();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -214,6 +272,15 @@ fn unrecorded(exchange: &mut Exchange) -> Reply {
 }
 
 impl State {
+    /// Makes room for the next of its team.
+    fn leave(&mut self) {
+        let Some(place) = self.place.take() else { return };
+        let account = place.into_account();
+        if account.is_waited_for() {
+            self.shared.gate.wake(&self.team);
+        }
+    }
+
     fn exchange(&mut self) -> Option<&mut Exchange> {
         self.exchange.as_mut()
     }

@@ -16,6 +16,11 @@ impl Lease {
         Lease { metrics, bytes: 0 }
     }
 
+    /// This exchange now holds `bytes`, however much all of them hold: what is under way is not cut.
+    pub(super) fn hold_anyway(&mut self, bytes: u64) {
+        self.hold(bytes, u64::MAX);
+    }
+
     /// This exchange now holds `bytes`. `false` if all exchanges together then hold more than `bytes_max`:
     /// nothing was booked and the caller has to let go. Growing past the bound by a race is limited to one chunk
     /// per exchange that grows at the same moment.

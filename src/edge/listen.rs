@@ -82,6 +82,10 @@ impl Door {
     ) {
         let _level = Level::up(&self.shared.metrics.connections);
         let limits = self.shared.live.load().limits;
+        // Nothing can be answered before TLS, which is what it would cost; the connection is closed.
+        let Some(_guest) = self.shared.guests.enter(client.ip(), limits.connections_per_client_max) else {
+            return self.shared.metrics.shed("client_connections");
+        };
         let timer = Arc::new(HeadTimer::new(limits.header_timeout, limits.idle_timeout));
         let Some(stream) = secure(plain(stream, client), tls).await else {
             return self.shared.metrics.connection_refused();

@@ -5,10 +5,14 @@ mod answer;
 mod call;
 mod certificate;
 mod connection;
+mod failover;
 mod framing;
+mod gate;
+mod guests;
 mod held;
 mod keep_alive;
 mod listen;
+mod pace;
 mod proxy;
 mod replay;
 mod respond;
@@ -31,6 +35,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use self::certificate::Certificate;
+use self::gate::Gate;
+use self::guests::Guests;
 use self::keep_alive::KeepAlive;
 use self::listen::{Door, Listener};
 use self::proxy::Gateway;
@@ -103,6 +109,8 @@ struct Shared {
     ledger: Option<Ledger>,
     clock: WallClock,
     peers: Peers,
+    gate: Gate,
+    guests: Arc<Guests>,
     draining: Arc<AtomicBool>,
 }
 
@@ -163,6 +171,8 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         ledger: options.ledger,
         clock: WallClock::new(),
         peers: Peers::default(),
+        gate: Gate::default(),
+        guests: Arc::default(),
         draining: Arc::new(AtomicBool::new(false)),
     });
     let certificate = options.tls.map(Certificate::load).transpose().map_err(StartError::Tls)?;
@@ -187,6 +197,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     if let Some(socket) = admin {
         runtime.spawn(admin::serve(socket, shared.clone()));
     }
+    runtime.spawn(gate::watch_lag(shared.clone()));
     if let Some(certificate) = certificate {
         runtime.spawn(certificate.watch(metrics.clone()));
     }

@@ -13,25 +13,28 @@ use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use tokio::time::Instant;
 
 use super::Shared;
 use super::call::Call;
 use super::connection::HEAD_TIMER;
+use super::failover::Tries;
+use super::pace::Pace;
 use super::replay::{CUT, DEADLINE, Replay, SLOT, Slot};
-use super::{framing, respond, upstream};
+use super::{framing, gate, respond, upstream};
 use crate::domain::Outcome;
 use crate::pipeline::RefusalKind;
-use crate::pipeline::{Forward, Head, Opening, Reply, Sending};
+use crate::pipeline::{Choice, Forward, Head, Opening, Reply, Sending};
 use crate::sinks::request_id;
 
-/// Tries to reach a provider, the first included.
-const TRIES_MAX: usize = 3;
 /// Bytes still accepted from a client that was answered before its request was read.
 const DRAIN_BYTES_MAX: usize = 64 << 20;
 /// Time still given to such a client.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Error type of an answer that is dropped for another address or key.
+const FAILOVER: ErrorType = ErrorType::Custom("Failover");
 /// Error type of a provider that cannot be contacted; the explanation is for the client.
 const UNREACHABLE: ErrorType = ErrorType::Custom("Unreachable");
 
@@ -46,7 +49,7 @@ pub(super) struct Phase {
     call: Option<Arc<Call>>,
     forward: Option<Forward>,
     body_bytes: usize,
-    tries: usize,
+    tries: Tries,
 }
 
 #[async_trait]
@@ -55,7 +58,7 @@ impl ProxyHttp for Gateway {
 
     fn new_ctx(&self) -> Phase {
         let slot = SLOT.try_with(Arc::clone).ok();
-        Phase { slot, call: None, forward: None, body_bytes: 0, tries: 0 }
+        Phase { slot, call: None, forward: None, body_bytes: 0, tries: Tries::default() }
     }
 
     /// None: Pingora's compression would only cost.
@@ -73,6 +76,7 @@ impl ProxyHttp for Gateway {
         }
         let (call, opening) = self.open(session);
         let call = phase.call.insert(Arc::new(call)).clone();
+        let opening = gate::admitted(&self.shared, &call, opening).await;
         match self.receive(session, &call, opening).await? {
             Received::Answer(reply) => {
                 self.answer(session, &call, &reply).await?;
@@ -91,14 +95,19 @@ impl ProxyHttp for Gateway {
         let (Some(forward), Some(call)) = (&phase.forward, &phase.call) else {
             return Error::e_explain(UNREACHABLE, "nowhere to forward to");
         };
-        if phase.tries == 0 {
+        let Some((choice, attempt)) = phase.tries.begin(&self.shared, &forward.upstream) else {
+            return Error::e_explain(UNREACHABLE, "every address is left alone");
+        };
+        if attempt == 0 {
             call.forwarded();
         }
-        let peer = self.shared.peers.peer(&forward.upstream, phase.tries).await;
-        phase.tries += 1;
-        match peer {
+        match self.shared.peers.peer(&forward.upstream, &forward.upstream.urls[choice.address], attempt).await {
             Ok(peer) => Ok(Box::new(peer)),
-            Err(error) => Error::e_explain(UNREACHABLE, error.to_string()),
+            Err(error) => {
+                let mut error = Error::explain(UNREACHABLE, error.to_string());
+                error.set_retry(phase.tries.unknown(&self.shared, &forward.upstream));
+                Err(error)
+            }
         }
     }
 
@@ -109,7 +118,7 @@ impl ProxyHttp for Gateway {
         phase: &mut Phase,
     ) -> Result<()> {
         match &phase.forward {
-            Some(forward) => dress(head, forward, phase.body_bytes),
+            Some(forward) => dress(head, forward, phase.tries.choice(), phase.body_bytes),
             None => Error::e_explain(UNREACHABLE, "nowhere to forward to"),
         }
     }
@@ -122,8 +131,23 @@ impl ProxyHttp for Gateway {
         phase: &mut Phase,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        error.set_retry(phase.tries < TRIES_MAX);
+        let again = |it: &Forward| phase.tries.unconnected(&self.shared, &it.upstream);
+        error.set_retry(phase.forward.as_ref().is_some_and(again));
         error
+    }
+
+    /// A provider that says it did nothing with the request may be left for another, while the client has seen nothing.
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut ResponseHeader,
+        phase: &mut Phase,
+    ) -> Result<()> {
+        let Some(forward) = phase.forward.as_ref().filter(|_| !head.status.is_informational()) else { return Ok(()) };
+        match phase.tries.answered(&self.shared, &forward.upstream, head) {
+            true => Err(Error::new_up(FAILOVER)),
+            false => Ok(()),
+        }
     }
 
     /// A pooled connection may have been closed by the provider while it lay idle; that is found out only by using it.
@@ -136,12 +160,17 @@ impl ProxyHttp for Gateway {
         reused: bool,
     ) -> Box<Error> {
         let begun = phase.call.as_ref().is_none_or(|call| call.has_begun());
-        if begun || phase.tries >= TRIES_MAX {
+        let upstream = phase.forward.as_ref().map(|it| &it.upstream);
+        if begun || upstream.is_none_or(|it| !phase.tries.are_left(it)) {
             error.set_retry(false);
-        } else if reused && is_dead_connection(&error) {
+        } else if *error.root_etype() == FAILOVER || reused && is_dead_connection(&error) {
             error.set_retry(true);
         } else {
             error.retry.decide_reuse(reused);
+        }
+        let failed = !begun && !error.retry() && matches!(error.esource(), ErrorSource::Upstream);
+        if let Some(upstream) = upstream.filter(|_| failed) {
+            phase.tries.broke(&self.shared, upstream);
         }
         error
     }
@@ -158,7 +187,11 @@ impl ProxyHttp for Gateway {
         if begun || by_client {
             return failed(0);
         }
-        let Some(reply) = self.explain(error, &call) else { return failed(0) };
+        let reply = match phase.tries.unavailable() {
+            Some(wait) => call.unavailable(wait),
+            None => self.explain(error, &call),
+        };
+        let Some(reply) = reply else { return failed(0) };
         let code = respond::status(reply.kind, reply.dialect);
         match respond::send(session.as_downstream_mut(), &reply, &call.request()).await {
             Ok(bytes) => {
@@ -270,6 +303,7 @@ impl Gateway {
             Ok(Ok(received)) => Ok(received),
             Ok(Err(_)) | Err(_) => {
                 session.set_keepalive(None);
+                self.shared.metrics.slow_client("sending");
                 refusal(call, RefusalKind::Timeout, "the request body did not arrive in time")
             }
         }
@@ -277,11 +311,11 @@ impl Gateway {
 
     /// The pipeline keeps the bytes; the edge only counts them.
     async fn read_body(&self, session: &mut ServerSession, call: &Call, bytes_max: u64) -> Result<Received> {
+        let pace = Pace::new(&call.limits());
         let mut received_bytes = 0;
         let mut last = session.is_body_done();
         loop {
-            let chunk =
-                if last { None } else { session.read_request_body().await.map_err(|error| error.into_down())? };
+            let chunk = if last { None } else { read_piece(session, pace.due(received_bytes)).await? };
             last = chunk.is_none() || session.is_body_done();
             let chunk = chunk.unwrap_or_default();
             received_bytes += chunk.len() as u64;
@@ -373,6 +407,18 @@ fn answered(call: &Call, reply: Reply) -> Received {
     Received::Answer(reply)
 }
 
+/// The next piece of a body, if it is there in time.
+async fn read_piece(session: &mut ServerSession, due: Instant) -> Result<Option<Bytes>> {
+    let late = || Error::new_down(ErrorType::ReadTimedout);
+    if due <= Instant::now() {
+        return Err(late());
+    }
+    match tokio::time::timeout_at(due, session.read_request_body()).await {
+        Ok(read) => read.map_err(|error| error.into_down()),
+        Err(_) => Err(late()),
+    }
+}
+
 async fn drain(session: &mut ServerSession) {
     let mut left = DRAIN_BYTES_MAX;
     while let Ok(Some(chunk)) = session.read_request_body().await {
@@ -395,7 +441,7 @@ fn failed(error_code: u16) -> FailToProxy {
 
 /// Turns the client's head into the provider's. Sessions of our own are not reconciled by Pingora, so everything that
 /// frames or addresses the request is set here.
-fn dress(head: &mut RequestHeader, forward: &Forward, body_bytes: usize) -> Result<()> {
+fn dress(head: &mut RequestHeader, forward: &Forward, choice: Choice, body_bytes: usize) -> Result<()> {
     for name in &forward.remove_headers {
         head.remove_header(name.as_str());
     }
@@ -407,8 +453,10 @@ fn dress(head: &mut RequestHeader, forward: &Forward, body_bytes: usize) -> Resu
     if body_bytes > 0 || had_length || matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
         head.insert_header(header::CONTENT_LENGTH, body_bytes.to_string())?;
     }
-    head.insert_header(header::HOST, upstream::authority(&forward.upstream.url))?;
-    for (name, value) in &forward.set_headers {
+    head.insert_header(header::HOST, upstream::authority(&forward.upstream.urls[choice.address]))?;
+    // The first key stands among the headers of the request already.
+    let other_key = forward.upstream.credentials.get(choice.key).filter(|_| choice.key > 0);
+    for (name, value) in forward.set_headers.iter().chain(other_key) {
         let mut value = HeaderValue::from_str(value.expose())
             .map_err(|_| Error::explain(UNREACHABLE, format!("the configured header {name} has an invalid value")))?;
         value.set_sensitive(true);

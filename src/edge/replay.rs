@@ -25,6 +25,8 @@ use tokio::time::Sleep;
 
 use super::answer::{Answer, Next};
 use super::call::Call;
+use super::pace::time_to_send;
+use crate::config::Limits;
 
 /// The body goes to the proxy loop in pieces of this many bytes.
 const PIECE_BYTES: usize = 64 << 10;
@@ -64,6 +66,7 @@ pub(super) struct Replay {
     position: usize,
     answer: Answer,
     call: Arc<Call>,
+    limits: Limits,
     deadline: Pin<Box<Sleep>>,
     draining: Arc<AtomicBool>,
     slot: Option<Arc<Slot>>,
@@ -81,6 +84,7 @@ impl Replay {
             body,
             position: 0,
             deadline: Box::pin(tokio::time::sleep_until(call.deadline())),
+            limits: call.limits(),
             call,
             draining,
             slot: SLOT.try_with(Arc::clone).ok(),
@@ -124,10 +128,23 @@ impl Replay {
         }
     }
 
+    /// Gives the client time for so many bytes.
+    fn allow_time_for(&mut self, bytes: usize) {
+        let time = time_to_send(&self.limits, bytes);
+        self.inner_mut().set_write_timeout(Some(time));
+    }
+
     fn allow_reuse(&self) {
         if let Some(slot) = &self.slot {
             slot.reuse.store(true, Ordering::Release);
         }
+    }
+}
+
+fn body_bytes(task: &HttpTask) -> usize {
+    match task {
+        HttpTask::Body(data, _) | HttpTask::UpgradedBody(data, _) => data.as_ref().map_or(0, Bytes::len),
+        HttpTask::Header(..) | HttpTask::Trailer(_) | HttpTask::Done | HttpTask::Failed(_) => 0,
     }
 }
 
@@ -168,6 +185,7 @@ impl CustomSession for Replay {
     }
 
     async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
+        self.allow_time_for(data.len());
         self.inner_mut().write_response_body(data, end).await
     }
 
@@ -189,7 +207,12 @@ impl CustomSession for Replay {
         let mut ended = false;
         if !ready.is_empty() {
             self.announce_close();
-            ended = self.inner_mut().response_duplex_vec(ready).await?;
+            self.allow_time_for(ready.iter().map(body_bytes).sum());
+            let written = self.inner_mut().response_duplex_vec(ready).await;
+            if written.as_ref().is_err_and(|error| *error.root_etype() == ErrorType::WriteTimedout) {
+                self.call.slow_client();
+            }
+            ended = written?;
         }
         if next? == Next::Cut {
             self.inner_mut().finish_body().await?;

@@ -22,14 +22,16 @@ pub(super) fn status(kind: RefusalKind, dialect: Dialect) -> u16 {
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
         | RefusalKind::NoProviderKey
+        | RefusalKind::BudgetExhausted
         | RefusalKind::BadRequest
         | RefusalKind::TooLarge => 400,
         RefusalKind::Unauthorized => 401,
         RefusalKind::UnknownPath | RefusalKind::NoUpstream => 404,
         RefusalKind::Timeout => 408,
+        RefusalKind::RateLimited => 429,
         RefusalKind::UpgradeRefused => 426,
         RefusalKind::UpstreamFailed => 502,
-        RefusalKind::Overloaded | RefusalKind::AuditUnavailable => match dialect {
+        RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamUnavailable => match dialect {
             Dialect::Anthropic => 529,
             Dialect::OpenAi | Dialect::Azure => 503,
         },
@@ -38,7 +40,12 @@ pub(super) fn status(kind: RefusalKind, dialect: Dialect) -> u16 {
 
 /// Whether the same request may succeed a little later.
 fn may_retry(kind: RefusalKind) -> bool {
-    matches!(kind, RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamFailed)
+    matches!(kind, RefusalKind::UpstreamFailed | RefusalKind::RateLimited) || says_when(kind)
+}
+
+/// Whether a client is told when, beside what the reply itself says of it.
+fn says_when(kind: RefusalKind) -> bool {
+    matches!(kind, RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamUnavailable)
 }
 
 /// A reply as head and body.
@@ -53,7 +60,7 @@ pub(super) fn message(reply: &Reply, request: &RequestId) -> Result<(ResponseHea
     if !may_retry(reply.kind) {
         head.insert_header("x-should-retry", "false")?;
     }
-    if matches!(reply.kind, RefusalKind::Overloaded | RefusalKind::AuditUnavailable) {
+    if says_when(reply.kind) {
         head.insert_header("retry-after", RETRY_AFTER_SECONDS)?;
     }
     for (name, value) in &reply.headers {

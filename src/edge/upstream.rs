@@ -58,13 +58,18 @@ struct Known {
 }
 
 impl Peers {
-    /// The peer to contact in the `attempt`-th try, from 0: each try takes the next address of the name.
-    pub(super) async fn peer(&self, upstream: &Upstream, attempt: usize) -> Result<HttpPeer, Unreachable> {
-        let addresses = self.addresses(&upstream.url).await?;
+    /// The peer to contact at this address in the `attempt`-th try, from 0: each try takes the next address of the name.
+    pub(super) async fn peer(
+        &self,
+        upstream: &Upstream,
+        url: &UpstreamUrl,
+        attempt: usize,
+    ) -> Result<HttpPeer, Unreachable> {
+        let addresses = self.addresses(url).await?;
         // `addresses` never yields an empty list.
         let address = addresses[attempt % addresses.len()];
-        let sni = if upstream.url.tls { upstream.url.host.clone() } else { String::new() };
-        let mut peer = HttpPeer::new(address, upstream.url.tls, sni);
+        let sni = if url.tls { url.host.clone() } else { String::new() };
+        let mut peer = HttpPeer::new(address, url.tls, sni);
         // Roots are no part of Pingora's pooling key: upstreams that trust differently must not share connections.
         peer.group_key = trust_key(upstream);
         if let Some(path) = &upstream.ca_file {
@@ -72,7 +77,7 @@ impl Peers {
         }
         let times = upstream.timeouts;
         let options = &mut peer.options;
-        options.alpn = if upstream.url.tls { ALPN::H2H1 } else { ALPN::H1 };
+        options.alpn = if url.tls { ALPN::H2H1 } else { ALPN::H1 };
         options.connection_timeout = Some(times.connect);
         options.total_connection_timeout = Some(times.connect);
         options.read_timeout = Some(times.read);

@@ -75,6 +75,7 @@ mod tests {
             outbound_checks: None,
             inbound_checks: None,
             redact_secrets: None,
+            limits: crate::config::TeamLimits::default(),
         }
     }
 

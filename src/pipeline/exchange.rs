@@ -14,10 +14,13 @@ use super::label::{Labels, Originals};
 use super::locate::Located;
 use super::record::Record;
 use super::route::Destination;
-use super::{Reply, Snapshot, notice, redact};
+use super::{Reply, Snapshot, notice, quota, redact};
 use crate::config::Dialect;
-use crate::domain::{Action, Direction, Event, Outcome, Stamp};
+use crate::domain::{Action, Direction, Event, Outcome, Stamp, Team};
 use crate::providers::{self, Endpoint, Refusal, RefusalKind};
+
+/// A client is asked to wait for at most so long by itself; what takes longer is told the developer.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Where an exchange stands.
 pub(super) enum Phase {
@@ -71,6 +74,23 @@ impl Exchange {
         self.dress(refusal)
     }
 
+    /// As [`Exchange::refuse`], for a refusal that holds for so long.
+    pub fn refuse_for(&mut self, kind: RefusalKind, message: String, wait: Duration) -> Reply {
+        let mut reply = self.refuse(kind, message);
+        // Whole seconds, one at least: who asks a moment too early asks in vain.
+        let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
+        reply.headers.push(("retry-after", seconds.to_string()));
+        if wait > RETRY_WAIT_MAX {
+            reply.headers.push(("x-should-retry", "false".into()));
+        }
+        reply
+    }
+
+    /// The team that asks.
+    pub fn team(&self) -> &Team {
+        &self.record.team
+    }
+
     /// The event of a prompt that was decided upon, before the provider is contacted.
     pub fn so_far(&self, now: Stamp) -> Event {
         self.record.clone().into_event(&self.snapshot.witness, Outcome::Forwarded, 0, now)
@@ -81,7 +101,11 @@ impl Exchange {
         if let Phase::Streaming(scan) = &mut self.phase {
             self.record.completed(scan);
         }
-        self.record.into_event(&self.snapshot.witness, outcome, response_bytes, now)
+        let mut event = self.record.into_event(&self.snapshot.witness, outcome, response_bytes, now);
+        if let Some(destination) = &self.destination {
+            quota::charge(&self.snapshot, &self.judge.team, destination.upstream.dialect, &mut event, now);
+        }
+        event
     }
 
     /// A body for the record: everything that was found is hidden, whatever is done with it, and all else that can be.

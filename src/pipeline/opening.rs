@@ -1,7 +1,7 @@
 //! The head of a request: whose key it is, where it goes, and how its body is to be read.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::credentials::{Access, Credentials, authenticate};
 use super::document::Document;
@@ -13,6 +13,7 @@ use super::record::Record;
 use super::route::{self, Destination};
 use super::snapshot::TeamRules;
 use super::{Reply, Snapshot, notice};
+use crate::config::TeamLimits;
 use crate::domain::{Action, Direction, RequestId, SessionId, Stamp, Team};
 use crate::providers::{self, Refusal, RefusalKind};
 use crate::wire::encoding::{self, Coding};
@@ -146,6 +147,8 @@ fn nobody(snapshot: &Snapshot) -> Arc<TeamRules> {
         outbound: rules.outbound.clone(),
         inbound: rules.inbound.clone(),
         redact_secrets: false,
+        limits: TeamLimits::default(),
+        account: OnceLock::new(),
     })
 }
 

@@ -26,7 +26,7 @@ pub struct Forward {
     pub path_and_query: String,
     /// Headers of the client that must not go on (lower case), beyond hop-by-hop ones.
     pub remove_headers: Vec<String>,
-    /// Headers to set: the provider's credential, configured ones.
+    /// Headers to set: configured ones, the provider's credential; that of the first key, where there are several.
     pub set_headers: Vec<(String, Secret)>,
     /// The whole body to send; empty for none.
     pub body: Vec<u8>,
@@ -119,10 +119,9 @@ impl Exchange {
         let upstream = &destination.upstream;
         let mut remove_headers = self.credentials.remove.clone();
         let mut set_headers = upstream.headers.clone();
-        if let Some(key) = &upstream.api_key {
+        if let Some(first) = upstream.credentials.first() {
             remove_headers.extend(CREDENTIAL_HEADERS.map(String::from));
-            let (name, value) = upstream.provider.credential(key.expose());
-            set_headers.push((name.into(), Secret::new(value)));
+            set_headers.push(first.clone());
         }
         if was_decoded {
             remove_headers.push("content-encoding".into());

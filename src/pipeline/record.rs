@@ -132,7 +132,7 @@ impl Record {
     pub(super) fn refused(&mut self, kind: RefusalKind) {
         self.refusal = Some(kind);
         self.outcome.get_or_insert(match kind {
-            RefusalKind::UpstreamFailed => Outcome::UpstreamFailed,
+            RefusalKind::UpstreamFailed | RefusalKind::UpstreamUnavailable => Outcome::UpstreamFailed,
             _ => Outcome::Refused,
         });
     }
@@ -141,7 +141,7 @@ impl Record {
     pub(super) fn stopped(&mut self, kind: RefusalKind) {
         self.refusal = Some(kind);
         self.outcome = Some(match kind {
-            RefusalKind::UpstreamFailed => Outcome::UpstreamFailed,
+            RefusalKind::UpstreamFailed | RefusalKind::UpstreamUnavailable => Outcome::UpstreamFailed,
             _ => Outcome::Stopped,
         });
     }
@@ -202,6 +202,7 @@ impl Record {
             request_bytes: self.request_bytes,
             response_bytes,
             tokens: self.told.tokens,
+            cost: None,
             upstream_status: self.upstream_status,
             gateway_time: between(Some(self.request_end), self.forwarded).unwrap_or_default(),
             upstream_time: between(self.forwarded, Some(now)),

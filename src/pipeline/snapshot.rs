@@ -5,13 +5,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use super::access::Access;
+use super::health::Health;
 use super::label::Labels;
 use super::memory::Memory;
+use super::quota::{Account, Prices};
 use super::rules::custom_specs;
 use super::seen::Seen;
 use super::witness::Witness;
 use crate::checkers;
-use crate::config::{self, Dialect, File, Limits, OnUnscannable, UpstreamTimeouts, UpstreamUrl};
+use crate::config::{
+    self, CircuitLimits, Dialect, File, Limits, OnUnscannable, TeamLimits, UpstreamTimeouts, UpstreamUrl,
+};
 use crate::domain::{Checker, Direction, Secret, Source, Team};
 use crate::policy::{Allowlist, Overlay, Policies};
 use crate::providers::{self, Provider};
@@ -22,8 +26,10 @@ use crate::scan::{Engine, RuleError, RuleSet, RuleSpec};
 pub struct Upstream {
     /// Its name in the configuration.
     pub name: String,
-    /// Where it is.
+    /// Where it is first of all; the path holds for every address.
     pub url: UpstreamUrl,
+    /// Every address, that one first.
+    pub urls: Vec<UpstreamUrl>,
     /// What it speaks.
     pub dialect: Dialect,
     /// PEM file with its roots, if not the system's.
@@ -32,7 +38,23 @@ pub struct Upstream {
     pub timeouts: UpstreamTimeouts,
     pub(super) provider: &'static dyn Provider,
     pub(super) api_key: Option<Secret>,
+    /// The credential header of every key, in the order of the configuration.
+    pub credentials: Vec<(String, Secret)>,
+    pub(super) circuit: CircuitLimits,
+    /// Set when the snapshot is put in force.
+    pub(super) health: OnceLock<Arc<Health>>,
     pub(super) headers: Vec<(String, Secret)>,
+}
+
+impl Upstream {
+    /// What is known of its addresses and keys.
+    pub fn health(&self) -> &Arc<Health> {
+        self.health.get_or_init(|| Arc::new(self.unknown_health()))
+    }
+
+    pub(super) fn unknown_health(&self) -> Health {
+        Health::new(self.urls.len(), self.credentials.len(), self.circuit)
+    }
 }
 
 /// What one team is checked for in one direction.
@@ -77,9 +99,17 @@ pub(super) struct TeamRules {
     pub(super) outbound: Arc<DirectionRules>,
     pub(super) inbound: Arc<DirectionRules>,
     pub(super) redact_secrets: bool,
+    pub(super) limits: TeamLimits,
+    /// Set when the snapshot is put in force.
+    pub(super) account: OnceLock<Arc<Account>>,
 }
 
 impl TeamRules {
+    /// What the team uses.
+    pub(super) fn account(&self) -> &Arc<Account> {
+        self.account.get_or_init(Arc::default)
+    }
+
     /// The rules for one direction.
     pub(super) fn rules(&self, direction: Direction) -> &Arc<DirectionRules> {
         match direction {
@@ -108,6 +138,7 @@ pub struct Snapshot {
     /// What findings are fingerprinted with, where an exception is about single values.
     pub(super) value_key: Option<FingerprintKey>,
     pub(super) witness: Witness,
+    pub(super) prices: Prices,
 }
 
 /// Why a configuration cannot be enforced.
@@ -155,6 +186,7 @@ impl Snapshot {
             seen,
             value_key: value_key.map(FingerprintKey::new),
             witness,
+            prices: Prices::new(&file.prices),
         })
     }
 
@@ -229,13 +261,22 @@ fn placeholder_key(file: &File, installation: [u8; 32]) -> [u8; 32] {
 }
 
 fn upstream(it: &config::Upstream) -> Upstream {
+    let provider = providers::for_dialect(it.dialect);
+    let credential = |key: &Secret| {
+        let (name, value) = provider.credential(key.expose());
+        (name.to_owned(), Secret::new(value))
+    };
     Upstream {
         name: it.name.clone(),
         url: it.url.clone(),
+        urls: std::iter::once(&it.url).chain(&it.more_urls).cloned().collect(),
         dialect: it.dialect,
         ca_file: it.ca_file.clone(),
         timeouts: it.timeouts,
-        provider: providers::for_dialect(it.dialect),
+        provider,
+        credentials: it.api_key.iter().chain(&it.more_api_keys).map(credential).collect(),
+        circuit: it.circuit,
+        health: OnceLock::new(),
         api_key: it.api_key.clone(),
         headers: it.headers.clone(),
     }
@@ -267,6 +308,8 @@ fn team(file: &File, overlay: Overlay, choices: &mut Choices<'_>) -> TeamRules {
         outbound: choices.of(overlay.checkers(Direction::Outbound), Direction::Outbound),
         inbound: choices.of(overlay.checkers(Direction::Inbound), Direction::Inbound),
         redact_secrets: overlay.redact_secrets,
+        limits: configured.map_or(file.team_limits, |it| it.limits.or(file.team_limits)),
+        account: OnceLock::new(),
         allowlist: overlay.allowlist,
     }
 }

@@ -27,17 +27,23 @@ pub enum RefusalKind {
     Timeout,
     /// The gateway holds as much as it may.
     Overloaded,
+    /// The team asks faster, or more at the same time, than it may.
+    RateLimited,
+    /// The team has used up what it may in a day or a month.
+    BudgetExhausted,
     /// The audit log takes no record, and nothing passes without one.
     AuditUnavailable,
     /// The provider could not be reached, or its answer could not be read.
     UpstreamFailed,
+    /// Every address of the provider failed so often that it is left alone for a while.
+    UpstreamUnavailable,
     /// A WebSocket upgrade, which is not scanned and so not passed.
     UpgradeRefused,
 }
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [RefusalKind; 13] = [
+    pub const ALL: [RefusalKind; 16] = [
         RefusalKind::PolicyBlocked,
         RefusalKind::ModelNotAllowed,
         RefusalKind::Unauthorized,
@@ -48,8 +54,11 @@ impl RefusalKind {
         RefusalKind::TooLarge,
         RefusalKind::Timeout,
         RefusalKind::Overloaded,
+        RefusalKind::RateLimited,
+        RefusalKind::BudgetExhausted,
         RefusalKind::AuditUnavailable,
         RefusalKind::UpstreamFailed,
+        RefusalKind::UpstreamUnavailable,
         RefusalKind::UpgradeRefused,
     ];
 
@@ -66,8 +75,11 @@ impl RefusalKind {
             RefusalKind::TooLarge => "too_large",
             RefusalKind::Timeout => "timeout",
             RefusalKind::Overloaded => "overloaded",
+            RefusalKind::RateLimited => "rate_limit_exceeded",
+            RefusalKind::BudgetExhausted => "budget_exhausted",
             RefusalKind::AuditUnavailable => "audit_unavailable",
             RefusalKind::UpstreamFailed => "upstream_failed",
+            RefusalKind::UpstreamUnavailable => "upstream_unavailable",
             RefusalKind::UpgradeRefused => "upgrade_refused",
         }
     }

@@ -22,6 +22,7 @@ pub(super) fn event(outcome: Outcome) -> Event {
         inbound_digest: None,
         texts: None,
         tokens: None,
+        cost: None,
         upstream_time: None,
         upstream: Some("anthropic".into()),
         endpoint: "messages",

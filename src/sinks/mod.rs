@@ -7,6 +7,7 @@ mod clock;
 mod fixture;
 mod http;
 mod ledger;
+mod limit_metrics;
 mod log;
 mod outlet;
 mod prometheus;

@@ -3,6 +3,7 @@
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use super::audit_metrics::AuditMetrics;
+use super::limit_metrics::LimitMetrics;
 use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Verdict};
 
 /// Edges of the overhead histogram, in seconds: 50 µs to 1 s.
@@ -31,6 +32,7 @@ pub struct Metrics {
     upstream_errors: IntCounterVec,
     events_dropped: IntCounter,
     audit: AuditMetrics,
+    limits: LimitMetrics,
     connections_refused: IntCounter,
     certificate_errors: IntCounter,
     /// Body bytes held by all exchanges together.
@@ -76,6 +78,7 @@ impl Metrics {
             restored: counter(to, "restored_total", "Placeholders put back into completions.")?,
             upstream_errors: counters(to, "upstream_errors_total", "Failures of a provider.", &["upstream"])?,
             audit: AuditMetrics::new(to)?,
+            limits: LimitMetrics::new(to)?,
             events_dropped: counter(to, "events_dropped_total", "Events lost because the queue was full.")?,
             connections_refused: counter(to, "connections_refused_total", "Connections that failed to start.")?,
             certificate_errors: counter(to, "certificate_errors_total", "Certificate files that did not load.")?,
@@ -98,6 +101,7 @@ impl Metrics {
         }
         self.flow(Direction::Outbound, &event.outbound, &event.outbound_findings, &event.outbound_coverage);
         self.flow(Direction::Inbound, &event.inbound, &event.inbound_findings, &event.inbound_coverage);
+        self.limits.observe(event);
         self.restored.inc_by(u64::from(event.restored));
         if event.upstream_status.is_some() {
             self.gateway_seconds.observe(event.gateway_time.as_secs_f64());
@@ -127,6 +131,11 @@ impl Metrics {
         &self.audit
     }
 
+    /// What is counted of limits.
+    pub(super) fn limits(&self) -> &LimitMetrics {
+        &self.limits
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -154,7 +163,7 @@ impl Metrics {
     }
 }
 
-fn named(name: &str, help: &str) -> Opts {
+pub(super) fn named(name: &str, help: &str) -> Opts {
     Opts::new(format!("airiskguard_{name}"), help)
 }
 
@@ -231,7 +240,11 @@ mod tests {
         let mut event = event(Outcome::UpstreamFailed);
         event.refusal = Some("upstream_failed");
         event.outbound.excepted.push(crate::domain::Excepted { finding: 0, exception: "sample".into() });
+        event.tokens = Some(crate::domain::Tokens { input: 1, ..Default::default() });
         metrics.observe(&event);
+        event.cost = "1".parse().ok();
+        metrics.observe(&event);
+        metrics.touch_limits();
         metrics.findings.with_label_values(&["a.rule", "outbound"]).inc();
         metrics.audit().outlet("store");
         let families = metrics.registry.gather();

@@ -3,7 +3,7 @@
 use airiskguard_gateway::providers::RefusalKind;
 use serde_json::Value;
 
-use crate::support::{Run, Script, run};
+use crate::support::{Before, Run, Script, run};
 
 /// Everything on, and what was found is hidden.
 pub const REDACTING: &str = "
@@ -41,6 +41,7 @@ pub fn post(gateway: &str, path: &str, body: impl Into<Vec<u8>>) -> Script {
         headers: Vec::new(),
         body: body.into(),
         answer: None,
+        before: Before::default(),
     }
 }
 

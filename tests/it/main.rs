@@ -6,8 +6,10 @@
 mod binary;
 mod client;
 mod connections;
+mod failover;
 mod gateway;
 mod hold;
+mod limits;
 mod operations;
 #[path = "../support/postgres.rs"]
 mod postgres;

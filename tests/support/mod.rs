@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airiskguard_gateway::config::{File, Reference};
-use airiskguard_gateway::domain::{Event, Outcome, RequestId, Stamp};
-use airiskguard_gateway::pipeline::{Answering, Exchange, Flow, Forward, Head, Opening, Reply, Sending, Snapshot};
+use airiskguard_gateway::domain::{Event, Outcome, RequestId, Stamp, Tokens};
+use airiskguard_gateway::pipeline::{
+    Admission, Answering, Exchange, Flow, Forward, Head, Live, Load, Opening, Past, Place, Reply, Sending, Snapshot,
+};
 
 /// One exchange as it is to happen.
 pub struct Script {
@@ -18,6 +20,21 @@ pub struct Script {
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub answer: Option<Answer>,
+    pub before: Before,
+}
+
+/// What has been before an exchange.
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Before {
+    /// Requests like it, just now.
+    pub requests: u32,
+    /// Of those, how many are still in flight.
+    pub in_flight: u32,
+    /// Tokens that its team has used today, of the model `claude-sonnet-4-6`.
+    pub tokens: u64,
+    /// Body bytes that all exchanges hold.
+    pub held_bytes: u64,
 }
 
 /// What the provider answers.
@@ -51,6 +68,12 @@ pub fn snapshot(gateway: &str) -> Arc<Snapshot> {
     if let Some((_, snapshot)) = known.iter().find(|(text, _)| text == gateway) {
         return snapshot.clone();
     }
+    let snapshot = compiled(gateway);
+    known.push((gateway.to_owned(), snapshot.clone()));
+    snapshot
+}
+
+fn compiled(gateway: &str) -> Arc<Snapshot> {
     // Fingerprint files stand beside the golden exchanges; nothing else outside of the text is known here.
     let resolve = |reference: &Reference| match reference {
         Reference::Fingerprints(path) => {
@@ -60,9 +83,7 @@ pub fn snapshot(gateway: &str) -> Arc<Snapshot> {
         _ => Err("no references in tests".to_owned()),
     };
     let file = File::parse(gateway, "gateway.yaml", &resolve).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let snapshot = Arc::new(Snapshot::compile(&file, [7; 32]).unwrap_or_else(|error| panic!("{error}")));
-    known.push((gateway.to_owned(), snapshot.clone()));
-    snapshot
+    Arc::new(Snapshot::compile(&file, [7; 32]).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A client that has not been seen before: blocks are remembered per client.
@@ -78,7 +99,10 @@ pub fn pieces(bytes: &[u8], cut: usize) -> Vec<&[u8]> {
 
 /// Runs a script with bodies that arrive in pieces of `cut` bytes.
 pub fn run(script: &Script, cut: usize) -> Run {
-    run_on(snapshot(&script.gateway), script, &pieces(&script.body, cut), |body| pieces(body, cut))
+    // What was before is known to the snapshot, so it cannot be shared.
+    let snapshot =
+        if script.before == Before::default() { snapshot(&script.gateway) } else { compiled(&script.gateway) };
+    run_on(snapshot, script, &pieces(&script.body, cut), |body| pieces(body, cut))
 }
 
 /// Runs a script on this snapshot, with the request in these pieces and the answer cut by `cut_answer`.
@@ -99,7 +123,18 @@ pub fn run_on<'a>(
         headers: script.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
         client: somebody_else(),
     };
+    let places = happened(&snapshot, script, &head);
     let (mut exchange, opening) = Exchange::open(snapshot, RequestId::new("req-test"), &head, at(0));
+    let load = Load { held_bytes: script.before.held_bytes, ..Load::default() };
+    let opening = match opening {
+        Opening::Answer(reply) => Opening::Answer(reply),
+        opening => match exchange.admit(&load, at(0)) {
+            Admission::Open(_) => opening,
+            Admission::Answer(reply, _) => Opening::Answer(reply),
+            Admission::Wait(_) => Opening::Answer(exchange.waited_too_long().0),
+        },
+    };
+    drop(places);
     let mut refused = None;
     let mut forwarded = None;
     match opening {
@@ -136,6 +171,29 @@ pub fn run_on<'a>(
     let outcome = if run.refused.is_some() { Outcome::Refused } else { Outcome::Forwarded };
     run.event = exchange.close(outcome, run.seen.len() as u64, at(3));
     run
+}
+
+/// Lets happen what was before; places of what is still in flight.
+fn happened(snapshot: &Arc<Snapshot>, script: &Script, head: &Head<'_>) -> Vec<Place> {
+    let Before { requests, in_flight, tokens, .. } = script.before;
+    let live = Live::new(snapshot.clone());
+    if tokens > 0 {
+        let (exchange, _) = Exchange::open(snapshot.clone(), RequestId::new("before"), head, at(0));
+        let team = exchange.team().as_str().to_owned();
+        let tokens = Tokens { input: tokens, ..Tokens::default() };
+        let model = Some("claude-sonnet-4-6");
+        live.recall(&Past { team: &team, dialect: "anthropic", model, tokens, at: at(0).unix }, at(0));
+    }
+    let mut places = Vec::new();
+    for _ in 0..requests {
+        let (mut exchange, _) = Exchange::open(snapshot.clone(), RequestId::new("before"), head, at(0));
+        match exchange.admit(&Load::default(), at(0)) {
+            Admission::Open(place) => places.push(place),
+            _ => panic!("what was before does not fit"),
+        }
+    }
+    places.truncate(in_flight as usize);
+    places
 }
 
 fn respond(exchange: &mut Exchange, answer: &Answer, pieces: &[&[u8]], run: &mut Run) {

@@ -19,6 +19,8 @@ mod rules;
 mod scan;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
+mod spent;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

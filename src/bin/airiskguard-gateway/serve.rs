@@ -13,7 +13,7 @@ use airiskguard_gateway::store::Key;
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Serve;
-use crate::{configuration, overrides, recording};
+use crate::{configuration, overrides, recording, spent};
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(serve: &Serve) -> Result<(), String> {
@@ -29,6 +29,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     for warning in &warnings.items {
         tracing::warn!("{}", warning.what);
     }
+    let begun = configuration::now();
     let directory = recording::is_wanted(&file).then(|| recording::open_directory(&file)).transpose()?;
     let snapshot = match &directory {
         Some(it) => configuration::compile_with(&file, *it.key(Key::Installation)?)?,
@@ -38,8 +39,12 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let ledger = directory.as_ref().map(|it| recording::start(&file, it, &metrics)).transpose()?;
     tracing::info!(configuration = file.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
     warm(snapshot.clone());
+    let live = Arc::new(Live::new(snapshot));
+    if let Some(directory) = &directory {
+        spent::rebuild(&file, directory.gateway()?, live.clone(), metrics.clone(), begun);
+    }
     let options = Options {
-        live: Arc::new(Live::new(snapshot)),
+        live,
         listeners: edge::listeners(&file.host, file.port)
             .map_err(|error| format!("cannot listen on {}:{}: {error}", file.host, file.port))?,
         tls: file.tls.clone(),

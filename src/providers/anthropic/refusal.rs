@@ -33,12 +33,16 @@ fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::UnknownPath => "not_found_error",
         RefusalKind::TooLarge => "request_too_large",
         RefusalKind::Timeout => "timeout_error",
-        RefusalKind::Overloaded | RefusalKind::AuditUnavailable => "overloaded_error",
+        RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamUnavailable => {
+            "overloaded_error"
+        }
+        RefusalKind::RateLimited => "rate_limit_error",
         RefusalKind::UpstreamFailed => "api_error",
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
         | RefusalKind::NoProviderKey
         | RefusalKind::NoUpstream
+        | RefusalKind::BudgetExhausted
         | RefusalKind::BadRequest
         | RefusalKind::UpgradeRefused => kind.code(),
     }

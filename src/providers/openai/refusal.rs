@@ -58,9 +58,12 @@ fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::Overloaded
         | RefusalKind::AuditUnavailable
         | RefusalKind::UpstreamFailed
+        | RefusalKind::UpstreamUnavailable
         | RefusalKind::Timeout => "server_error",
+        RefusalKind::RateLimited => "rate_limit_error",
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
+        | RefusalKind::BudgetExhausted
         | RefusalKind::Unauthorized
         | RefusalKind::NoProviderKey
         | RefusalKind::UnknownPath

@@ -1,0 +1,141 @@
+//! What teams have used this month before this start: read again from the audit store, beside the first requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airiskguard_gateway::config::{Day, File};
+use airiskguard_gateway::domain::{Secret, Stamp, Tokens};
+use airiskguard_gateway::pipeline::{Live, Past};
+use airiskguard_gateway::sinks::Metrics;
+use airiskguard_gateway::store::{self, Damage, Row, Store, StoreError, Subject};
+
+use crate::{configuration, records};
+
+/// Records read at once.
+const ROWS_MAX: usize = 500;
+/// Between two looks at a store that is away, or has not been given yet what the journal holds for it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What is being read.
+struct Reading {
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    /// This gateway's name in the store.
+    gateway: Arc<str>,
+    /// When this process began: what was recorded from then on is counted as it happens.
+    begun_ms: u64,
+}
+
+/// Books what has been used this month before `begun`, on a thread of its own. Does nothing where nobody has a budget.
+pub(crate) fn rebuild(file: &File, gateway: Arc<str>, live: Arc<Live>, metrics: Arc<Metrics>, begun: Stamp) {
+    let mut limits = file.teams.iter().map(|it| it.limits).chain([file.team_limits]);
+    if !file.audit_enabled || !limits.any(|it| it.has_budget()) {
+        return;
+    }
+    let target = records::target(file);
+    let reading = Reading { live, metrics, gateway, begun_ms: millis(begun.unix) };
+    let month_ms = millis(Day::of(begun.unix).month_start());
+    let run = move || match records::block_on(reading.run(&target, month_ms)) {
+        Ok(count) => tracing::info!(count, "budgets are counted from the records of this month"),
+        Err(error) => tracing::error!("budgets begin anew: {error}"),
+    };
+    if let Err(error) = std::thread::Builder::new().name("budgets".into()).spawn(run) {
+        tracing::error!(%error, "budgets begin anew");
+    }
+}
+
+impl Reading {
+    /// Until everything was read; how many exchanges were booked.
+    async fn run(&self, target: &Secret, month_ms: u64) -> u64 {
+        let store = self.open(target).await;
+        let mut count = 0;
+        let mut gateways = self.again(|| store.gateways()).await;
+        if !gateways.iter().any(|it| **it == *self.gateway) {
+            gateways.push(self.gateway.to_string());
+        }
+        for gateway in gateways {
+            let before = self.again(|| store.last_before(&gateway, month_ms)).await;
+            count += self.chain(&*store, &gateway, before.map_or(0, |it| it.sequence + 1)).await;
+        }
+        count
+    }
+
+    /// Books a gateway's chain from this number on. Of this gateway's own, up to the first record of this process: what
+    /// the journal still holds arrives before it.
+    async fn chain(&self, store: &dyn Store, gateway: &str, mut from: u64) -> u64 {
+        let mut count = 0;
+        loop {
+            let rows = match store.read(gateway, from, ROWS_MAX).await {
+                Ok(rows) => rows,
+                Err(StoreError::Damaged(Damage { entry: Some((_, sequence)), .. })) => {
+                    from = sequence.max(from) + 1;
+                    continue;
+                }
+                Err(_) => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(last) = rows.last().map(|it| it.entry.sequence) else {
+                if gateway != &*self.gateway {
+                    return count;
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            for row in &rows {
+                match self.book(row) {
+                    Some(booked) => count += u64::from(booked),
+                    None => return count,
+                }
+            }
+            from = last + 1;
+        }
+    }
+
+    /// Whether there was something to book in it; `None` for a record of this process.
+    fn book(&self, row: &Row) -> Option<bool> {
+        // What cannot be read is a matter of `audit verify`.
+        let Ok(record) = row.entry.record() else { return Some(false) };
+        if record.written_ms >= self.begun_ms {
+            return None;
+        }
+        let Subject::Exchange(it) = &record.subject else { return Some(false) };
+        let (Some(tokens), Some(dialect)) = (it.tokens, it.dialect.as_deref()) else { return Some(false) };
+        let (input, output) = (tokens.input, tokens.output);
+        let past = Past {
+            team: &it.team,
+            dialect,
+            model: it.model_answered.as_deref().or(it.model.as_deref()),
+            tokens: Tokens { input, output, cache_read: tokens.cache_read, cache_write: tokens.cache_write },
+            at: Duration::from_millis(it.end_ms),
+        };
+        self.live.recall(&past, configuration::now());
+        self.metrics.recalled();
+        Some(true)
+    }
+
+    async fn open(&self, target: &Secret) -> Box<dyn Store> {
+        self.again(|| store::open(target.expose())).await
+    }
+
+    /// Asks until there is an answer. A gateway starts, and counts, while its store is away.
+    async fn again<T, F: Future<Output = Result<T, StoreError>>>(&self, ask: impl Fn() -> F) -> T {
+        let mut told = false;
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(error) if !told => {
+                    tracing::warn!("budgets lack what was used before this start until the store is back: {error}");
+                    told = true;
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
