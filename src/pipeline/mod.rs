@@ -29,6 +29,7 @@ mod restore;
 mod route;
 mod rules;
 mod snapshot;
+mod socket;
 mod tally;
 mod witness;
 mod written;
@@ -42,5 +43,6 @@ pub use prompt::{Forward, Sending};
 pub use reply::Reply;
 pub use rules::custom_checkers;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};
+pub use socket::{Heard, MessageKind, SocketMemory, kind_of};
 
 pub use crate::providers::RefusalKind;

@@ -33,6 +33,19 @@ pub struct Upstream {
     pub(super) headers: Vec<(String, Secret)>,
 }
 
+impl Upstream {
+    /// Whether a connection to the other serves this one as well: same place, same trust, same credentials.
+    pub fn is_served_by(&self, other: &Upstream) -> bool {
+        let secret = |it: &Upstream| it.api_key.as_ref().map(|key| key.expose().to_owned());
+        let headers = |it: &Upstream| -> Vec<(String, String)> {
+            it.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
+        };
+        (&self.name, &self.url, self.dialect, &self.ca_file) == (&other.name, &other.url, other.dialect, &other.ca_file)
+            && secret(self) == secret(other)
+            && headers(self) == headers(other)
+    }
+}
+
 /// What one team is checked for in one direction.
 pub(super) struct DirectionRules {
     /// The checkers that run.
