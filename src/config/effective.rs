@@ -129,12 +129,16 @@ impl File {
             ("json_depth_max", u64::from(it.json_depth_max)),
             ("findings_max", u64::from(it.findings_max)),
             ("connections_max", u64::from(it.connections_max)),
+            ("sockets_max", u64::from(it.sockets_max)),
+            ("team_sockets_max", u64::from(it.team_sockets_max)),
         ];
         let times = [
             ("header_timeout", it.header_timeout),
             ("body_timeout", it.body_timeout),
             ("idle_timeout", it.idle_timeout),
             ("total_timeout", it.total_timeout),
+            ("socket_idle_timeout", it.socket_idle_timeout),
+            ("socket_timeout", it.socket_timeout),
             ("drain_timeout", it.drain_timeout),
         ];
         for (name, bytes) in sizes {

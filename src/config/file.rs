@@ -515,6 +515,10 @@ pub struct Limits {
     pub findings_max: u32,
     /// `connections_max:` open client connections. Default 10,000.
     pub connections_max: u32,
+    /// `sockets_max:` open WebSocket connections. Default 1,000.
+    pub sockets_max: u32,
+    /// `team_sockets_max:` of them, of one team. Default 500.
+    pub team_sockets_max: u32,
     /// `header_timeout:` until a request head is complete. Default 15 s.
     pub header_timeout: Duration,
     /// `body_timeout:` for the whole request body. Default 60 s.
@@ -523,6 +527,10 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// `total_timeout:` of one exchange. Default 1 h.
     pub total_timeout: Duration,
+    /// `socket_idle_timeout:` of a WebSocket on which nothing is asked. Default 15 min.
+    pub socket_idle_timeout: Duration,
+    /// `socket_timeout:` life of a WebSocket; the answer under way is finished. Default 1 h.
+    pub socket_timeout: Duration,
     /// `drain_timeout:` for exchanges in flight at a stop. Default 30 s.
     pub drain_timeout: Duration,
 }
@@ -538,10 +546,14 @@ impl Default for Limits {
             json_depth_max: 128,
             findings_max: 10_000,
             connections_max: 10_000,
+            sockets_max: 1000,
+            team_sockets_max: 500,
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(75),
             total_timeout: Duration::from_secs(3600),
+            socket_idle_timeout: Duration::from_secs(15 * 60),
+            socket_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(30),
         }
     }

@@ -112,10 +112,14 @@ pub(super) const LIMITS: &[&str] = &[
     "json_depth_max",
     "findings_max",
     "connections_max",
+    "sockets_max",
+    "team_sockets_max",
     "header_timeout",
     "body_timeout",
     "idle_timeout",
     "total_timeout",
+    "socket_idle_timeout",
+    "socket_timeout",
     "drain_timeout",
 ];
 
