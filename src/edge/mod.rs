@@ -12,6 +12,7 @@ mod listen;
 mod proxy;
 mod replay;
 mod respond;
+mod socket;
 mod stop;
 mod upstream;
 
@@ -34,6 +35,7 @@ use self::certificate::Certificate;
 use self::keep_alive::KeepAlive;
 use self::listen::{Door, Listener};
 use self::proxy::Gateway;
+use self::socket::Seats;
 use self::upstream::Peers;
 use crate::config::{Limits, Tls};
 use crate::pipeline::Live;
@@ -103,6 +105,7 @@ struct Shared {
     ledger: Option<Ledger>,
     clock: WallClock,
     peers: Peers,
+    seats: Arc<Seats>,
     draining: Arc<AtomicBool>,
 }
 
@@ -163,6 +166,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         ledger: options.ledger,
         clock: WallClock::new(),
         peers: Peers::default(),
+        seats: Arc::new(Seats::default()),
         draining: Arc::new(AtomicBool::new(false)),
     });
     let certificate = options.tls.map(Certificate::load).transpose().map_err(StartError::Tls)?;

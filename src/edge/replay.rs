@@ -25,6 +25,7 @@ use tokio::time::Sleep;
 
 use super::answer::{Answer, Next};
 use super::call::Call;
+use super::socket::Socket;
 
 /// The body goes to the proxy loop in pieces of this many bytes.
 const PIECE_BYTES: usize = 64 << 10;
@@ -40,6 +41,7 @@ pub(super) const DEADLINE: ErrorType = ErrorType::Custom("TotalTimeout");
 pub(super) struct Slot {
     pub(super) reuse: AtomicBool,
     session: Mutex<Option<ServerSession>>,
+    socket: Mutex<Option<Box<Socket>>>,
 }
 
 impl Slot {
@@ -47,6 +49,16 @@ impl Slot {
     pub(super) fn take(&self) -> Option<ServerSession> {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
         session.filter(|_| self.reuse.load(Ordering::Acquire))
+    }
+
+    /// Leaves what the connection was upgraded to, for the wrapping app to run.
+    pub(super) fn put_socket(&self, socket: Box<Socket>) {
+        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+    }
+
+    /// What the connection was upgraded to, if it was.
+    pub(super) fn take_socket(&self) -> Option<Box<Socket>> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

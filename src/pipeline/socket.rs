@@ -25,6 +25,13 @@ const STREAM: &[(&str, &[u8])] = &[("content-type", b"text/event-stream")];
 #[derive(Default)]
 pub struct SocketMemory(Originals);
 
+impl SocketMemory {
+    /// Adds what another exchange hid.
+    pub fn join(&mut self, other: SocketMemory) {
+        self.0.join(other.0);
+    }
+}
+
 /// What a client's message asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
