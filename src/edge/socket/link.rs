@@ -151,15 +151,18 @@ impl Link {
             if let Some(broken) = self.broken {
                 return Err(broken);
             }
-            if poll_fn(|context| self.poll_exchange(context)).await.map_or(0, |bytes| bytes) == 0 {
-                return Err(Broken::Gone);
+            let until = self.partial_since.map(|since| since + self.bounds.message_timeout);
+            let exchanged = poll_fn(|context| self.poll_exchange(context));
+            let exchanged = match until {
+                Some(until) => tokio::time::timeout_at(until, exchanged).await,
+                None => Ok(exchanged.await),
+            };
+            match exchanged {
+                Err(_) => return Err(Broken::Refused(code::POLICY, "the message did not arrive in time")),
+                Ok(Err(_)) | Ok(Ok(0)) => return Err(Broken::Gone),
+                Ok(Ok(_)) => {}
             }
         }
-    }
-
-    /// When the message whose beginning is there must be complete.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.partial_since.map(|since| since + self.bounds.message_timeout)
     }
 
     /// Queues a text message.
@@ -330,5 +333,187 @@ fn refusal(error: &Error) -> Broken {
         Error::InvalidUtf8 => Broken::Refused(code::INVALID, "a message is not UTF-8"),
         Error::Compression(_) => Broken::Refused(code::INVALID, "a message cannot be inflated"),
         _ => Broken::Refused(code::PROTOCOL, "the frames break the protocol"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::sync::Arc;
+
+    use sockudo_ws::deflate::DeflateWindowBits;
+
+    use super::*;
+    use crate::sinks::Metrics;
+
+    fn bounds() -> Bounds {
+        Bounds {
+            message_bytes_max: 1 << 20,
+            ratio_max: 200,
+            held_bytes_max: 1 << 30,
+            message_timeout: Duration::from_secs(2),
+            write_timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn server(bounds: Bounds) -> (Link, tokio::io::DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let lease = Lease::new(Arc::new(Metrics::new().unwrap()));
+        (Link::new(Box::new(ours), Role::Server, Some(DeflateConfig::default()), b"", bounds, lease), theirs)
+    }
+
+    fn frame(to: &mut BytesMut, code: OpCode, payload: &[u8], last: bool, compressed: bool) {
+        encode_frame_with_rsv(to, code, payload, last, Some([9, 8, 7, 6]), compressed);
+    }
+
+    fn deflated(text: &str) -> Bytes {
+        DeflateEncoder::new(DeflateWindowBits::Bits15, true, 6, 0).compress(text.as_bytes()).unwrap().unwrap()
+    }
+
+    /// Plain, compressed, in fragments with a ping between them, compressed in fragments, empty, and a goodbye.
+    fn stream() -> (BytesMut, Vec<String>) {
+        let long = "wide \u{96ea} ".repeat(40);
+        let (mut bytes, compressed) = (BytesMut::new(), deflated(&long));
+        frame(&mut bytes, OpCode::Text, b"{}", true, false);
+        frame(&mut bytes, OpCode::Text, &compressed, true, true);
+        frame(&mut bytes, OpCode::Text, "a\u{96ea}".as_bytes().split_at(2).0, false, false);
+        frame(&mut bytes, OpCode::Ping, b"?", true, false);
+        frame(&mut bytes, OpCode::Continuation, "a\u{96ea}".as_bytes().split_at(2).1, true, false);
+        frame(&mut bytes, OpCode::Text, &compressed[..7], false, true);
+        frame(&mut bytes, OpCode::Continuation, b"", false, false);
+        frame(&mut bytes, OpCode::Continuation, &compressed[7..], true, false);
+        frame(&mut bytes, OpCode::Text, b"", true, false);
+        frame(&mut bytes, OpCode::Close, &1001u16.to_be_bytes(), true, false);
+        (bytes, vec!["{}".into(), long.clone(), "a\u{96ea}".into(), long, String::new()])
+    }
+
+    async fn all(link: &mut Link) -> (Vec<String>, Option<u16>) {
+        let mut texts = Vec::new();
+        loop {
+            match link.next().await.unwrap() {
+                Received::Text(text) => texts.push(String::from_utf8(text.to_vec()).unwrap()),
+                Received::Closed(code) => return (texts, code),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_cutting_changes_a_message() {
+        let (bytes, texts) = stream();
+        for cut in 0..=bytes.len() {
+            let (mut link, _client) = server(bounds());
+            link.take_in(&bytes[..cut]);
+            link.take_in(&bytes[cut..]);
+            assert_eq!(all(&mut link).await, (texts.clone(), Some(1001)), "cut at {cut}");
+        }
+        for size in [1, 2, 3, 7, 64] {
+            let (mut link, _client) = server(bounds());
+            bytes.chunks(size).for_each(|piece| link.take_in(piece));
+            assert_eq!(all(&mut link).await, (texts.clone(), Some(1001)), "pieces of {size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn waiting_may_be_given_up_at_any_byte() {
+        let (bytes, texts) = stream();
+        let (mut link, mut client) = server(bounds());
+        let mut seen = Vec::new();
+        for byte in &bytes {
+            client.write_all(&[*byte]).await.unwrap();
+            while let Some(received) = futures::FutureExt::now_or_never(link.next()) {
+                seen.push(received.unwrap());
+            }
+        }
+        let expected = texts.iter().map(|it| Received::Text(Bytes::copy_from_slice(it.as_bytes())));
+        assert_eq!(seen, expected.chain([Received::Closed(Some(1001))]).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_broken_frame_is_still_taken() {
+        let mut bytes = BytesMut::new();
+        frame(&mut bytes, OpCode::Text, b"good", true, false);
+        bytes.extend_from_slice(&[0xff; 20]);
+        let (mut link, _client) = server(bounds());
+        link.take_in(&bytes);
+        assert_eq!(link.next().await, Ok(Received::Text("good".into())));
+        assert!(matches!(link.next().await, Err(Broken::Refused(code::PROTOCOL, _))));
+        assert!(matches!(link.next().await, Err(Broken::Refused(code::PROTOCOL, _))), "for good");
+    }
+
+    #[tokio::test]
+    async fn everything_has_a_bound() {
+        let refused = async |bounds: Bounds, fill: &dyn Fn(&mut BytesMut)| {
+            let mut bytes = BytesMut::new();
+            fill(&mut bytes);
+            let (mut link, _client) = server(bounds);
+            bytes.chunks(PIECE_BYTES).for_each(|piece| link.take_in(piece));
+            match link.next().await {
+                Err(Broken::Refused(code, _)) => code,
+                other => panic!("{other:?}"),
+            }
+        };
+        let zeros = "0".repeat(3 << 20);
+        let small = |it: &mut BytesMut| frame(it, OpCode::Text, &deflated(&zeros), true, true);
+        assert_eq!(refused(bounds(), &small).await, code::TOO_BIG, "inflated over the limit of a message");
+        let roomy = Bounds { message_bytes_max: 8 << 20, ..bounds() };
+        assert_eq!(refused(roomy, &small).await, code::TOO_BIG, "inflated over the ratio");
+        let held = Bounds { held_bytes_max: 10_000, ..bounds() };
+        let partial = |it: &mut BytesMut| {
+            frame(it, OpCode::Text, &[b'x'; 50_000], true, false);
+            it.truncate(40_000);
+        };
+        assert_eq!(refused(held, &partial).await, code::TRY_LATER);
+        let announced = |it: &mut BytesMut| it.extend_from_slice(&[0x81, 0xff, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(refused(bounds(), &announced).await, code::TOO_BIG, "by its head alone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_sides_are_given_up() {
+        let (mut link, mut client) = server(bounds());
+        client.write_all(&[0x81]).await.unwrap();
+        let begun = Instant::now();
+        assert!(matches!(link.next().await, Err(Broken::Refused(code::POLICY, _))));
+        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+        let (mut link, _client) = server(Bounds { message_bytes_max: 8 << 20, ..bounds() });
+        link.deflate = None;
+        link.queue("x".repeat(1 << 20).as_bytes());
+        let begun = Instant::now();
+        assert_eq!(link.flush().await, Err(Broken::Gone));
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn pings_are_answered_and_not_hoarded() {
+        let (mut link, mut client) = server(bounds());
+        let mut bytes = BytesMut::new();
+        (0..2000).for_each(|_| frame(&mut bytes, OpCode::Ping, &[b'p'; 125], true, false));
+        bytes.chunks(PIECE_BYTES).for_each(|piece| link.take_in(piece));
+        assert!(futures::FutureExt::now_or_never(link.next()).is_none());
+        assert!(link.outgoing.len() < 2 * PONGS_BYTES_MAX);
+        let mut pong = [0; 127];
+        client.read_exact(&mut pong).await.unwrap();
+        assert_eq!(pong[..3], [0x8a, 125, b'p']);
+    }
+
+    #[tokio::test]
+    async fn large_texts_leave_compressed_and_come_back() {
+        let text = "the same words again ".repeat(1000);
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let lease = || Lease::new(Arc::new(Metrics::new().unwrap()));
+        let agreed =
+            Some(DeflateConfig { client_max_window_bits: DeflateWindowBits::Bits10, ..DeflateConfig::default() });
+        let mut client = Link::new(Box::new(ours), Role::Client, agreed.clone(), b"", bounds(), lease());
+        let mut server = Link::new(Box::new(theirs), Role::Server, agreed, b"", bounds(), lease());
+        for text in [text.as_str(), "short", text.as_str()] {
+            client.queue(text.as_bytes());
+            assert!(client.outgoing.len() < 4000);
+            client.flush().await.unwrap();
+            assert_eq!(server.next().await, Ok(Received::Text(Bytes::copy_from_slice(text.as_bytes()))));
+        }
+        tokio::join!(client.close(code::NORMAL), async {
+            assert_eq!(server.next().await, Ok(Received::Closed(Some(code::NORMAL))));
+            server.close(code::NORMAL).await;
+        });
     }
 }

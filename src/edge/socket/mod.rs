@@ -308,9 +308,6 @@ impl Socket {
     async fn tick(&mut self) -> Step {
         let now = Instant::now();
         let limits = self.shared.live.load().limits;
-        if self.client.deadline().is_some_and(|it| it <= now) && self.waiting.is_none() {
-            return self.objected(code::POLICY, "the message did not arrive in time").await;
-        }
         if let Some(turn) = &self.turn {
             let late = turn.call.deadline() <= now;
             if late || turn.until <= now {
@@ -339,9 +336,8 @@ impl Socket {
             Some(turn) => turn.until.min(turn.call.deadline()),
             None => self.active + limits.socket_idle_timeout,
         };
-        let of_message = self.client.deadline().filter(|_| self.waiting.is_none());
         let of_life = (!self.leaving).then_some(self.opened + limits.socket_timeout);
-        let all = [Some(of_turn), Some(self.pinged + PING_EVERY), of_message, of_life];
+        let all = [Some(of_turn), Some(self.pinged + PING_EVERY), of_life];
         all.into_iter().flatten().min().unwrap_or(of_turn)
     }
 
