@@ -1,6 +1,7 @@
 """Claude Code and Codex through the gateway. Run by ``cli.sh`` on the stage, without any network but loopback."""
 
 import argparse
+import json
 import re
 import sys
 import traceback
@@ -25,7 +26,17 @@ def scenario(direct: bool = False, over: list | None = None):
 
 def prompts() -> list[remote.Request]:
     """The prompts that the agent sent, without its probes."""
-    return [request for request in remote.asked() if request.method == "POST"]
+    return asking(remote.asked())
+
+
+def asking(requests: list[remote.Request]) -> list[remote.Request]:
+    """Those that ask for an answer: posted, or a message of a WebSocket that is no warming up."""
+    return [request for request in requests if request.method == "POST" or asks_by_message(request)]
+
+
+def asks_by_message(request: remote.Request) -> bool:
+    """Whether it is a message that asks for an answer."""
+    return request.method == "MESSAGE" and json.loads(request.body).get("generate") is not False
 
 
 def never_seen(secret: str) -> None:
@@ -41,13 +52,14 @@ def told_why(ran: agents.Ran, family: str) -> None:
     assert re.search(r"message|input|line|completion|answer", ran.shown), f"no place named:\n{ran.shown}"
 
 
-@scenario(direct=True, over=[*BOTH, agents.CodexBuiltIn])
+@scenario(direct=True, over=[*BOTH, agents.CodexBuiltIn, agents.CodexSocket])
 def plain(agent: agents.Agent) -> None:
     """A prompt is answered; the first turn with all its tools is clean and passes byte for byte."""
     ran = agent.run("Say hello")
     assert ran.code == 0 and "Hello from the loopback provider." in ran.shown, ran
     assert len(prompts()) == 1, [request.path for request in remote.asked()]
-    assert [request.body for request in remote.received() if request.method == "POST"] == [prompts()[0].body]
+    assert [request.body for request in asking(remote.received())] == [prompts()[0].body]
+    assert prompts()[0].method == ("MESSAGE" if isinstance(agent, agents.CodexSocket) else "POST")
 
 
 @scenario(direct=True, over=[agents.Claude])
