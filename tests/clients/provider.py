@@ -189,7 +189,7 @@ class Provider(BaseHTTPRequestHandler):
         if "permessage-deflate" in offers:
             self.send_header("sec-websocket-extensions", "permessage-deflate")
         self.end_headers()
-        reader = frames.Reader()
+        reader, said = frames.Reader(), ""
         while data := self.rfile.read1(CHUNK_BYTES_MAX):
             for code, payload in reader.feed(data):
                 if code == frames.CLOSE:
@@ -197,9 +197,11 @@ class Provider(BaseHTTPRequestHandler):
                 if code == frames.PING:
                     self.wfile.write(frames.frame(payload, frames.PONG))
                 if code == frames.TEXT:
-                    self.answer_message(payload)
+                    # A later message holds only what is new: what an answer is filled with may stand in an earlier one.
+                    said += payload.decode()
+                    self.answer_message(payload, said)
 
-    def answer_message(self, payload: bytes) -> None:
+    def answer_message(self, payload: bytes, said: str) -> None:
         """Remembers a message and answers one that asks for an answer."""
         headers = [[key.lower(), value] for key, value in self.headers.items()]
         body = base64.b64encode(payload).decode()
@@ -210,7 +212,7 @@ class Provider(BaseHTTPRequestHandler):
             return
         ask = responses.read(document)
         warm = document.get("generate") is False
-        answer = {"parts": []} if warm else self.memory.answer_for(self.path, ask, payload.decode())
+        answer = {"parts": []} if warm else self.memory.answer_for(self.path, ask, said)
         if "error" in answer:
             error = answer["error"]
             event = {"type": "error", "status": error["status"], **error["body"]}

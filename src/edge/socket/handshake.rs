@@ -106,6 +106,7 @@ pub(super) async fn connect(
 
 /// A connection to one of the provider's addresses.
 async fn reach(shared: &Shared, upstream: &Upstream) -> std::result::Result<HttpSession, Unconnected> {
+    shared.seats.prepare().await;
     let mut failure = Unconnected::Failed("it is not reachable".to_owned());
     for attempt in 0..TRIES_MAX {
         let peer = shared.peers.peer(upstream, attempt).await;

@@ -43,9 +43,23 @@ impl Seats {
         Some(Seat { seats: self.clone(), team: team.to_owned(), _level: Level::up(&metrics.sockets) })
     }
 
-    /// Opens connections; made when the first is wanted, because it reads the system's roots.
+    /// Opens connections.
     pub(super) fn connector(&self) -> &TransportConnector {
         self.connector.get_or_init(|| TransportConnector::new(None))
+    }
+
+    /// Makes what opens connections before the first is wanted: it reads the system's roots, which takes a while.
+    pub(super) async fn prepare(self: &Arc<Self>) {
+        if self.connector.get().is_none() {
+            let seats = self.clone();
+            // If the runtime stops, nobody will connect.
+            drop(
+                tokio::task::spawn_blocking(move || {
+                    seats.connector();
+                })
+                .await,
+            );
+        }
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
