@@ -54,16 +54,19 @@ impl Drop for Level {
 impl Call {
     /// Opens an exchange on the snapshot in force.
     pub(super) fn open(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Opening) {
-        let (exchange, opening) = Exchange::open(shared.live.load(), request.clone(), head, shared.clock.now());
-        Self::begin(shared, request, exchange, opening)
+        let snapshot = shared.live.load();
+        let limits = snapshot.limits;
+        let (exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
+        Self::begin(shared, request, limits, exchange, opening)
     }
 
     /// Opens the exchange of an upgrade to a socket.
     pub(super) fn open_socket(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Sending) {
-        let now = shared.clock.now();
-        let (exchange, sending) = Exchange::open_socket(shared.live.load(), request.clone(), head, now);
+        let (snapshot, now) = (shared.live.load(), shared.clock.now());
+        let limits = snapshot.limits;
+        let (exchange, sending) = Exchange::open_socket(snapshot, request.clone(), head, now);
         // Nothing is read; the opening only carries a refusal for want of a place for the record.
-        let (call, opening) = Self::begin(shared, request, exchange, Opening::ReadBody { bytes_max: 0 });
+        let (call, opening) = Self::begin(shared, request, limits, exchange, Opening::ReadBody { bytes_max: 0 });
         match (opening, sending) {
             (Opening::Answer(reply), Sending::Forward(_)) => (call, Sending::Answer(reply)),
             (_, sending) => (call, sending),
@@ -77,13 +80,19 @@ impl Call {
         head: &Head<'_>,
         memory: SocketMemory,
     ) -> (Self, Opening) {
-        let now = shared.clock.now();
-        let (exchange, opening) = Exchange::open_message(shared.live.load(), request.clone(), head, memory, now);
-        Self::begin(shared, request, exchange, opening)
+        let (snapshot, now) = (shared.live.load(), shared.clock.now());
+        let limits = snapshot.limits;
+        let (exchange, opening) = Exchange::open_message(snapshot, request.clone(), head, memory, now);
+        Self::begin(shared, request, limits, exchange, opening)
     }
 
-    fn begin(shared: &Arc<Shared>, request: RequestId, mut exchange: Exchange, opening: Opening) -> (Self, Opening) {
-        let limits = shared.live.load().limits;
+    fn begin(
+        shared: &Arc<Shared>,
+        request: RequestId,
+        limits: Limits,
+        mut exchange: Exchange,
+        opening: Opening,
+    ) -> (Self, Opening) {
         let ticket = shared.ledger.as_ref().map(Ledger::admit).transpose();
         let opening = match (&ticket, opening) {
             (Err(Unavailable), Opening::ReadBody { .. }) => Opening::Answer(unrecorded(&mut exchange)),

@@ -84,13 +84,13 @@ fn neither_side_needs_compression() {
 
 #[test]
 fn a_large_message_is_compressed_both_ways_and_arrives_whole() {
-    let text: String = (0..200_000).map(|it| format!("line {it}\n")).collect();
+    let text: String = (0..100_000).map(|it| format!("line {it}\n")).collect();
     let answer = events(&[&text]);
     let provider = sockets::start([says(&answer)]);
     let gateway = gateway_at(&provider, QUICK_START);
     let mut client = open(&gateway);
     let asked = create(&text);
-    assert!(asked.len() > 2 << 20);
+    assert!(asked.len() > 1 << 20);
     client.send(&asked);
     assert!(client.texts(answer.len()) == answer);
     assert!(provider.messages() == [asked]);
@@ -370,6 +370,30 @@ fn a_refusal_of_the_provider_is_the_client_s() {
     }
     let gateway = gateway::start_at("http://127.0.0.1:9", QUICK_START, None);
     assert_eq!(connect(gateway.address, "/v1/responses", &[]).err().unwrap().status, 502);
+}
+
+#[test]
+fn both_sides_speak_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = super::tls::certificate(folder.path(), "provider");
+    let answer = events(&["over tls"]);
+    let plain = sockets::start([says(&answer)]);
+    // A second gateway serves as the provider that speaks TLS.
+    let provider = gateway::start_at(&format!("http://{}", plain.address), QUICK_START, Some(tls.clone()));
+    let url = format!("https://localhost:{}", provider.address.port());
+    let untrusting = gateway::start_at(&url, QUICK_START, None);
+    assert_eq!(connect(untrusting.address, "/v1/responses", &[]).err().unwrap().status, 502);
+    assert!(plain.heads().is_empty());
+
+    let yaml = format!("upstream:\n  openai: {{url: \"{url}\", ca_file: {}}}\n{QUICK_START}", tls.cert);
+    let trusting = gateway::start_with(&yaml, None);
+    let mut client = connect(trusting.address, "/v1/responses", &[]).unwrap();
+    let text = "words that are compressed ".repeat(1000);
+    client.send(&create(&text));
+    assert_eq!(client.texts(answer.len()), answer);
+    assert!(plain.messages() == [create(&text)]);
+    client.close(1000);
+    assert_eq!(plain.wait_end(), Some(1000));
 }
 
 #[test]
