@@ -272,7 +272,7 @@ impl Socket {
             Opening::ReadBody { .. } => call.refuse(kind, why),
         };
         // The socket ends in any case.
-        drop(self.refuse(call, reply).await);
+        self.refuse(call, reply).await;
         Step::Leave(code)
     }
 
