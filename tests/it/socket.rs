@@ -199,7 +199,7 @@ fn a_placeholder_is_restored_in_a_later_answer_too() {
 #[test]
 fn a_tool_call_is_held_until_it_is_whole() {
     let tool = |kind: &str, rest: &str| format!(r#"{{"type":"response.{kind}","output_index":0,{rest}}}"#);
-    let script = vec![
+    let script = [
         tool("output_item.added", r#""item":{"id":"f","type":"function_call","name":"shell","arguments":""}"#),
         tool("function_call_arguments.delta", r#""item_id":"f","delta":"{\"command\":\"ls"#) + r#"""#,
     ];
