@@ -27,6 +27,7 @@ struct Exchange {
     about: String,
     /// `gateway.yaml` of this exchange.
     gateway: String,
+    /// `MESSAGE` is a message on a WebSocket, answered by a message on each line of `response.jsonl`.
     #[serde(default = "post")]
     method: String,
     path: String,
@@ -68,9 +69,13 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
 fn check(folder: &Path) -> Vec<String> {
     let exchange: Exchange = serde_yaml::from_str(&read(&folder.join("exchange.yaml")).unwrap()).unwrap();
     assert!(exchange.about.len() > 20, "{}: say what it shows", folder.display());
-    let response = ["response.json", "response.sse"].into_iter().find_map(|name| {
+    let response = ["response.json", "response.sse", "response.jsonl"].into_iter().find_map(|name| {
         let text = read(&folder.join(name))?;
-        let content_type = if name.ends_with("sse") { "text/event-stream; charset=utf-8" } else { "application/json" };
+        let content_type = match name.rsplit_once('.') {
+            Some((_, "sse")) => "text/event-stream; charset=utf-8",
+            Some((_, "jsonl")) => support::socket::MESSAGES,
+            _ => "application/json",
+        };
         Some(Answer { status: exchange.status, content_type, body: text.into_bytes() })
     });
     let script = Script {
@@ -82,6 +87,7 @@ fn check(folder: &Path) -> Vec<String> {
         answer: response,
         before: exchange.before,
     };
+    let run: fn(&Script, usize) -> Run = if script.method == "MESSAGE" { support::socket::run } else { run };
     let whole = run(&script, 0);
     let mut wrong = Vec::new();
     for cut in CUTS {
@@ -105,13 +111,17 @@ fn summary(run: &Run) -> (Option<&[u8]>, Option<&[u8]>, &[u8], String) {
 }
 
 fn compare(folder: &Path, script: &Script, run: &Run) -> Vec<String> {
-    let is_stream = script.answer.as_ref().is_some_and(|it| it.content_type.starts_with("text/event"));
+    let seen_name = match script.answer.as_ref().map(|it| it.content_type) {
+        Some(support::socket::MESSAGES) => "seen.jsonl",
+        Some(it) if it.starts_with("text/event") => "seen.sse",
+        _ => "seen.json",
+    };
     let changed = run.forwarded.as_ref().filter(|it| it.body != script.body);
     let seen = script.answer.as_ref().filter(|it| it.body != run.seen && run.refused.is_none());
     let expectations = [
         ("forwarded.json", changed.map(|it| it.body.clone())),
         ("refused.json", run.refused.as_ref().map(|it| it.body.clone())),
-        (if is_stream { "seen.sse" } else { "seen.json" }, seen.map(|_| run.seen.clone())),
+        (seen_name, seen.map(|_| run.seen.clone())),
         ("event.json", Some(format!("{:#}\n", event(&run.event)).into_bytes())),
     ];
     expectations.into_iter().filter_map(|(name, actual)| expect(folder, name, actual)).collect()
@@ -139,7 +149,7 @@ fn expect(folder: &Path, name: &str, actual: Option<Vec<u8>>) -> Option<String> 
 /// Puts the `¦` of the request's and the answer's keys back.
 fn broken_up(folder: &Path, text: &str) -> String {
     let mut text = text.to_owned();
-    for name in ["request.json", "response.json", "response.sse", "exchange.yaml"] {
+    for name in ["request.json", "response.json", "response.sse", "response.jsonl", "exchange.yaml"] {
         let Ok(source) = fs::read_to_string(folder.join(name)) else { continue };
         let is_edge = |c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '\'' | ',');
         for token in source.split(is_edge).filter(|it| it.contains('¦')) {

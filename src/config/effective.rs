@@ -138,6 +138,8 @@ impl File {
             ("connections_max", u64::from(it.connections_max)),
             ("connections_per_client_max", u64::from(it.connections_per_client_max)),
             ("requests_max", u64::from(it.requests_max)),
+            ("sockets_max", u64::from(it.sockets_max)),
+            ("team_sockets_max", u64::from(it.team_sockets_max)),
         ];
         let times = [
             ("header_timeout", it.header_timeout),
@@ -146,6 +148,8 @@ impl File {
             ("send_timeout", it.send_timeout),
             ("idle_timeout", it.idle_timeout),
             ("total_timeout", it.total_timeout),
+            ("socket_idle_timeout", it.socket_idle_timeout),
+            ("socket_timeout", it.socket_timeout),
             ("drain_timeout", it.drain_timeout),
         ];
         for (name, bytes) in sizes {

@@ -535,6 +535,10 @@ pub struct Limits {
     pub requests_max: u32,
     /// `queue_timeout:` a request waits for its turn. Default 1 s.
     pub queue_timeout: Duration,
+    /// `sockets_max:` open WebSocket connections. Default 1,000.
+    pub sockets_max: u32,
+    /// `team_sockets_max:` of them, of one team. Default 500.
+    pub team_sockets_max: u32,
     /// `header_timeout:` until a request head is complete. Default 15 s.
     pub header_timeout: Duration,
     /// `body_timeout:` for the whole request body. Default 60 s.
@@ -549,6 +553,10 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// `total_timeout:` of one exchange. Default 1 h.
     pub total_timeout: Duration,
+    /// `socket_idle_timeout:` of a WebSocket on which nothing is asked. Default 15 min.
+    pub socket_idle_timeout: Duration,
+    /// `socket_timeout:` life of a WebSocket; the answer under way is finished. Default 1 h.
+    pub socket_timeout: Duration,
     /// `drain_timeout:` for exchanges in flight at a stop. Default 30 s.
     pub drain_timeout: Duration,
 }
@@ -567,6 +575,8 @@ impl Default for Limits {
             connections_per_client_max: 5_000,
             requests_max: 10_000,
             queue_timeout: Duration::from_secs(1),
+            sockets_max: 1000,
+            team_sockets_max: 500,
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(60),
             body_rate_min: 1 << 10,
@@ -574,6 +584,8 @@ impl Default for Limits {
             send_rate_min: 8 << 10,
             idle_timeout: Duration::from_secs(75),
             total_timeout: Duration::from_secs(3600),
+            socket_idle_timeout: Duration::from_secs(15 * 60),
+            socket_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(30),
         }
     }

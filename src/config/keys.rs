@@ -132,6 +132,8 @@ pub(super) const LIMITS: &[&str] = &[
     "connections_per_client_max",
     "requests_max",
     "queue_timeout",
+    "sockets_max",
+    "team_sockets_max",
     "header_timeout",
     "body_timeout",
     "body_rate_min",
@@ -139,6 +141,8 @@ pub(super) const LIMITS: &[&str] = &[
     "send_rate_min",
     "idle_timeout",
     "total_timeout",
+    "socket_idle_timeout",
+    "socket_timeout",
     "drain_timeout",
 ];
 

@@ -255,25 +255,29 @@ fn limits(reader: &mut Reader<'_>, field: &Field<'_>, limits: &mut Limits) {
     if let Some(value) = section.find("decompression_ratio_max").and_then(|it| reader.integer(it, 1..=100_000)) {
         limits.decompression_ratio_max = value;
     }
-    let counts: [(&str, &mut u32, RangeInclusive<u64>); 5] = [
+    let counts: [(&str, &mut u32, RangeInclusive<u64>); 7] = [
         ("json_depth_max", &mut limits.json_depth_max, 8..=1024),
         ("findings_max", &mut limits.findings_max, 1..=1_000_000),
         ("connections_max", &mut limits.connections_max, 1..=1_000_000),
         ("connections_per_client_max", &mut limits.connections_per_client_max, 1..=1_000_000),
         ("requests_max", &mut limits.requests_max, 1..=1_000_000),
+        ("sockets_max", &mut limits.sockets_max, 0..=1_000_000),
+        ("team_sockets_max", &mut limits.team_sockets_max, 0..=1_000_000),
     ];
     for (key, limit, range) in counts {
         if let Some(value) = section.find(key).and_then(|it| reader.integer(it, range)) {
             *limit = u32::try_from(value).unwrap_or(*limit);
         }
     }
-    let times: [(&str, &mut Duration); 7] = [
+    let times: [(&str, &mut Duration); 9] = [
         ("header_timeout", &mut limits.header_timeout),
         ("body_timeout", &mut limits.body_timeout),
         ("queue_timeout", &mut limits.queue_timeout),
         ("send_timeout", &mut limits.send_timeout),
         ("idle_timeout", &mut limits.idle_timeout),
         ("total_timeout", &mut limits.total_timeout),
+        ("socket_idle_timeout", &mut limits.socket_idle_timeout),
+        ("socket_timeout", &mut limits.socket_timeout),
         ("drain_timeout", &mut limits.drain_timeout),
     ];
     for (key, limit) in times {

@@ -234,9 +234,10 @@ log_level: ${UNSET:-debug}
 admin: {listen: '[::1]:9090'}
 known_secrets: {key: 'file:/run/long-key', files: [/etc/gateway/known-secrets.txt]}
 limits: {body_bytes_max: 1MiB, response_bytes_max: 2MB, held_bytes_max: 3GiB, header_bytes_max: 4096,
-  decompression_ratio_max: 5, json_depth_max: 64, findings_max: 7, connections_max: 8,
+  decompression_ratio_max: 5, json_depth_max: 64, findings_max: 7, connections_max: 8, sockets_max: 9, team_sockets_max: 0,
   connections_per_client_max: 3, requests_max: 4, queue_timeout: 13s, body_rate_min: 14, send_timeout: 15s,
-  send_rate_min: 16KiB, header_timeout: 9s, body_timeout: 10s, idle_timeout: 11s, total_timeout: 12m, drain_timeout: 0s}
+  send_rate_min: 16KiB, header_timeout: 9s, body_timeout: 10s, idle_timeout: 11s, total_timeout: 12m,
+  socket_idle_timeout: 13s, socket_timeout: 14m, drain_timeout: 0s}
 ",
     );
     assert_eq!(file.checks, Checks { outbound: vec![Checker::new("pii")], inbound: Vec::new() });
@@ -263,10 +264,14 @@ limits: {body_bytes_max: 1MiB, response_bytes_max: 2MB, held_bytes_max: 3GiB, he
         body_rate_min: 14,
         send_timeout: Duration::from_secs(15),
         send_rate_min: 16 << 10,
+        sockets_max: 9,
+        team_sockets_max: 0,
         header_timeout: Duration::from_secs(9),
         body_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(11),
         total_timeout: Duration::from_secs(720),
+        socket_idle_timeout: Duration::from_secs(13),
+        socket_timeout: Duration::from_secs(840),
         drain_timeout: Duration::ZERO,
     };
     assert_eq!(file.limits, limits);

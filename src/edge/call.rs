@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Shared;
@@ -10,7 +11,9 @@ use super::held::Lease;
 use crate::config::Limits;
 use crate::domain::{Clock, Outcome, RequestId, Team};
 use crate::pipeline::RefusalKind;
-use crate::pipeline::{Admission, Answering, Exchange, Flow, Head, Load, Opening, Place, Reply, Sending, Turned};
+use crate::pipeline::{
+    Admission, Answering, Exchange, Flow, Head, Heard, Load, Opening, Place, Reply, Sending, SocketMemory, Turned,
+};
 use crate::sinks::{Gauge, Ledger, Ticket, Unavailable};
 
 /// A call shared by the two sides of one task: the phases of the proxy and the replaying session.
@@ -59,7 +62,43 @@ impl Call {
     pub(super) fn open(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Opening) {
         let snapshot = shared.live.load();
         let limits = snapshot.limits;
-        let (mut exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
+        let (exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
+        Self::begin(shared, request, limits, exchange, opening)
+    }
+
+    /// Opens the exchange of an upgrade to a socket.
+    pub(super) fn open_socket(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Sending) {
+        let (snapshot, now) = (shared.live.load(), shared.clock.now());
+        let limits = snapshot.limits;
+        let (exchange, sending) = Exchange::open_socket(snapshot, request.clone(), head, now);
+        // Nothing is read; the opening only carries a refusal for want of a place for the record.
+        let (call, opening) = Self::begin(shared, request, limits, exchange, Opening::ReadBody { bytes_max: 0 });
+        match (opening, sending) {
+            (Opening::Answer(reply), Sending::Forward(_)) => (call, Sending::Answer(reply)),
+            (_, sending) => (call, sending),
+        }
+    }
+
+    /// Opens the exchange of one message on a socket.
+    pub(super) fn open_message(
+        shared: &Arc<Shared>,
+        request: RequestId,
+        head: &Head<'_>,
+        memory: SocketMemory,
+    ) -> (Self, Opening) {
+        let (snapshot, now) = (shared.live.load(), shared.clock.now());
+        let limits = snapshot.limits;
+        let (exchange, opening) = Exchange::open_message(snapshot, request.clone(), head, memory, now);
+        Self::begin(shared, request, limits, exchange, opening)
+    }
+
+    fn begin(
+        shared: &Arc<Shared>,
+        request: RequestId,
+        limits: Limits,
+        mut exchange: Exchange,
+        opening: Opening,
+    ) -> (Self, Opening) {
         let ticket = shared.ledger.as_ref().map(Ledger::admit).transpose();
         let opening = match (&ticket, opening) {
             (Err(Unavailable), Opening::ReadBody { .. }) => Opening::Answer(unrecorded(&mut exchange)),
@@ -184,6 +223,25 @@ impl Call {
             Some(exchange) => exchange.response_chunk(chunk, last, now, out),
             None => Flow::Stop,
         }
+    }
+
+    /// Feeds a message of the provider's socket; messages for the client are appended to `out`.
+    pub(super) fn response_message(&self, message: Bytes, out: &mut Vec<Vec<u8>>) -> Heard {
+        let mut state = self.state();
+        let now = state.shared.clock.now();
+        if !state.begun {
+            state.begun = true;
+            state.stream = Some(Level::up(&state.shared.metrics.active_streams));
+        }
+        match state.exchange() {
+            Some(exchange) => exchange.response_message(message, now, out),
+            None => Heard::Stopped,
+        }
+    }
+
+    /// What the next exchange on the same socket is to know.
+    pub(super) fn take_memory(&self) -> SocketMemory {
+        self.state().exchange().map(Exchange::take_memory).unwrap_or_default()
     }
 
     /// Books what the edge keeps for this call, the pipeline's share included.

@@ -1,9 +1,14 @@
 //! What the edge refuses by the shape of a request's head alone: smuggling shapes, oversize, upgrades.
 
-use http::{HeaderMap, Version, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{HeaderMap, Method, Version, header};
 use pingora_http::RequestHeader;
 
 use crate::pipeline::RefusalKind;
+
+/// Length of the key that an upgrade to a WebSocket brings, decoded.
+const SOCKET_KEY_BYTES: usize = 16;
 
 /// Why a head is refused, before anything is read of its body.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,11 +29,31 @@ pub(super) fn objection(head: &RequestHeader, raw: &[u8], header_bytes_max: u64)
     if let Some(message) = bad_framing(head, raw) {
         return Some(Objection { kind: RefusalKind::BadRequest, message: message.to_owned() });
     }
-    if wants_upgrade(&head.headers) {
-        let message = "protocol upgrades are not inspected and therefore not passed on; use plain HTTP requests";
+    if wants_upgrade(&head.headers) && !asks_for_socket(head) {
+        let message = "this protocol upgrade is not inspected and therefore not passed on; use plain HTTP requests";
         return Some(Objection { kind: RefusalKind::UpgradeRefused, message: message.to_owned() });
     }
     None
+}
+
+/// Whether this is a well-formed upgrade to a WebSocket (RFC 6455, 4.2.1), which the Responses API is also spoken over.
+pub(super) fn asks_for_socket(head: &RequestHeader) -> bool {
+    let only = |name: &str| {
+        let mut values = head.headers.get_all(name).iter();
+        values.next().filter(|_| values.next().is_none()).and_then(|it| it.to_str().ok()).map(str::trim)
+    };
+    let connection = head.headers.get_all(header::CONNECTION).iter().filter_map(|it| it.to_str().ok());
+    let upgrades = connection.flat_map(|it| it.split(',')).any(|it| it.trim().eq_ignore_ascii_case("upgrade"));
+    let key = only("sec-websocket-key").and_then(|it| BASE64.decode(it).ok());
+    let has_body = head.headers.contains_key(header::TRANSFER_ENCODING)
+        || declared_bytes(&head.headers).is_some_and(|bytes| bytes > 0);
+    head.method == Method::GET
+        && head.version == Version::HTTP_11
+        && upgrades
+        && only("upgrade").is_some_and(|it| it.eq_ignore_ascii_case("websocket"))
+        && only("sec-websocket-version") == Some("13")
+        && key.is_some_and(|it| it.len() == SOCKET_KEY_BYTES)
+        && !has_body
 }
 
 /// Length of the body as declared; `None` if undeclared. Only for heads without objection.
@@ -136,6 +161,38 @@ mod tests {
         let head = head(&[("host", "a"), ("transfer-encoding", "chunked")]);
         let raw = b"POST / HTTP/1.1\r\nhost: a\r\nContent-Length : 5\r\ntransfer-encoding: chunked\r\n\r\n";
         assert_eq!(objection(&head, raw, 1000).unwrap().kind, RefusalKind::BadRequest);
+    }
+
+    #[test]
+    fn only_a_whole_upgrade_to_a_socket_is_looked_at_further() {
+        let fields = [
+            ("host", "a"),
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "WebSocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+        ];
+        let upgrade = |fields: &[(&'static str, &'static str)]| {
+            let mut head = head(fields);
+            head.set_method(Method::GET);
+            (asks_for_socket(&head), objection(&head, b"", 1000).map(|it| it.kind))
+        };
+        assert_eq!(upgrade(&fields), (true, None));
+        assert_eq!(kind(&fields), Some(RefusalKind::UpgradeRefused), "not by POST");
+        for missing in 1..fields.len() {
+            let mut fields = fields.to_vec();
+            fields.remove(missing);
+            assert!(!upgrade(&fields).0, "{missing}");
+        }
+        for more in
+            [("upgrade", "h2c"), ("sec-websocket-key", "x"), ("content-length", "5"), ("transfer-encoding", "chunked")]
+        {
+            assert_eq!(
+                upgrade(&[&fields[..], &[more]].concat()),
+                (false, Some(RefusalKind::UpgradeRefused)),
+                "{more:?}"
+            );
+        }
     }
 
     #[test]

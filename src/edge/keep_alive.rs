@@ -32,6 +32,10 @@ where
         }
         let slot = Arc::new(Slot::default());
         let kept = SLOT.scope(slot.clone(), self.0.process_new_http(session, shutdown)).await;
+        if let Some(socket) = slot.take_socket() {
+            socket.run(shutdown).await;
+            return None;
+        }
         if kept.is_some() {
             return kept;
         }

@@ -16,6 +16,7 @@ mod pace;
 mod proxy;
 mod replay;
 mod respond;
+mod socket;
 mod stop;
 mod upstream;
 
@@ -40,6 +41,7 @@ use self::guests::Guests;
 use self::keep_alive::KeepAlive;
 use self::listen::{Door, Listener};
 use self::proxy::Gateway;
+use self::socket::Seats;
 use self::upstream::Peers;
 use crate::config::{Limits, Tls};
 use crate::pipeline::Live;
@@ -111,6 +113,7 @@ struct Shared {
     peers: Peers,
     gate: Gate,
     guests: Arc<Guests>,
+    seats: Arc<Seats>,
     draining: Arc<AtomicBool>,
 }
 
@@ -173,6 +176,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         peers: Peers::default(),
         gate: Gate::default(),
         guests: Arc::default(),
+        seats: Arc::new(Seats::default()),
         draining: Arc::new(AtomicBool::new(false)),
     });
     let certificate = options.tls.map(Certificate::load).transpose().map_err(StartError::Tls)?;

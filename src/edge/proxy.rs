@@ -23,7 +23,7 @@ use super::connection::HEAD_TIMER;
 use super::failover::Tries;
 use super::pace::Pace;
 use super::replay::{CUT, DEADLINE, Replay, SLOT, Slot};
-use super::{framing, gate, respond, upstream};
+use super::{framing, gate, respond, socket, upstream};
 use crate::domain::Outcome;
 use crate::pipeline::RefusalKind;
 use crate::pipeline::{Choice, Forward, Head, Opening, Reply, Sending};
@@ -73,6 +73,9 @@ impl ProxyHttp for Gateway {
         if is_probe(session.req_header()) {
             respond::send_probe(session).await?;
             return Ok(true);
+        }
+        if framing::asks_for_socket(session.req_header()) {
+            return self.open_socket(session, phase).await;
         }
         let (call, opening) = self.open(session);
         let call = phase.call.insert(Arc::new(call)).clone();
@@ -266,16 +269,30 @@ impl Gateway {
     }
 
     fn open(&self, session: &ServerSession) -> (Call, Opening) {
-        let head = session.req_header();
-        let client = session.client_addr().and_then(|it| it.as_inet()).map(|it| it.ip());
-        let head = Head {
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query(),
-            headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
-            client: client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        Call::open(&self.shared, request_id(), &head_of(session.req_header(), client_of(session)))
+    }
+
+    /// An upgrade to a socket: refused like any request, or left in the slot for the wrapping app to run.
+    async fn open_socket(&self, session: &mut ServerSession, phase: &mut Phase) -> Result<bool> {
+        let head = head_of(session.req_header(), client_of(session));
+        let (call, sending) = Call::open_socket(&self.shared, request_id(), &head);
+        let call = phase.call.insert(Arc::new(call)).clone();
+        let raw = session.as_http1().map(|it| it.get_headers_raw_bytes()).unwrap_or_default();
+        let objection = framing::objection(session.req_header(), &raw, call.limits().header_bytes_max);
+        let reply = match (objection, sending) {
+            (Some(it), _) => call.refuse(it.kind, it.message),
+            (None, Sending::Answer(reply)) => Some(reply),
+            (None, Sending::Forward(forward)) => match (call.decided().await, &phase.slot) {
+                (Some(reply), _) => Some(reply),
+                (None, Some(slot)) => socket::upgrade(&self.shared, session, &call, &forward, slot).await?,
+                (None, None) => call.refuse(RefusalKind::UpgradeRefused, "this connection cannot be upgraded"),
+            },
         };
-        Call::open(&self.shared, request_id(), &head)
+        if let Some(reply) = reply {
+            call.ends(Outcome::Refused);
+            self.answer(session, &call, &reply).await?;
+        }
+        Ok(true)
     }
 
     /// Reads the body as far as it is wanted.
@@ -379,6 +396,23 @@ impl Gateway {
     }
 }
 
+/// A head as the pipeline reads it.
+pub(super) fn head_of(head: &RequestHeader, client: IpAddr) -> Head<'_> {
+    Head {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query(),
+        headers: head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+        client,
+    }
+}
+
+/// Where a session comes from.
+pub(super) fn client_of(session: &ServerSession) -> IpAddr {
+    let client = session.client_addr().and_then(|it| it.as_inet()).map(|it| it.ip());
+    client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
 /// Requests that tools send to see whether anyone is there. They carry no key and get no more than that.
 fn is_probe(head: &RequestHeader) -> bool {
     let reads = matches!(head.method, Method::GET | Method::HEAD);
@@ -441,7 +475,7 @@ fn failed(error_code: u16) -> FailToProxy {
 
 /// Turns the client's head into the provider's. Sessions of our own are not reconciled by Pingora, so everything that
 /// frames or addresses the request is set here.
-fn dress(head: &mut RequestHeader, forward: &Forward, choice: Choice, body_bytes: usize) -> Result<()> {
+pub(super) fn dress(head: &mut RequestHeader, forward: &Forward, choice: Choice, body_bytes: usize) -> Result<()> {
     for name in &forward.remove_headers {
         head.remove_header(name.as_str());
     }

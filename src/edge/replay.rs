@@ -26,6 +26,7 @@ use tokio::time::Sleep;
 use super::answer::{Answer, Next};
 use super::call::Call;
 use super::pace::time_to_send;
+use super::socket::Socket;
 use crate::config::Limits;
 
 /// The body goes to the proxy loop in pieces of this many bytes.
@@ -42,6 +43,7 @@ pub(super) const DEADLINE: ErrorType = ErrorType::Custom("TotalTimeout");
 pub(super) struct Slot {
     pub(super) reuse: AtomicBool,
     session: Mutex<Option<ServerSession>>,
+    socket: Mutex<Option<Box<Socket>>>,
 }
 
 impl Slot {
@@ -49,6 +51,16 @@ impl Slot {
     pub(super) fn take(&self) -> Option<ServerSession> {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
         session.filter(|_| self.reuse.load(Ordering::Acquire))
+    }
+
+    /// Leaves what the connection was upgraded to, for the wrapping app to run.
+    pub(super) fn put_socket(&self, socket: Box<Socket>) {
+        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+    }
+
+    /// What the connection was upgraded to, if it was.
+    pub(super) fn take_socket(&self) -> Option<Box<Socket>> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -87,6 +87,75 @@ pub(super) async fn send(session: &mut ServerSession, reply: &Reply, request: &R
     Ok(bytes)
 }
 
+/// A reply as an event on a socket: clients show one of such a status and do not ask again.
+pub(super) fn event(reply: &Reply) -> Vec<u8> {
+    let mut event = format!("{{\"type\":\"error\",\"status\":{}", status(reply.kind, reply.dialect)).into_bytes();
+    match reply.body.strip_prefix(b"{") {
+        Some(b"}") | None => event.push(b'}'),
+        Some(members) => {
+            event.push(b',');
+            event.extend_from_slice(members);
+        }
+    }
+    event
+}
+
+/// The switch to a socket: our own agreement with the client, and whatever else the provider's head says.
+pub(super) fn switch(
+    provider: &ResponseHeader,
+    fields: &[(&'static str, String)],
+    request: &RequestId,
+) -> Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(101, Some(provider.headers.len() + 6))?;
+    for (name, value) in provider.headers.iter().filter(|(name, _)| !is_of_connection(name.as_str())) {
+        head.append_header(name.clone(), value.clone())?;
+    }
+    head.insert_header("connection", "Upgrade")?;
+    head.insert_header("upgrade", "websocket")?;
+    for (name, value) in fields {
+        head.insert_header(*name, value.as_str())?;
+    }
+    head.insert_header(REQUEST_ID, request.as_str())?;
+    Ok(head)
+}
+
+/// Whether the provider agreed to a socket.
+pub(super) fn is_switch(head: &ResponseHeader) -> bool {
+    head.status.as_u16() == 101
+}
+
+/// Hands on a provider's refusal of a socket. A status that is no refusal becomes the one that has clients ask over
+/// plain HTTP; a body that is no JSON becomes `reply`.
+pub(super) fn refused_switch(
+    provider: &ResponseHeader,
+    body: Vec<u8>,
+    reply: Option<&Reply>,
+    request: &RequestId,
+) -> Result<(ResponseHeader, Bytes)> {
+    let status = provider.status.as_u16();
+    let body = reply.map_or(body, |it| it.body.clone());
+    let mut head = ResponseHeader::build(if (400..600).contains(&status) { status } else { 426 }, Some(8))?;
+    for name in ["retry-after", "x-request-id", "x-should-retry"] {
+        if let Some(value) = provider.headers.get(name) {
+            head.insert_header(name, value.clone())?;
+        }
+    }
+    head.insert_header("content-type", "application/json")?;
+    head.insert_header("content-length", body.len().to_string())?;
+    head.insert_header("cache-control", "no-store")?;
+    head.insert_header(REQUEST_ID, request.as_str())?;
+    Ok((head, body.into()))
+}
+
+/// Fields that speak of one connection and not of what it carries.
+fn is_of_connection(name: &str) -> bool {
+    name.starts_with("sec-websocket-")
+        || matches!(
+            name,
+            "connection" | "upgrade" | "keep-alive" | "transfer-encoding" | "content-length" | "trailer" | "te"
+        )
+}
+
 /// Answers a probe that needs no key.
 pub(super) async fn send_probe(session: &mut ServerSession) -> Result<()> {
     let body = Bytes::from_static(b"{\"status\":\"ok\"}");
@@ -132,6 +201,39 @@ mod tests {
         assert_eq!(head.headers["x-airiskguard-blocked"], "true");
         assert_eq!(head.headers["request-id"], "id-1");
         assert_eq!(head.headers["content-length"], "2");
+    }
+
+    #[test]
+    fn a_block_on_a_socket_is_an_error_event_with_its_status() {
+        let body = br#"{"error":{"code":"policy_blocked"}}"#.to_vec();
+        let reply = Reply { kind: RefusalKind::PolicyBlocked, dialect: Dialect::OpenAi, headers: Vec::new(), body };
+        assert_eq!(event(&reply), br#"{"type":"error","status":400,"error":{"code":"policy_blocked"}}"#);
+        assert_eq!(event(&Reply { body: b"{}".to_vec(), ..reply }), br#"{"type":"error","status":400}"#);
+    }
+
+    #[test]
+    fn a_switch_keeps_what_the_provider_says_of_the_answer() {
+        let mut provider = ResponseHeader::build(101, None).unwrap();
+        for (name, value) in [("sec-websocket-accept", "theirs"), ("upgrade", "websocket"), ("x-turn-state", "s")] {
+            provider.append_header(name, value).unwrap();
+        }
+        let fields = [("sec-websocket-accept", "ours".to_owned())];
+        let head = switch(&provider, &fields, &RequestId::new("id-1")).unwrap();
+        assert_eq!(
+            (&head.headers["sec-websocket-accept"], &head.headers["x-turn-state"]),
+            (&"ours".parse().unwrap(), &"s".parse().unwrap())
+        );
+        assert_eq!(head.headers.get_all("upgrade").iter().count(), 1);
+    }
+
+    #[test]
+    fn a_redirect_is_no_refusal_that_a_client_could_use() {
+        let refused = |status: u16| {
+            let head = ResponseHeader::build(status, None).unwrap();
+            refused_switch(&head, b"{}".to_vec(), None, &RequestId::new("id-1")).unwrap().0.status.as_u16()
+        };
+        assert_eq!([401, 404, 426, 429, 503].map(refused), [401, 404, 426, 429, 503]);
+        assert_eq!([200, 302, 304].map(refused), [426; 3]);
     }
 
     #[test]

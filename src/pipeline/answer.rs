@@ -128,14 +128,20 @@ impl Exchange {
             self.phase = Phase::Streaming(scan);
             return Flow::Continue;
         };
-        self.record.completed(&mut scan);
+        let refusal = self.cut_off(stop, &mut scan, now);
+        out.extend_from_slice(&scan.ending(&refusal));
+        Flow::Stop
+    }
+
+    /// The notice of an answer that must not go on.
+    pub(super) fn cut_off(&mut self, stop: Stop, scan: &mut CompletionScan, now: Stamp) -> Refusal {
+        self.record.completed(scan);
         let refusal = match stop {
             Stop::Blocked(verdict) => self.stopped(&verdict, now),
             Stop::Unreadable(why) => self.plain(RefusalKind::UpstreamFailed, format!("The answer was cut off: {why}")),
         };
         self.record.stopped(refusal.kind);
-        out.extend_from_slice(&scan.ending(&refusal));
-        Flow::Stop
+        refusal
     }
 
     fn hold(&mut self, mut held: Held, chunk: &[u8], last: bool, now: Stamp, out: &mut Vec<u8>) -> Flow {

@@ -7,11 +7,13 @@ use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::block::{Change, GrowingBlock};
 use super::body::Reading;
 use super::inbound::{Desk, Input, read_tool, read_whole, source_of};
 use super::locate::Located;
-use super::queue::{Carried, Edit, EventQueue};
+use super::queue::{Carried, Edit, EventQueue, Outlet};
 use super::redact::{Kept, carried_away, placeholders};
 use super::restore;
 use super::tally::Tally;
@@ -62,6 +64,8 @@ pub(super) struct CompletionScan {
     transcript: Option<String>,
     /// The block that the transcript's end is of.
     speaker: u64,
+    /// The client has the event that completes the answer.
+    finished: bool,
 }
 
 impl CompletionScan {
@@ -90,6 +94,7 @@ impl CompletionScan {
             told: Told::default(),
             transcript: None,
             speaker: 0,
+            finished: false,
         }
     }
 
@@ -133,9 +138,36 @@ impl CompletionScan {
         Ok(())
     }
 
+    /// The next message of a socket; what may pass is appended to `out`. Whether the answer is complete with it.
+    pub(super) fn push_message(
+        &mut self,
+        message: Bytes,
+        desk: &Desk<'_>,
+        out: &mut Vec<Vec<u8>>,
+    ) -> Result<bool, Stop> {
+        if message.len() > EVENT_BYTES_MAX {
+            return Err(Stop::Unreadable("an event of the answer is too large"));
+        }
+        self.read(Frame::message(message), desk, out)?;
+        self.release(out)?;
+        if self.queue.held_bytes() > self.held_bytes_max {
+            return Err(Stop::Unreadable("it holds more than this gateway may keep back"));
+        }
+        Ok(self.finished)
+    }
+
     /// Bytes that end the stream for the client with this notice.
     pub(super) fn ending(&self, refusal: &providers::Refusal) -> Vec<u8> {
         self.reader.ending(refusal)
+    }
+
+    /// The same for the client of a socket: the data of each event is a message.
+    pub(super) fn ending_messages(&self, refusal: &providers::Refusal) -> Vec<Vec<u8>> {
+        let mut parser = Parser::new(EVENT_BYTES_MAX);
+        match parser.push(&self.ending(refusal)) {
+            Ok(()) => parser.map(|frame| frame.data().to_vec()).collect(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Bytes of events that wait.
@@ -156,7 +188,7 @@ impl CompletionScan {
         self.parser.push(&plain).map_err(|_| Stop::Unreadable("an event of the answer is too large"))
     }
 
-    fn read(&mut self, frame: Frame, desk: &Desk<'_>, out: &mut Vec<u8>) -> Result<(), Stop> {
+    fn read(&mut self, frame: Frame, desk: &Desk<'_>, out: &mut impl Outlet) -> Result<(), Stop> {
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
         if frame.has_data() {
@@ -168,7 +200,7 @@ impl CompletionScan {
         };
         if note == Note::Idle && parts.is_empty() && self.waits_for_tool() {
             // It means nothing to the client but that the answer goes on: it need not wait for what is held.
-            out.extend_from_slice(frame.raw());
+            out.put(frame.raw());
             self.parts = parts;
             return Ok(());
         }
@@ -366,7 +398,7 @@ impl CompletionScan {
         if begins_object && !is_marker { Err(BROKEN) } else { Ok(text.to_owned()) }
     }
 
-    fn release(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
+    fn release(&mut self, out: &mut impl Outlet) -> Result<(), Stop> {
         let blocks = &mut self.blocks;
         let decided = |blocks: &HashMap<u64, GrowingBlock>, carried: &Carried| {
             blocks.get(&carried.block).is_none_or(|block| block.is_decided(carried.range.end))
@@ -375,6 +407,7 @@ impl CompletionScan {
             let note = queued.note;
             let carries = queued.write(blocks, out)?;
             self.reader.released(note);
+            self.finished |= note == Note::Finish;
             for carried in carries {
                 if let Some(block) = blocks.get_mut(&carried.block) {
                     block.waiting -= 1;

@@ -38,6 +38,15 @@ pub(super) enum Phase {
     Done,
 }
 
+/// What carries the texts of an exchange.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// Bodies of HTTP.
+    Body,
+    /// Messages of a socket, which always streams its answers.
+    Message,
+}
+
 /// One exchange.
 pub struct Exchange {
     pub(super) snapshot: Arc<Snapshot>,
@@ -45,6 +54,7 @@ pub struct Exchange {
     pub(super) destination: Option<Destination>,
     pub(super) credentials: Credentials,
     pub(super) judge: Judge,
+    pub(super) carrier: Carrier,
     pub(super) phase: Phase,
     pub(super) originals: Originals,
     pub(super) conversation: u64,

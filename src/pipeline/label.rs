@@ -66,6 +66,16 @@ impl Originals {
         }
     }
 
+    /// Takes over what another exchange of the same socket remembers, as far as there is room.
+    pub(super) fn join(&mut self, other: Originals) {
+        for (placeholder, original) in other.by_placeholder {
+            if self.by_placeholder.len() >= ORIGINALS_MAX {
+                return;
+            }
+            self.by_placeholder.insert(placeholder, original);
+        }
+    }
+
     /// The original of a placeholder that this exchange made.
     pub(super) fn original(&self, placeholder: &str) -> Option<&Secret> {
         self.by_placeholder.get(placeholder)

@@ -35,6 +35,7 @@ mod rules;
 mod seams;
 mod seen;
 mod snapshot;
+mod socket;
 mod status;
 mod tally;
 mod tools;
@@ -52,5 +53,6 @@ pub use quota::{Account, Admission, Load, Place, Shed, Spent, Turned, Waiting};
 pub use reply::Reply;
 pub use rules::custom_checkers;
 pub use snapshot::{Snapshot, SnapshotError, Upstream};
+pub use socket::{Heard, MessageKind, SocketMemory, kind_of};
 
 pub use crate::providers::RefusalKind;

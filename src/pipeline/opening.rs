@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::credentials::{Access, Credentials, authenticate};
 use super::document::Document;
-use super::exchange::{Exchange, Phase};
+use super::exchange::{Carrier, Exchange, Phase};
 use super::judge::Judge;
 use super::label::Originals;
 use super::locate::scan_line;
@@ -69,6 +69,7 @@ impl Exchange {
             dialect,
             destination: None,
             credentials: Credentials::default(),
+            carrier: Carrier::Body,
             phase: Phase::Done,
             originals: Originals::default(),
             conversation: 0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::access::CREDENTIAL_HEADERS;
 use super::document::{Complete, Unreadable};
-use super::exchange::{Exchange, Phase};
+use super::exchange::{Carrier, Exchange, Phase};
 use super::{Reply, Upstream, models, notice, redact, route};
 use crate::config::OnUnscannable;
 use crate::domain::{Action, Direction, Model, Secret, SessionId, Stamp};
@@ -66,7 +66,7 @@ impl Exchange {
             return self.forward(Vec::new(), false);
         };
         let gathered = &mut complete.gathered;
-        self.record.streamed = gathered.streamed;
+        self.record.streamed = gathered.streamed || self.carrier == Carrier::Message;
         self.record.outbound.coverage = std::mem::take(&mut gathered.coverage);
         self.record.session = self
             .record
@@ -78,7 +78,7 @@ impl Exchange {
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);
         self.conversation =
             self.snapshot.memory.key(self.judge.team.name.as_str(), &session, complete.gathered.last_message);
-        if let Some(refusal) = self.remembered(complete.gathered.streamed, now) {
+        if let Some(refusal) = self.remembered(self.record.streamed, now) {
             return Err(refusal);
         }
         if complete.gathered.too_deep {
@@ -112,7 +112,7 @@ impl Exchange {
         self.forward(edited, was_encoded)
     }
 
-    fn forward(&self, body: Vec<u8>, was_decoded: bool) -> Result<Forward, Refusal> {
+    pub(super) fn forward(&self, body: Vec<u8>, was_decoded: bool) -> Result<Forward, Refusal> {
         let Some(destination) = &self.destination else {
             return Err(self.plain(RefusalKind::UnknownPath, "there is nowhere to send this".into()));
         };
@@ -135,7 +135,7 @@ impl Exchange {
         })
     }
 
-    fn check_models(&mut self, models: &[String]) -> Result<(), Refusal> {
+    pub(super) fn check_models(&mut self, models: &[String]) -> Result<(), Refusal> {
         let in_path = self.destination.as_ref().and_then(|it| it.route.model.clone());
         let asked: Vec<&String> = in_path.iter().chain(models).collect();
         self.judge.model = asked.first().map(ToString::to_string);

@@ -10,6 +10,26 @@ use crate::wire::json;
 use crate::wire::splice::Splices;
 use crate::wire::sse::Frame;
 
+/// Where events go that are passed on.
+pub(super) trait Outlet {
+    /// Takes one whole event.
+    fn put(&mut self, event: &[u8]);
+}
+
+/// Events of a stream follow one another.
+impl Outlet for Vec<u8> {
+    fn put(&mut self, event: &[u8]) {
+        self.extend_from_slice(event);
+    }
+}
+
+/// Messages of a socket stay apart.
+impl Outlet for Vec<Vec<u8>> {
+    fn put(&mut self, event: &[u8]) {
+        self.push(event.to_vec());
+    }
+}
+
 /// A part of a growing text that an event carries.
 pub(super) struct Carried {
     /// Which text.
@@ -107,7 +127,7 @@ impl Queued {
     pub(super) fn write(
         mut self,
         blocks: &HashMap<u64, GrowingBlock>,
-        out: &mut Vec<u8>,
+        out: &mut impl Outlet,
     ) -> Result<Vec<Carried>, Stop> {
         for carried in &self.carries {
             let Some(block) = blocks.get(&carried.block) else { continue };
@@ -116,7 +136,7 @@ impl Queued {
             }
         }
         if self.edits.is_empty() {
-            out.extend_from_slice(self.frame.raw());
+            out.put(self.frame.raw());
             return Ok(self.carries);
         }
         self.edits.sort_by_key(|edit| edit.leaf);
@@ -127,7 +147,7 @@ impl Queued {
         }
         let edited = splices.apply(data).ok();
         let edited = edited.ok_or(Stop::Unreadable("an event of the answer cannot be edited"))?;
-        out.extend_from_slice(&self.frame.with_data(&edited));
+        out.put(&self.frame.with_data(&edited));
         Ok(self.carries)
     }
 }

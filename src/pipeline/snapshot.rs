@@ -55,6 +55,17 @@ impl Upstream {
     pub(super) fn unknown_health(&self) -> Health {
         Health::new(self.urls.len(), self.credentials.len(), self.circuit)
     }
+
+    /// Whether a connection to the other serves this one as well: same place, same trust, same credentials.
+    pub fn is_served_by(&self, other: &Upstream) -> bool {
+        let secrets = |all: &[(String, Secret)]| -> Vec<(String, String)> {
+            all.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
+        };
+        (&self.name, &self.urls, self.dialect, &self.ca_file)
+            == (&other.name, &other.urls, other.dialect, &other.ca_file)
+            && secrets(&self.credentials) == secrets(&other.credentials)
+            && secrets(&self.headers) == secrets(&other.headers)
+    }
 }
 
 /// What one team is checked for in one direction.

@@ -43,6 +43,8 @@ pub struct Metrics {
     pub active_streams: Gauge,
     /// Open client connections.
     pub connections: Gauge,
+    /// Open WebSocket connections, which are among them.
+    pub sockets: Gauge,
 }
 
 impl Metrics {
@@ -86,6 +88,7 @@ impl Metrics {
             active_requests: gauge(to, "active_requests", "Exchanges in flight.")?,
             active_streams: gauge(to, "active_streams", "Streamed answers in flight.")?,
             connections: gauge(to, "connections", "Open client connections.")?,
+            sockets: gauge(to, "sockets", "Open WebSocket connections of clients.")?,
             registry,
         })
     }

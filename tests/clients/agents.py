@@ -153,6 +153,16 @@ openai_base_url = "{url}/v1"
         return {"CODEX_API_KEY": self.key}
 
 
+class CodexSocket(CodexBuiltIn):
+    """The same, before a provider that opens the WebSocket."""
+
+    name = "codex_socket"
+
+    def run(self, prompt: str, more: dict | None = None) -> Ran:
+        remote.open_sockets()
+        return super().run(prompt, more)
+
+
 def fresh(kind: type[Agent], **more: str) -> tuple[tempfile.TemporaryDirectory, Agent]:
     """An agent and the folder to clean up after it."""
     folder = tempfile.TemporaryDirectory(prefix="agent-", dir=CLI_FOLDER, ignore_cleanup_errors=True)

@@ -1,6 +1,7 @@
 """Claude Code and Codex through the gateway. Run by ``cli.sh`` on the stage, without any network but loopback."""
 
 import argparse
+import json
 import re
 import sys
 import traceback
@@ -11,6 +12,7 @@ import samples
 
 SCENARIOS: list[tuple[str, bool, object, list]] = []
 BOTH = [agents.Claude, agents.Codex]
+ALL = [*BOTH, agents.CodexSocket]
 
 
 def scenario(direct: bool = False, over: list | None = None):
@@ -25,7 +27,17 @@ def scenario(direct: bool = False, over: list | None = None):
 
 def prompts() -> list[remote.Request]:
     """The prompts that the agent sent, without its probes."""
-    return [request for request in remote.asked() if request.method == "POST"]
+    return asking(remote.asked())
+
+
+def asking(requests: list[remote.Request]) -> list[remote.Request]:
+    """Those that ask for an answer: posted, or a message of a WebSocket that is no warming up."""
+    return [request for request in requests if request.method == "POST" or asks_by_message(request)]
+
+
+def asks_by_message(request: remote.Request) -> bool:
+    """Whether it is a message that asks for an answer."""
+    return request.method == "MESSAGE" and json.loads(request.body).get("generate") is not False
 
 
 def never_seen(secret: str) -> None:
@@ -41,13 +53,14 @@ def told_why(ran: agents.Ran, family: str) -> None:
     assert re.search(r"message|input|line|completion|answer", ran.shown), f"no place named:\n{ran.shown}"
 
 
-@scenario(direct=True, over=[*BOTH, agents.CodexBuiltIn])
+@scenario(direct=True, over=[*BOTH, agents.CodexBuiltIn, agents.CodexSocket])
 def plain(agent: agents.Agent) -> None:
     """A prompt is answered; the first turn with all its tools is clean and passes byte for byte."""
     ran = agent.run("Say hello")
     assert ran.code == 0 and "Hello from the loopback provider." in ran.shown, ran
     assert len(prompts()) == 1, [request.path for request in remote.asked()]
-    assert [request.body for request in remote.received() if request.method == "POST"] == [prompts()[0].body]
+    assert [request.body for request in asking(remote.received())] == [prompts()[0].body]
+    assert prompts()[0].method == ("MESSAGE" if isinstance(agent, agents.CodexSocket) else "POST")
 
 
 @scenario(direct=True, over=[agents.Claude])
@@ -60,7 +73,7 @@ def two_credentials(agent: agents.Agent) -> None:
         assert remote.GATEWAY_KEY not in headers and remote.PROVIDER_KEYS["anthropic"] in headers, headers
 
 
-@scenario(direct=True)
+@scenario(direct=True, over=ALL)
 def tools(agent: agents.Agent) -> None:
     """Read a file, edit it, write another: three round trips, all on disk."""
     (agent.project / "config.env").write_text("NAME=demo\nSIZE=3\n")
@@ -77,7 +90,7 @@ def tools(agent: agents.Agent) -> None:
     assert len(prompts()) == 4, len(prompts())
 
 
-@scenario()
+@scenario(over=ALL)
 def secret_in_file(agent: agents.Agent) -> None:
     """The agent reads a file with a secret, edits around it and copies it: the provider never sees it, the disk does."""
     line = f"DATABASE_URL={samples.DATABASE_URL}"
@@ -95,30 +108,34 @@ def secret_in_file(agent: agents.Agent) -> None:
     assert (agent.project / "copy.env").read_text() == f"{line}\n", ran
     assert f"Kept {samples.DATABASE_URL} as it was." in ran.shown, ran
     never_seen(samples.DATABASE_URL)
-    assert len(prompts()) == 4 and len(set(remote.LABEL.findall(remote.received()[-1].body))) == 1
+    labels = set(remote.LABEL.findall(b"".join(request.body for request in remote.received())))
+    assert len(prompts()) == 4 and len(labels) == 1, (len(prompts()), labels)
 
 
-@scenario(over=[*BOTH, agents.CodexBuiltIn])
+@scenario(over=[*ALL, agents.CodexBuiltIn])
 def blocked(agent: agents.Agent) -> None:
     """A prompt that may not leave: one request, the reason is shown, the provider is not even connected to."""
     ran = agent.run(f"Why does {samples.STRIPE_KEY} not work?")
     told_why(ran, "secrets")
     assert len(prompts()) == 1, f"the agent asked {len(prompts())} times:\n{ran.shown}"
-    assert not remote.received() and not remote.connections(), remote.received()
+    assert not asking(remote.received()), remote.received()
+    # A socket is open before anything is asked on it.
+    assert isinstance(agent, agents.CodexBuiltIn) or not remote.connections(), remote.connections()
 
 
-@scenario()
+@scenario(over=ALL)
 def blocked_after_reading(agent: agents.Agent) -> None:
     """A file that may not leave: the turn that would carry it is blocked."""
     (agent.project / "pay.env").write_text(f"KEY={samples.STRIPE_KEY}\n")
     remote.script(agent.reading("pay.env"))
     ran = agent.run("Check the payment settings")
     told_why(ran, "secrets")
-    assert len(prompts()) == 2 and len(remote.received()) == 1, (len(prompts()), len(remote.received()))
+    got = asking(remote.received())
+    assert len(prompts()) == 2 and len(got) == 1, (len(prompts()), len(got))
     never_seen(samples.STRIPE_KEY)
 
 
-@scenario()
+@scenario(over=ALL)
 def stopped(agent: agents.Agent) -> None:
     """Vulnerable code in an answer: a notice instead, nobody asks again."""
     for cut in (None, 6):
@@ -127,10 +144,11 @@ def stopped(agent: agents.Agent) -> None:
         ran = agent.run("Write a query by name")
         told_why(ran, "vuln")
         assert samples.VULNERABLE not in ran.shown and "{name}" not in remote.answered(), ran
-        assert len(prompts()) == 1 and len(remote.received()) == 1, (len(prompts()), len(remote.received()))
+        got = asking(remote.received())
+        assert len(prompts()) == 1 and len(got) == 1, (len(prompts()), len(got))
 
 
-@scenario()
+@scenario(over=ALL)
 def stopped_tool(agent: agents.Agent) -> None:
     """Vulnerable code in a tool call: the file is not written, the call never arrives, nobody asks again."""
     remote.script(agent.writing("query.py", samples.VULNERABLE_FILE["content"]) | {"cut": 9})
@@ -138,7 +156,8 @@ def stopped_tool(agent: agents.Agent) -> None:
     told_why(ran, "vuln")
     assert not (agent.project / "query.py").exists(), ran
     assert "{name}" not in remote.answered(), "vulnerable code reached the agent"
-    assert len(prompts()) == 1 and len(remote.received()) == 1, (len(prompts()), len(remote.received()))
+    got = asking(remote.received())
+    assert len(prompts()) == 1 and len(got) == 1, (len(prompts()), len(got))
 
 
 @scenario()

@@ -3,7 +3,8 @@
 Two listeners: the provider itself, and a control listener, so that a test can tell that not even a connection was made.
 
 Control: ``POST /__script`` a JSON list of answers; ``POST /__reset`` forget all, ``{"cut": true}`` end open connections;
-``POST /__go`` opens the gate that a stream waits at; ``GET /__requests`` what came in.
+``POST /__go`` opens the gate that a stream waits at; ``POST /__sockets`` has upgrades to a WebSocket accepted until
+the next reset (its messages are requests of the method MESSAGE); ``GET /__requests`` what came in.
 
 An answer (see ``dialects``) may also hold ``when`` (``path``, ``body`` substrings, ``last`` user or tool, ``tools``),
 ``times`` (1 unless told, 0 for ever), ``delay_ms`` between events, ``write_bytes`` of one write,
@@ -22,6 +23,7 @@ import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import frames
 from dialects import Ask, chat, endpoint, filled, messages, responses
 
 MODELS = ["claude-sonnet-4-6", "claude-opus-4-6", "claude-haiku-4-5", "gpt-4o", "gpt-5", "text-embedding-3-small", "o9-secret"]
@@ -45,6 +47,7 @@ class Memory:
         self.open_sockets: dict[int, socket.socket] = {}
         self.number = 0
         self.gate = threading.Event()
+        self.sockets = False
 
     def connected(self, connection: socket.socket) -> int:
         """Registers a connection and gives it an id."""
@@ -93,6 +96,7 @@ class Memory:
                 end(connection)
             self.requests, self.script, self.connections_opened = [], [], 0
             self.gate.clear()
+            self.sockets = False
 
     def told(self) -> dict:
         """All that came in since the last reset."""
@@ -151,6 +155,8 @@ class Provider(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         number, _ = self.take()
+        if self.headers.get("upgrade") and self.memory.sockets and endpoint(self.path) == "responses":
+            return self.converse()
         if self.headers.get("upgrade"):
             return self.send_json(426, {"error": {"message": "no upgrade here", "type": "invalid_request_error"}}, number)
         if endpoint(self.path) == "models":
@@ -171,6 +177,48 @@ class Provider(BaseHTTPRequestHandler):
         if name not in SPEAKERS:
             return self.send_json(404, not_found(self.path), number)
         self.speak(name, document, body.decode("utf-8", "replace"), number)
+
+    def converse(self) -> None:
+        """Answers the messages of a WebSocket until it ends."""
+        self.close_connection = True
+        offers = self.headers.get("sec-websocket-extensions", "")
+        self.send_response(101)
+        self.send_header("upgrade", "websocket")
+        self.send_header("connection", "Upgrade")
+        self.send_header("sec-websocket-accept", frames.accept(self.headers["sec-websocket-key"]))
+        if "permessage-deflate" in offers:
+            self.send_header("sec-websocket-extensions", "permessage-deflate")
+        self.end_headers()
+        reader, said = frames.Reader(), ""
+        while data := self.rfile.read1(CHUNK_BYTES_MAX):
+            for code, payload in reader.feed(data):
+                if code == frames.CLOSE:
+                    return self.wfile.write(frames.frame(payload, frames.CLOSE))
+                if code == frames.PING:
+                    self.wfile.write(frames.frame(payload, frames.PONG))
+                if code == frames.TEXT:
+                    # A later message holds only what is new: what an answer is filled with may stand in an earlier one.
+                    said += payload.decode()
+                    self.answer_message(payload, said)
+
+    def answer_message(self, payload: bytes, said: str) -> None:
+        """Remembers a message and answers one that asks for an answer."""
+        headers = [[key.lower(), value] for key, value in self.headers.items()]
+        body = base64.b64encode(payload).decode()
+        about = {"connection": self.connection_id, "method": "MESSAGE", "path": self.path, "headers": headers}
+        number = self.memory.came_in(about | {"body_base64": body})
+        document = json.loads(payload)
+        if document.get("type") != "response.create":
+            return
+        ask = responses.read(document)
+        warm = document.get("generate") is False
+        answer = {"parts": []} if warm else self.memory.answer_for(self.path, ask, said)
+        if "error" in answer:
+            error = answer["error"]
+            event = {"type": "error", "status": error["status"], **error["body"]}
+            return self.wfile.write(frames.frame(json.dumps(event).encode()))
+        for _, data in responses.events(ask, answer, number):
+            self.wfile.write(frames.frame(data.encode()))
 
     def take(self) -> tuple[int, bytes]:
         """Reads the whole request and remembers it."""
@@ -330,6 +378,8 @@ class Control(BaseHTTPRequestHandler):
                 self.memory.script.extend(json.loads(body))
         elif self.path == "/__go":
             self.memory.gate.set()
+        elif self.path == "/__sockets":
+            self.memory.sockets = True
         elif self.path == "/__reset":
             self.memory.reset(json.loads(body or b"{}").get("cut", False))
             self.more.get("reset", lambda: None)()

@@ -45,6 +45,11 @@ def script(*answers: dict) -> None:
     call("script", list(answers))
 
 
+def open_sockets() -> None:
+    """Has the provider accept WebSockets until the next reset."""
+    call("sockets", {})
+
+
 def text(words: str, **more: object) -> dict:
     """An answer of one text."""
     return {"parts": [{"text": words}], **more}

@@ -4,6 +4,8 @@ import base64
 import socket
 import threading
 
+import frames
+
 HEAD_END = b"\r\n\r\n"
 READ_BYTES = 65_536
 
@@ -17,9 +19,12 @@ class Framing:
         self.left_bytes = 0
         self.kept_bytes = 0
         self.chunked = False
+        self.socket: frames.Reader | None = None
 
     def feed(self, data: bytes) -> list[dict]:
         """Takes bytes, returns the requests whose head they completed; their bodies grow with later bytes."""
+        if self.socket and (self.socket.buffer or data[0] & 0x80):
+            return self.messages(data)
         self.buffer += data
         begun = []
         while self.buffer:
@@ -43,8 +48,15 @@ class Framing:
         headers = {key.lower(): value for key, value in fields}
         method, path, _ = lines[0].split(" ", 2)
         self.open = {"method": method, "path": path, "headers": headers, "body": bytearray()}
+        self.socket = frames.Reader() if headers.get("upgrade", "").lower() == "websocket" else None
         self.chunked = "chunked" in headers.get("transfer-encoding", "")
         self.left_bytes = self.kept_bytes = int(headers.get("content-length", "0"))
+
+    def messages(self, data: bytes) -> list[dict]:
+        """Messages on a connection that was upgraded; one that was refused goes on with requests."""
+        texts = [payload for code, payload in self.socket.feed(data) if code == frames.TEXT]
+        head = {"method": "MESSAGE", "path": self.open["path"], "headers": self.open["headers"]}
+        return [head | {"body": bytearray(text)} for text in texts]
 
     def take_body(self) -> None:
         """Moves what is there of a body, less the line end after a chunk."""

@@ -16,5 +16,7 @@ mod postgres;
 mod program;
 mod provider;
 mod recording;
+mod socket;
+mod sockets;
 mod stream;
 mod tls;

@@ -14,6 +14,7 @@ use super::client::Client;
 use super::postgres::Cluster;
 use super::program::{PROGRAM, Running, program, start, start_in, write};
 use super::provider::{self, Provider, anthropic_events, json, sse};
+use super::sockets;
 
 const ANSWER: &str = r#"{"type":"message","role":"assistant","model":"claude-sonnet-4-6","content":[{"type":"text","text":"ok"}],"usage":{"input_tokens":12,"output_tokens":3}}"#;
 /// Clients that ask at the same time.
@@ -411,4 +412,24 @@ fn everything_in(folder: &tempfile::TempDir) -> Vec<u8> {
 
 fn contains(bytes: &[u8], text: &str) -> bool {
     memchr::memmem::find(bytes, text.as_bytes()).is_some()
+}
+
+#[test]
+fn every_message_on_a_socket_has_its_decision_and_its_record() {
+    let answer = sockets::events(&["ok"]);
+    let provider = sockets::start([sockets::says(&answer)]);
+    let yaml = format!("upstream: {{openai: 'http://{}'}}\naudit: {{durability: strict}}\n", provider.address);
+    let running = start(gateway(), &yaml);
+    let mut client = sockets::connect(running.address(), "/v1/responses", &[]).unwrap();
+    for number in 0..3 {
+        client.send(&format!(r#"{{"type":"response.create","model":"gpt-5","input":"turn {number}"}}"#));
+        assert_eq!(client.texts(answer.len()), answer);
+        // The provider was asked, so the decision was on disk before.
+        let decided = || Some(records(running.folder(), &["--kind", "decision"])).filter(|it| it.len() == number + 2);
+        wait_for("the decisions over the upgrade and each message", decided);
+    }
+    client.close(1000);
+    let exchanges = || Some(records(running.folder(), &["--kind", "exchange"])).filter(|it| it.len() == 4);
+    let exchanges = wait_for("the records of the upgrade and each message", exchanges);
+    assert_eq!(ids(&exchanges), ids(&records(running.folder(), &["--kind", "decision"])));
 }

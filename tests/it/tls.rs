@@ -16,7 +16,7 @@ use super::gateway::{self, QUICK_START};
 use super::provider::{self, json};
 
 /// A self-signed certificate for `localhost` and its key, made by the `openssl` command.
-fn certificate(folder: &Path, name: &str) -> Tls {
+pub fn certificate(folder: &Path, name: &str) -> Tls {
     let path = |end: &str| folder.join(format!("{name}.{end}")).to_str().unwrap().to_owned();
     let (cert, key) = (path("pem"), path("key"));
     let made = Command::new("openssl")

@@ -83,6 +83,12 @@ impl Event<'_> {
                 self.report(parts);
                 Note::Finish
             }
+            // Nothing of the answer follows; a socket goes on to the next one.
+            "error" => {
+                blocks.close_all(parts);
+                self.report(parts);
+                Note::Finish
+            }
             event => {
                 match event.strip_suffix("delta") {
                     Some(stem) => self.grow(stem, blocks, parts),

@@ -93,7 +93,7 @@ fn odd_events() {
         r#"{"type":"response.completed","response":{"novelty":"x","output_text":"y"}}"#,
         "Text:novelty Text:x Text:y | Finish",
     );
-    check(r#"{"type":"error","code":"c","message":"m","param":null}"#, "Text:c Text:m");
+    check(r#"{"type":"error","code":"c","message":"m","param":null}"#, "Text:c Text:m | Finish");
     check(
         r#"{"type":"response.output_item.done","item":{"type":"image_generation_call","result":"iVBO","name":"n"}}"#,
         "Text:n | Close { index: 0 }",

@@ -26,6 +26,8 @@ enum Data {
     Line(Range<usize>),
     /// Several data lines, joined with LF.
     Joined(Bytes),
+    /// All of it: a message that its transport frames by itself.
+    Whole,
 }
 
 impl Frame {
@@ -53,6 +55,11 @@ impl Frame {
         Frame { raw, lines_start, event, data }
     }
 
+    /// A message of a transport that frames by itself: all of it is data, and other data takes its place as it is.
+    pub fn message(raw: Bytes) -> Self {
+        Frame { raw, lines_start: 0, event: None, data: Data::Whole }
+    }
+
     /// All bytes of the frame, with its comments and the blank line that ends it.
     pub fn raw(&self) -> &Bytes {
         &self.raw
@@ -75,6 +82,7 @@ impl Frame {
             Data::None => &[],
             Data::Line(range) => &self.raw[range.clone()],
             Data::Joined(joined) => joined,
+            Data::Whole => &self.raw,
         }
     }
 
@@ -82,12 +90,16 @@ impl Frame {
     pub fn data_range(&self) -> Option<Range<usize>> {
         match &self.data {
             Data::Line(range) => Some(range.clone()),
+            Data::Whole => Some(0..self.raw.len()),
             Data::None | Data::Joined(_) => None,
         }
     }
 
     /// The frame with other data. All other lines stay as they are; a line break in the data begins a new data line.
     pub fn with_data(&self, data: &[u8]) -> Bytes {
+        if self.data == Data::Whole {
+            return Bytes::copy_from_slice(data);
+        }
         let mut out = BytesMut::with_capacity(self.raw.len() + data.len() + 16);
         out.put_slice(&self.raw[..self.lines_start]);
         let mut is_written = false;

@@ -1,4 +1,5 @@
-//! Server-sent events as frames of raw bytes: nothing is lost, whatever is put back together is what came.
+//! Server-sent events as frames of raw bytes: nothing is lost, whatever is put back together is what came. Messages of
+//! a WebSocket are frames, too, whose data is all of them.
 
 mod frame;
 mod parser;
