@@ -16,7 +16,8 @@ pub fn run(data: &[u8]) {
         Err(mistakes) => {
             assert!(!mistakes.is_empty(), "refused without a reason");
             for mistake in mistakes {
-                assert!(mistake.line >= 1 && mistake.line <= text.lines().count().max(1), "{mistake}: no such line");
+                // YAML has more ways to end a line than Rust, so lines are only counted from above.
+                assert!((1..=text.len() + 1).contains(&mistake.line), "{mistake}: no such line");
                 assert!(!mistake.to_string().is_empty());
             }
         }

@@ -87,7 +87,8 @@ fn edited(frame: &Frame, is_first: bool, with: &[u8]) {
     // Marks and line feeds that begin a stream mean something there alone.
     let before: &[u8] = if is_first { b"" } else { b":\n\n" };
     let (frames, tail) = read(&[before, &out], usize::MAX).expect("no limit");
-    assert!(tail.is_empty(), "an edited frame that does not end");
+    // After two bare carriage returns the frame has ended; a line feed that follows belongs to the next.
+    assert!(tail.is_empty() || tail == b"\n", "an edited frame that does not end");
     let text = String::from_utf8(with.to_vec()).expect("the edits are text");
     let data = text.replace("\r\n", "\n").replace('\r', "\n").into_bytes();
     assert_eq!(told(&frames), [(frame.event().map(|it| it.into_owned()), data)], "the edit is not what is read");
