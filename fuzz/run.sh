@@ -46,7 +46,7 @@ for target in "${targets[@]}"; do
   mkdir -p "$new" "$findings"
   words=$(dictionary "$target")
   echo "fuzz: $target for $seconds seconds" >&2
-  "$build/$host/release/$target" -max_total_time="$seconds" -max_len="$(longest "$target")" -len_control=0 -timeout=20 \
+  "$build/$host/release/$target" -max_total_time="$seconds" -max_len="$(longest "$target")" -len_control=0 -timeout=120 \
     -rss_limit_mb=3000 -print_final_stats=1 -artifact_prefix="$findings/" \
     ${words:+-dict=fuzz/dictionaries/$words.dict} "$new" "fuzz/corpus/$target"
 done

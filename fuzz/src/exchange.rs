@@ -49,6 +49,9 @@ limits: {findings_max: 5, json_depth_max: 8}
 ",
 ];
 
+/// `findings_max` of the last of them.
+const FINDINGS_MAX: usize = 5;
+
 /// Content types of answers beside the stream's.
 const TYPES: [&str; 5] =
     ["application/json", "application/json; charset=utf-8", "text/plain", "application/x-jsonl", ""];
@@ -122,7 +125,11 @@ fn seen(run: &Run) -> String {
 fn summary(run: &Run) -> String {
     let event: &Event = &run.event;
     let found = |it: &Finding| format!("{} {:?} {} {:?} {:?}", it.rule.id, it.source, it.place, it.span, it.value);
-    let findings: Vec<String> = event.outbound_findings.iter().chain(&event.inbound_findings).map(found).collect();
+    let mut findings: Vec<String> = event.outbound_findings.iter().chain(&event.inbound_findings).map(found).collect();
+    // Beyond the limit a body is refused whatever is found, and which ones were counted by then may differ.
+    if run.refused.is_some() && findings.len() >= FINDINGS_MAX {
+        findings.clear();
+    }
     let ended = run.stopped || run.refused.is_some();
     let told = (!ended).then_some((&event.tokens, &event.model_answered, &event.inbound_digest));
     let coverage = (&event.outbound_coverage, (!ended).then_some(&event.inbound_coverage));

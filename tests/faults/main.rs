@@ -23,7 +23,10 @@ fn check(faults: Vec<Fault>) {
     let mut stage = Stage::start();
     let mut wrong = Vec::new();
     println!("| fault | the client saw | recorded | holds |\n|---|---|---|---|");
-    for fault in &faults {
+    for (row, fault) in faults.iter().enumerate() {
+        if row == faults.len() / 2 {
+            stage.weigh();
+        }
         let seen = stage.suffer(fault);
         let holds = if seen.wrong.is_empty() { "yes" } else { "no" };
         println!("| {} | {} | {} | {holds} |", seen.name, seen.status, seen.opened);
