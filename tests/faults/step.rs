@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Longest wait for the other end. Longer than every time limit of the gateway under test.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Most bytes of one read.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// One step.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -39,7 +42,10 @@ pub fn play(mut stream: TcpStream, steps: &[Step], read: &mut Vec<u8>) {
         let begin = read.len();
         let goes_on = match step {
             Step::Until(bytes) => {
-                read_until(&mut stream, read, |read| read[begin..].windows(bytes.len()).any(|it| it == *bytes))
+                // Only what came with the last piece is new: bodies are large.
+                let recent = |read: &[u8]| begin.max(read.len().saturating_sub(PIECE_BYTES + bytes.len()));
+                let has_come = |read: &[u8]| read[recent(read)..].windows(bytes.len()).any(|it| it == *bytes);
+                read_until(&mut stream, read, has_come)
             }
             Step::Message => read_until(&mut stream, read, |read| is_whole(&read[begin..])),
             Step::Write(bytes) => stream.write_all(bytes).is_ok(),
@@ -64,7 +70,7 @@ pub fn play(mut stream: TcpStream, steps: &[Step], read: &mut Vec<u8>) {
 /// Whether it came to that before the other end was done or patience was.
 fn read_until(stream: &mut TcpStream, read: &mut Vec<u8>, is_enough: impl Fn(&[u8]) -> bool) -> bool {
     let until = Instant::now() + PATIENCE;
-    let mut piece = vec![0; 64 << 10];
+    let mut piece = vec![0; PIECE_BYTES];
     while Instant::now() < until {
         if is_enough(read) {
             return true;
