@@ -155,7 +155,11 @@ fn nothing_stopped_came_out(script: &Script, run: &Run) {
     let key = planted();
     let count = |bytes: &[u8]| bytes.windows(key.len()).filter(|it| *it == key.as_bytes()).count();
     let is_key = |it: &Finding| it.rule.label == "AWS_ACCESS_KEY" && it.span.end - it.span.start == key.len();
-    if count(&answer.body) == 1 && run.event.inbound_findings.iter().any(is_key) {
+    // A stop for another reason says nothing of the key, and a line that is no data is read by nobody.
+    let lines = answer.body.split(|it| *it == b'\n');
+    let is_said = lines.filter(|it| count(it) > 0).all(|it| it.starts_with(b"data:"));
+    let is_blocked = run.event.refusal == Some("policy_blocked") && is_said;
+    if is_blocked && count(&answer.body) == 1 && run.event.inbound_findings.iter().any(is_key) {
         assert_eq!(count(&run.seen), 0, "what the stream was stopped for came out:\n{}", seen(run));
     }
 }
