@@ -102,6 +102,16 @@ test-clients: ## Claude Code and Codex through the gateway, in a network namespa
 bench: tools ## Throughput of the scan and the lexer, cost per streamed delta, worst cases
 	cargo bench --locked
 
+# Without FUZZ_TARGET every target runs, one after the other, each for FUZZ_SECONDS. Findings: target/fuzz-findings/.
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz
+fuzz: tools ## Fuzz with libFuzzer: FUZZ_SECONDS=600 each, FUZZ_TARGET=json for one of them
+	fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGET)
+
+.PHONY: faults
+faults: ## The tables of faults between gateway, provider and client, printed row by row
+	cargo test --locked --test faults -- --nocapture --test-threads 1
+
 # The sets are not part of the repository. Fat LTO takes longer than the whole measurement and changes no finding.
 QUALITY_SETS ?= ../shared/corpora/tune.tar.xz
 QUALITY_BIN ?=

@@ -19,7 +19,7 @@ pub(super) struct Objection {
 
 /// The first objection to this head, if there is any. `raw` is the head as it stood on the wire of HTTP/1.1, empty for
 /// HTTP/2: Pingora has already dropped a length that stood beside a transfer encoding.
-/// `header_bytes_max` bounds target and fields together.
+/// `header_bytes_max` bounds method, target and fields together.
 pub(super) fn objection(head: &RequestHeader, raw: &[u8], header_bytes_max: u64) -> Option<Objection> {
     let bytes = head_bytes(head);
     if bytes > header_bytes_max {
@@ -70,7 +70,7 @@ pub(super) fn expects_continue(head: &RequestHeader) -> bool {
 /// Bytes as they stood on the wire of HTTP/1.1, separators included.
 fn head_bytes(head: &RequestHeader) -> u64 {
     let fields: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    (head.raw_path().len() + fields) as u64
+    (head.method.as_str().len() + head.raw_path().len() + fields) as u64
 }
 
 /// Two readers must never disagree where a request ends or whom it is for; every shape where they could is refused.

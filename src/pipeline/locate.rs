@@ -45,8 +45,15 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
     for hit in gathered.seam_hits.drain(..) {
         found.push(locate_seam(raw, reading, hit)?);
     }
-    found.sort_by_key(|it| (it.pieces.first().map(|piece| piece.start), it.pieces.first().map(|piece| piece.end)));
+    found.sort_by(|one, other| in_order(one).cmp(&in_order(other)));
     Ok(found)
+}
+
+/// By place, and by rule where two rules found the same: hits become certain in an order that depends on how the text
+/// arrived, and of two that weigh the same the last one names what is hidden.
+fn in_order(it: &Located) -> (Option<usize>, Option<usize>, &str) {
+    let piece = it.pieces.first();
+    (piece.map(|it| it.start), piece.map(|it| it.end), &it.finding.rule.id)
 }
 
 /// Runs the rules of `source` over a complete text.
@@ -108,7 +115,7 @@ fn leaf_hit(leaf: &LeafRef, hit: Hit) -> LeafHit {
 }
 
 fn locate_leaf(raw: &[u8], reading: &Reading, mut hits: Vec<LeafHit>) -> Result<Vec<(Located, bool)>, json::Error> {
-    hits.sort_by_key(|hit| (hit.secret.start, hit.secret.end));
+    hits.sort_by_key(|hit| (hit.secret.start, hit.secret.end, hit.rule));
     let Some(place) = hits.first().map(|hit| hit.place) else { return Ok(Vec::new()) };
     let text = json::decode(raw, place)?;
     let spans: Vec<Range<usize>> = hits.iter().map(|hit| hit.secret.clone()).collect();

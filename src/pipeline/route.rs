@@ -12,6 +12,9 @@ pub(super) struct Destination {
     pub(super) route: Route,
 }
 
+/// How much of a method or a path is repeated in a refusal.
+const SHOWN_BYTES_MAX: usize = 200;
+
 /// Why it goes nowhere, and in whose shape to say so.
 pub(super) struct Nowhere {
     pub(super) dialect: Dialect,
@@ -28,8 +31,8 @@ pub(super) fn destination(snapshot: &Snapshot, head: &Head<'_>) -> Result<Destin
     let dialect = named.map(|upstream| upstream.dialect).or_else(|| detect(head)).unwrap_or(Dialect::OpenAi);
     let nowhere = |kind, message| Nowhere { dialect, kind, message };
     let unknown = || {
-        let message =
-            format!("this gateway does not pass on {} {path}: it is no path whose text it can scan", head.method);
+        let (method, path) = (shortened(head.method), shortened(path));
+        let message = format!("this gateway does not pass on {method} {path}: it is no path whose text it can scan");
         nowhere(RefusalKind::UnknownPath, message)
     };
     let route = providers::for_dialect(dialect).route(head.method, path).ok_or_else(unknown)?;
@@ -39,6 +42,11 @@ pub(super) fn destination(snapshot: &Snapshot, head: &Head<'_>) -> Result<Destin
         nowhere(RefusalKind::NoUpstream, message)
     })?;
     Ok(Destination { upstream: upstream.clone(), route })
+}
+
+/// The beginning of what a client wrote: an answer is not made as long as what it answers.
+fn shortened(written: &str) -> &str {
+    &written[..written.floor_char_boundary(SHOWN_BYTES_MAX)]
 }
 
 /// The path and query to ask the provider for.

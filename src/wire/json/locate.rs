@@ -34,8 +34,8 @@ impl Place {
 pub fn locate(raw: &[u8], place: Place, spans: &[Range<usize>]) -> Result<Vec<Range<usize>>, Error> {
     let outer = Unescape::new(Characters::new(raw, place.start));
     match place.inner {
-        None => locate_units(outer, place.start, spans),
-        Some(inner) => locate_units(enter(outer, inner)?, place.start, spans),
+        None => locate_units(outer, spans),
+        Some(inner) => locate_units(enter(outer, inner)?, spans),
     }
 }
 
@@ -68,12 +68,12 @@ fn collect(units: impl Iterator<Item = Result<Unit, Error>>) -> Result<String, E
     units.map(|unit| unit.map(|unit| unit.character)).collect()
 }
 
-fn locate_units(mut units: impl Source, start: usize, spans: &[Range<usize>]) -> Result<Vec<Range<usize>>, Error> {
-    let mut found = vec![start..start; spans.len()];
+fn locate_units(mut units: impl Source, spans: &[Range<usize>]) -> Result<Vec<Range<usize>>, Error> {
+    let mut reached = units.reached();
+    let mut found = vec![reached..reached; spans.len()];
     let mut starts = sorted(spans, |span| span.start);
     let mut ends = sorted(spans, |span| span.end);
     let mut decoded = 0;
-    let mut reached = start;
     while starts.len() > 0 || ends.len() > 0 {
         let start = starts.as_slice().first().map_or(usize::MAX, |&index| spans[index].start);
         let end = ends.as_slice().first().map_or(usize::MAX, |&index| spans[index].end);

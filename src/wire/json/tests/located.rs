@@ -55,6 +55,8 @@ fn empty_spans_stand_between_characters() {
     let raw = br#""a\nb""#;
     assert_eq!(locate(raw, Place::outer(1), &[0..0, 1..1, 2..2, 3..3]).unwrap(), [1..1, 2..2, 4..4, 5..5]);
     assert_eq!(locate(br#""""#, Place::outer(1), &[0..0]).unwrap(), [1..1]);
+    let inside = Place { start: 2, inner: Some(2) };
+    assert_eq!(locate(br#"["[\"\"]"]"#, inside, &[0..0]).unwrap(), [5..5]);
 }
 
 #[test]
