@@ -153,19 +153,7 @@ pub async fn compare(plan: &Plan) -> Result<Results, String> {
     let mut results = Results { rounds: plan.rounds, part: plan.part, ..Results::default() };
     let local = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let provider = Provider::start(local, Behaviour::default(), true).await.map_err(|error| error.to_string())?;
-    let mut contestants = Vec::new();
-    for peer in peers {
-        eprintln!("starting {}", peer.name);
-        let mut entry = peer.entry(&plan.setting).await;
-        match start(&peer, plan, &provider).await {
-            Ok(contestant) => contestants.push(contestant),
-            Err(problem) => {
-                eprintln!("{}: {problem}", peer.name);
-                entry.problem = Some(problem);
-            }
-        }
-        results.entries.push(entry);
-    }
+    let mut contestants = start_all(peers, plan, &provider, &mut results).await;
     for round in 0..plan.rounds {
         for scenario in &scenarios {
             // A scenario that no peer names was asked for, and is for all of them.
@@ -199,6 +187,30 @@ fn scenarios(plan: &Plan, peers: &[Peer]) -> Result<Vec<Scenario>, String> {
     }
     let read = |name: &String| Scenario::read(&plan.scenarios_folder.join(format!("{name}.yaml")));
     names.into_iter().map(|name| Ok(read(name)?.scaled(plan.part))).collect()
+}
+
+/// Starts all peers at the same time: some take long, and none is measured before all are there.
+async fn start_all(peers: Vec<Peer>, plan: &Plan, provider: &Arc<Provider>, results: &mut Results) -> Vec<Contestant> {
+    let begun = peers.into_iter().map(|peer| {
+        let (plan, provider) = (plan.clone(), provider.clone());
+        tokio::spawn(async move { (peer.entry(&plan.setting).await, start(&peer, &plan, &provider).await) })
+    });
+    let mut contestants = Vec::new();
+    for starting in begun.collect::<Vec<_>>() {
+        let Ok((mut entry, started)) = starting.await else { continue };
+        match started {
+            Ok(contestant) => {
+                eprintln!("{} is ready", entry.name);
+                contestants.push(contestant);
+            }
+            Err(problem) => {
+                eprintln!("{}: {problem}", entry.name);
+                entry.problem = Some(problem);
+            }
+        }
+        results.entries.push(entry);
+    }
+    contestants
 }
 
 async fn start(peer: &Peer, plan: &Plan, provider: &Arc<Provider>) -> Result<Contestant, String> {

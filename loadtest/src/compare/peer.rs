@@ -20,8 +20,12 @@ use crate::files;
 use crate::process::Watched;
 use crate::provider::Provider;
 
-/// How long a peer may take to answer for the first time: some load for half a minute.
-const READY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a peer may take to answer for the first time: some load for half a minute on a machine that has nothing else to do.
+const READY_TIMEOUT: Duration = Duration::from_secs(180);
+/// A peer is idle after so many stretches of this length in which it took less than this part of one core.
+const IDLE_WINDOWS: usize = 3;
+const IDLE_WINDOW: Duration = Duration::from_millis(500);
+const IDLE_PART: f64 = 0.03;
 /// How long it may take to end when asked.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Lines of its output that are shown when it does not start.
@@ -234,6 +238,7 @@ impl Running {
             let before = provider.counted().requests;
             let outcome = client.exchange(&call, Instant::now()).await;
             if outcome.failure.is_none() && outcome.status == Some(200) && provider.counted().requests > before {
+                self.settled(until).await;
                 return Ok(());
             }
             last = match (outcome.failure, outcome.status) {
@@ -243,6 +248,17 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         Err(format!("not ready after {} s ({last}): {}", READY_TIMEOUT.as_secs(), self.output()))
+    }
+
+    /// Waits until it is idle: what a peer prepares behind its first answers is not the price of a request.
+    async fn settled(&self, until: Instant) {
+        let watched = self.watched();
+        let mut idle = 0;
+        while idle < IDLE_WINDOWS && Instant::now() < until {
+            let before = watched.cpu();
+            tokio::time::sleep(IDLE_WINDOW).await;
+            idle = if watched.cpu().since(&before) < IDLE_WINDOW.mul_f64(IDLE_PART) { idle + 1 } else { 0 };
+        }
     }
 
     /// Ends it and waits for that.
