@@ -215,7 +215,7 @@ async fn start_all(peers: Vec<Peer>, plan: &Plan, provider: &Arc<Provider>, resu
 
 async fn start(peer: &Peer, plan: &Plan, provider: &Arc<Provider>) -> Result<Contestant, String> {
     let running = Running::start(peer, &plan.setting, provider.address().port()).await?;
-    let target = Target::parse(&format!("http://127.0.0.1:{}", running.port))?;
+    let target = Target::parse(&format!("http://127.0.0.1:{}{}", running.port, peer.path))?;
     let client =
         Client::new(target, Some("loadtest"), &peer.headers(provider.address().port()), Some(provider.clone()))?;
     let contestant = Contestant { peer: peer.clone(), running, client: Arc::new(client) };

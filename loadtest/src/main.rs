@@ -131,10 +131,17 @@ struct CompareArguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Provider(arguments) => provider(arguments).await,
-        Command::Run(arguments) => run_one(arguments).await,
-        Command::Compare(arguments) => compare_peers(arguments).await,
+    let work = async {
+        match Arguments::parse().command {
+            Command::Provider(arguments) => provider(arguments).await,
+            Command::Run(arguments) => run_one(arguments).await,
+            Command::Compare(arguments) => compare_peers(arguments).await,
+        }
+    };
+    // Dropped where it stands: peers that were started end with it.
+    let done = tokio::select! {
+        done = work => done,
+        () = terminated() => Err("interrupted".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,6 +149,14 @@ async fn main() -> ExitCode {
             eprintln!("error: {problem}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Waits for the signal that ends services. Without it, waits for ever.
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
     }
 }
 

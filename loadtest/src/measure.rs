@@ -244,12 +244,13 @@ impl Tally {
 impl MemoryUse {
     /// From three readings and the number of streams that were open at the second.
     pub fn new(before: Memory, during: Memory, after: Memory, streams: u64) -> Self {
-        let grown = during.proportional_bytes.saturating_sub(before.proportional_bytes);
+        // A process that gave memory back in between has no growth that could be told from that.
+        let grown = during.proportional_bytes.checked_sub(before.proportional_bytes);
         MemoryUse {
             before_bytes: before.resident_bytes,
             during_bytes: during.resident_bytes,
             after_bytes: after.resident_bytes,
-            stream_bytes: grown.checked_div(streams),
+            stream_bytes: grown.and_then(|it| it.checked_div(streams)),
         }
     }
 }
@@ -330,6 +331,7 @@ mod tests {
         let memory = MemoryUse::new(at(10_000), at(60_000), at(20_000), 100);
         assert_eq!((memory.stream_bytes, memory.during_bytes), (Some(500), 120_000));
         assert_eq!(MemoryUse::new(at(1), at(2), at(3), 0).stream_bytes, None);
+        assert_eq!(MemoryUse::new(at(20_000), at(10_000), at(20_000), 100).stream_bytes, None);
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub struct Peer {
     /// Headers that its clients must send.
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    /// What its clients have in their base URL behind the port.
+    #[serde(default)]
+    pub path: String,
     /// What it takes part in.
     pub scenarios: Vec<String>,
     /// Part of the requests that it gets, because it is so slow: 1 for all.

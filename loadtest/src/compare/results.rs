@@ -127,11 +127,15 @@ fn streams(text: &mut String, results: &Results) {
                 let events = phase.gap.as_ref()?.count + phase.requests;
                 Some(phase.cpu_nanoseconds? as f64 / 1e3 / events as f64)
             };
-            let Some(memory) = of(&|phase| Some(phase.memory?.stream_bytes? as f64 / 1024.0)) else { continue };
+            let memory = of(&|phase| Some(phase.memory?.stream_bytes? as f64 / 1024.0));
+            if results.values(peer, &scenario, |phase| Some(phase.requests as f64)).is_empty() {
+                continue;
+            }
             let or_dash = |cell: Option<String>| cell.unwrap_or("–".into());
             let _ = writeln!(
                 text,
-                "| {peer} | {memory:.0} | {} | {} | {} | {} | {:.0} |",
+                "| {peer} | {} | {} | {} | {} | {} | {:.0} |",
+                or_dash(memory.map(|it| format!("{it:.0}"))),
                 or_dash(of(&event).map(|it| format!("{it:.1}"))),
                 or_dash(pair(|it| &it.delay, 1e6)),
                 or_dash(pair(|it| &it.first_text, 1e6)),
