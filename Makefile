@@ -53,9 +53,9 @@ test-docs: ## The examples in the documentation
 .PHONY: test-all
 test-all: ## All tests in Rust
 ifeq ($(NEXTEST),yes)
-	cargo nextest run --locked --lib --bins --tests
+	cargo nextest run --locked --workspace --lib --bins --tests
 else
-	cargo test --locked --lib --bins --tests
+	cargo test --locked --workspace --lib --bins --tests
 endif
 
 .PHONY: test-quality
@@ -112,6 +112,34 @@ fuzz: tools ## Fuzz with libFuzzer: FUZZ_SECONDS=600 each, FUZZ_TARGET=json for 
 faults: ## The tables of faults between gateway, provider and client, printed row by row
 	cargo test --locked --test faults -- --nocapture --test-threads 1
 
+# Peers and rounds of `bench-peers`; empty stands for all. `PART=0.1` is for trying it out.
+PEERS ?=
+SCENARIOS ?=
+ROUNDS ?= 5
+PART ?= 1
+BUILT = $(TARGET)/$(PROFILE)
+COMPARE = $(BUILT)/loadtest compare --gateway $(BUILT)/airiskguard-gateway --bare $(BUILT)/examples/bare_pingora \
+	--installed $(TARGET)/peers --part $(PART)
+
+.PHONY: loadtest
+loadtest: tools ## Build the load test; `loadtest/README.md` says what it can do
+	cargo build --locked --profile $(PROFILE) -p airiskguard-loadtest
+
+.PHONY: bench-programs
+bench-programs: loadtest
+	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
+	cargo build --locked --profile $(PROFILE) --example bare_pingora
+
+.PHONY: bench-peers
+bench-peers: bench-programs ## Measure the gateway beside PEERS in turns, print what must hold, write loadtest/RESULTS.md
+	loadtest/install-peers $(PEERS)
+	$(COMPARE) --peers $(PEERS) --scenarios $(SCENARIOS) --rounds $(ROUNDS) --out $(TARGET)/loadtest \
+		--results loadtest/RESULTS.md
+
+.PHONY: soak
+soak: bench-programs ## A thousand streams for half an hour; `bench-peers` shows what came of it
+	$(COMPARE) --peers airiskguard --scenarios soak --rounds 1 --out $(TARGET)/loadtest/soak
+
 # The sets are not part of the repository. Fat LTO takes longer than the whole measurement and changes no finding.
 QUALITY_SETS ?= ../shared/corpora/tune.tar.xz
 QUALITY_BIN ?=
@@ -144,11 +172,11 @@ docs: ## Write the generated parts of docs/rules.md and docs/siem.md
 
 .PHONY: fmt
 fmt: ## Format the code
-	cargo fmt
+	cargo fmt --all
 
 .PHONY: fmt-check
 fmt-check:
-	cargo fmt --check
+	cargo fmt --all --check
 
 # What ships is held to the bans of clippy.toml; test code allows itself those in its first lines.
 .PHONY: lint
@@ -156,6 +184,7 @@ lint: ## Lints, warnings being errors; the pure rooms also without Pingora
 	cargo clippy --locked --no-default-features --lib -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features --features kafka,otlp --lib -- -D warnings
+	cargo clippy --locked -p airiskguard-loadtest --all-targets -- -D warnings
 
 .PHONY: tools
 tools:
