@@ -17,6 +17,7 @@ mod parse;
 mod policies;
 mod reader;
 mod reference;
+mod restart;
 mod rules;
 mod siem;
 mod smtp;

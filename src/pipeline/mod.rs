@@ -36,7 +36,7 @@ mod written;
 pub use answer::{Answering, Flow};
 pub use exchange::Exchange;
 pub use inspect::Inspection;
-pub use live::Live;
+pub use live::{History, Live};
 pub use opening::{Head, Opening};
 pub use prompt::{Forward, Sending};
 pub use reply::Reply;

@@ -3,7 +3,8 @@
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use super::audit_metrics::AuditMetrics;
-use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Verdict};
+use super::config_metrics::ConfigMetrics;
+use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Stamp, Verdict};
 
 /// Edges of the overhead histogram, in seconds: 50 µs to 1 s.
 const OVERHEAD_SECONDS: &[f64] =
@@ -31,6 +32,7 @@ pub struct Metrics {
     upstream_errors: IntCounterVec,
     events_dropped: IntCounter,
     audit: AuditMetrics,
+    config: ConfigMetrics,
     connections_refused: IntCounter,
     certificate_errors: IntCounter,
     /// Body bytes held by all exchanges together.
@@ -76,6 +78,7 @@ impl Metrics {
             restored: counter(to, "restored_total", "Placeholders put back into completions.")?,
             upstream_errors: counters(to, "upstream_errors_total", "Failures of a provider.", &["upstream"])?,
             audit: AuditMetrics::new(to)?,
+            config: ConfigMetrics::new(to)?,
             events_dropped: counter(to, "events_dropped_total", "Events lost because the queue was full.")?,
             connections_refused: counter(to, "connections_refused_total", "Connections that failed to start.")?,
             certificate_errors: counter(to, "certificate_errors_total", "Certificate files that did not load.")?,
@@ -120,6 +123,16 @@ impl Metrics {
     /// New certificate files could not be used.
     pub fn certificate_error(&self) {
         self.certificate_errors.inc();
+    }
+
+    /// A new configuration is in force; so many of its settings wait for a restart.
+    pub fn config_renewed(&self, waiting: usize, now: Stamp) {
+        self.config.renewed(waiting, now);
+    }
+
+    /// A new configuration could not be put in force.
+    pub fn config_refused(&self) {
+        self.config.refused();
     }
 
     /// What is counted of the audit log.

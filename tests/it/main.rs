@@ -14,5 +14,7 @@ mod postgres;
 mod program;
 mod provider;
 mod recording;
+mod reload;
 mod stream;
+mod take_over;
 mod tls;

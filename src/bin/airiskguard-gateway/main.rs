@@ -13,12 +13,15 @@ mod fingerprint;
 mod keygen;
 #[cfg(feature = "serve")]
 mod recording;
+#[cfg(feature = "serve")]
+mod reload;
 #[cfg(feature = "audit")]
 mod records;
 mod rules;
 mod scan;
 #[cfg(feature = "serve")]
 mod serve;
+mod watched;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
