@@ -56,7 +56,17 @@ mod tests {
              siem: [{name: here, to: 'syslog+tcp://127.0.0.1:6514'}]\n",
         );
         let waiting = file.keep_started(&running);
-        let all = ["tls", "notifications", "siem", "audit_enabled", "audit", "host", "port", "limits.connections_max", "admin"];
+        let all = [
+            "tls",
+            "notifications",
+            "siem",
+            "audit_enabled",
+            "audit",
+            "host",
+            "port",
+            "limits.connections_max",
+            "admin",
+        ];
         assert_eq!(waiting, all);
         assert!(file.redact_secrets && file.limits.findings_max == 9 && file.upstreams[0].url.host == "two.example");
         assert_eq!((file.port, file.tls.is_none(), file.audit.full_text), (running.port, true, false));
@@ -66,7 +76,9 @@ mod tests {
     #[test]
     fn another_secret_is_a_difference_although_it_is_never_shown() {
         let with = |end: &str| {
-            read(&format!("upstream: {{anthropic: https://one.example}}\nnotifications: {{webhook: {{url: https://hook.example/{end}}}}}\n"))
+            read(&format!(
+                "upstream: {{anthropic: https://one.example}}\nnotifications: {{webhook: {{url: https://hook.example/{end}}}}}\n"
+            ))
         };
         assert_eq!(with("b").keep_started(&with("a")), ["notifications"]);
         assert_eq!(format!("{:?}", with("b").notifications), format!("{:?}", with("a").notifications));

@@ -82,7 +82,8 @@ impl Door {
     ) {
         let _level = Level::up(&self.shared.metrics.connections);
         let limits = self.shared.live.load().limits;
-        let timer = Arc::new(HeadTimer::new(limits.header_timeout, limits.idle_timeout, self.shared.ending.subscribe()));
+        let timer =
+            Arc::new(HeadTimer::new(limits.header_timeout, limits.idle_timeout, self.shared.ending.subscribe()));
         let Some(stream) = secure(plain(stream, client), tls).await else {
             return self.shared.metrics.connection_refused();
         };

@@ -280,7 +280,8 @@ async fn hand_over(shared: Arc<Shared>) {
     }
     loop {
         let shared = shared.clone();
-        let looked = tokio::task::spawn_blocking(move || shared.ledger.as_ref().is_none_or(Ledger::hand_over_if_awaited));
+        let looked =
+            tokio::task::spawn_blocking(move || shared.ledger.as_ref().is_none_or(Ledger::hand_over_if_awaited));
         // An error means that the runtime ends, and the ledger with it.
         if looked.await.unwrap_or(true) {
             return;

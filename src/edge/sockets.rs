@@ -33,8 +33,7 @@ impl Sockets {
         }
         if let Some(address) = admin.filter(|_| sockets.admin.is_none()) {
             let bound = TcpListener::bind(address);
-            sockets.admin =
-                Some(bound.map_err(|error| format!("cannot listen on {address} (admin.listen): {error}"))?);
+            sockets.admin = Some(bound.map_err(|error| format!("cannot listen on {address} (admin.listen): {error}"))?);
         }
         Ok(sockets)
     }

@@ -104,9 +104,27 @@ mod tests {
         assert_eq!(told.refused, Some((at(5), "gateway.yaml:3:1: no".into())));
         live.renew(second.clone(), vec!["port"], at(9));
         assert!(Arc::ptr_eq(&live.load(), &second));
-        let history =
-            History { renewed: Some(at(9)), renewals: 1, refusals: 1, refused: None, waiting: vec!["port"] };
+        let history = History { renewed: Some(at(9)), renewals: 1, refusals: 1, refused: None, waiting: vec!["port"] };
         assert_eq!(live.history(), history);
+    }
+
+    #[test]
+    fn an_engine_is_shared_as_long_as_its_rules_are_the_same() {
+        let resolve = |_: &_| Err("no references here".to_owned());
+        let file = |yaml: &str| File::parse(yaml, "gateway.yaml", &resolve).unwrap_or_else(|it| panic!("{it}"));
+        let known =
+            "upstream: {anthropic: https://one.example}\nknown_secrets: {key: ¦}\n".replace('¦', &"k".repeat(40));
+        let (one, other) = (file(&known), file(&(known.clone() + "redact_secrets: true\n")));
+        let first = Snapshot::compile(&one, [7; 32]).unwrap();
+        let second = Snapshot::compile_beside(&other, [7; 32], Some(&first)).unwrap();
+        assert!(Arc::ptr_eq(first.engine(), second.engine()));
+        let mut with_rules = other.clone();
+        let text = include_str!("../../conf/rules/prohibited_content.yaml").to_owned();
+        with_rules.rules.files.push(crate::config::RuleFile { path: "prohibited_content.yaml".into(), text });
+        let third = Snapshot::compile_beside(&with_rules, [7; 32], Some(&second)).unwrap();
+        assert!(!Arc::ptr_eq(third.engine(), second.engine()));
+        let fourth = Snapshot::compile_beside(&with_rules, [7; 32], Some(&third)).unwrap();
+        assert!(Arc::ptr_eq(third.engine(), fourth.engine()), "an engine of files is not compiled again");
     }
 
     #[test]

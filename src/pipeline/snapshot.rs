@@ -209,7 +209,9 @@ fn engine_from(file: &File) -> [u8; 32] {
     let known = file.known_secrets.files.iter().map(|it| (&*it.path, &*it.text));
     let rules = file.rules.files.iter().map(|it| (&*it.path, &*it.text));
     let mut digest = sha2::Sha256::new();
-    for (kind, (name, text)) in key.map(|it| (0, it)).into_iter().chain(known.map(|it| (1, it))).chain(rules.map(|it| (2, it))) {
+    for (kind, (name, text)) in
+        key.map(|it| (0, it)).into_iter().chain(known.map(|it| (1, it))).chain(rules.map(|it| (2, it)))
+    {
         digest.update([kind]);
         for part in [name, text] {
             digest.update((part.len() as u64).to_le_bytes());

@@ -135,7 +135,8 @@ impl Directory {
     /// The files that are locked by who writes and by who waits.
     fn lock_files(&self) -> Result<(File, File), String> {
         let open = |name| {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.path.join(name));
+            let file =
+                OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.path.join(name));
             file.map_err(|error| unusable(&self.path, &error))
         };
         Ok((open("lock")?, open("lock.next")?))

@@ -143,7 +143,11 @@ fn a_file_that_changes_is_noticed_and_so_are_those_it_refers_to() {
     wait_for("the new key is not used", || configuration(&running)["reloads"] == 1);
     assert_eq!(sent(), "second-key-of-the-company");
 
-    write(running.folder(), "gateway.yaml", &format!("{head}port: 1\nlimits: {{connections_max: 7}}\non_unscannable: flag\n"));
+    write(
+        running.folder(),
+        "gateway.yaml",
+        &format!("{head}port: 1\nlimits: {{connections_max: 7}}\non_unscannable: flag\n"),
+    );
     wait_for("the change is not noticed", || configuration(&running)["reloads"] == 2);
     // The port is the command line's all along.
     assert_eq!(configuration(&running)["waits_for_restart"], serde_json::json!(["limits.connections_max"]));

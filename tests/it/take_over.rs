@@ -69,7 +69,10 @@ impl Last<'_> {
 impl Drop for Last<'_> {
     fn drop(&mut self) {
         for it in lines(&self.0.log(), "listening") {
-            signal(it["fields"]["pid"].as_u64().unwrap() as u32, if std::thread::panicking() { "-KILL" } else { "-TERM" });
+            signal(
+                it["fields"]["pid"].as_u64().unwrap() as u32,
+                if std::thread::panicking() { "-KILL" } else { "-TERM" },
+            );
         }
     }
 }
@@ -167,7 +170,8 @@ fn a_long_stream_goes_on_beside_the_successor_and_its_record_is_chained() {
     let events = anthropic_events(&["a", "b", "c", "d", "e", "f", "g", "h"]);
     let streamed = provider::start([sse(events).paced(Duration::from_millis(400))]);
     // Nothing of this may be cut off by the drain time: nobody waits for a process that has a successor.
-    let running = start(gateway(), &yaml(&plain, &streamed, "limits: {drain_timeout: 100ms}\naudit: {full_text: true}\n"));
+    let running =
+        start(gateway(), &yaml(&plain, &streamed, "limits: {drain_timeout: 100ms}\naudit: {full_text: true}\n"));
     let (address, last) = (running.address(), Last(&running));
     let mut long = Client::connect(address);
     long.send("/slow/v1/messages", &[], PROMPT);

@@ -34,11 +34,7 @@ pub(crate) fn load_watched(config: &Config, overrides: &Overrides) -> (Result<(F
     (loaded, watched.into_inner())
 }
 
-fn load_noting(
-    config: &Config,
-    overrides: &Overrides,
-    watched: &RefCell<Watched>,
-) -> Result<(File, Warnings), String> {
+fn load_noting(config: &Config, overrides: &Overrides, watched: &RefCell<Watched>) -> Result<(File, Warnings), String> {
     let (text, origin) = text(config.config.as_deref(), watched)?;
     let resolve = |reference: &Reference| match reference {
         Reference::Environment(_) => resolve(reference),

@@ -13,10 +13,10 @@ mod fingerprint;
 mod keygen;
 #[cfg(feature = "serve")]
 mod recording;
-#[cfg(feature = "serve")]
-mod reload;
 #[cfg(feature = "audit")]
 mod records;
+#[cfg(feature = "serve")]
+mod reload;
 mod rules;
 mod scan;
 #[cfg(feature = "serve")]

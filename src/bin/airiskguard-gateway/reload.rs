@@ -105,7 +105,8 @@ impl Reloader {
 
     fn act(&self, act: &str, occasion: Occasion, details: BTreeMap<&str, String>) {
         let Some(scribe) = &self.scribe else { return };
-        let mut details: BTreeMap<String, String> = details.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
+        let mut details: BTreeMap<String, String> =
+            details.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
         details.insert("cause".to_owned(), cause(occasion).to_owned());
         scribe.act(Act { act: act.to_owned(), actor: "gateway".to_owned(), details });
     }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::State;
 use super::convert::{exchange, seal};
 use super::syncer::{Waiting, settle};
 use super::writer::Message;
-use super::State;
 use crate::sinks::request_id;
 use crate::store::{Left, LeftReader, LeftWriter, Subject};
 
