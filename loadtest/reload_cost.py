@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -38,6 +39,13 @@ class Provider(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as it:
+        it.bind(("127.0.0.1", 0))
+        return it.getsockname()[1]
 
 
 def processor_seconds(pid):
@@ -93,7 +101,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         address = f"http://127.0.0.1:{provider.server_address[1]}"
-        (folder / "gateway.yaml").write_text(f"upstream: {{anthropic: '{address}'}}\nadmin: {{listen: '127.0.0.1:0'}}\n")
+        (folder / "gateway.yaml").write_text(f"upstream: {{anthropic: '{address}'}}\nadmin: {{listen: '127.0.0.1:{free_port()}'}}\n")
         command = [program, "--config", "gateway.yaml", "--host", "127.0.0.1", "--port", "0", "--port-file", "ports"]
         with open(folder / "log", "wb") as log:
             gateway = subprocess.Popen(command, cwd=folder, stderr=log)

@@ -51,6 +51,13 @@ enum Waiting {
     Idle { until: Instant },
 }
 
+/// A connection on which nothing of a request has come yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Quiet {
+    /// It had none before.
+    fresh: bool,
+}
+
 impl HeadTimer {
     /// For a connection that begins now.
     pub(super) fn new(header_timeout: Duration, idle_timeout: Duration, ending: watch::Receiver<Ending>) -> Self {
@@ -96,13 +103,13 @@ impl HeadTimer {
         }
     }
 
-    /// Whether nothing of a request has come yet.
-    fn is_quiet(&self) -> bool {
+    /// Whether nothing of a request has come yet, and then whether it would be the first.
+    fn quiet(&self) -> Option<Quiet> {
         match *self.state() {
-            Waiting::No => false,
-            Waiting::Preface { missing, .. } => missing == PREFACE.len(),
-            Waiting::Head { quiet, .. } => quiet,
-            Waiting::Idle { .. } => true,
+            Waiting::Preface { missing, .. } => (missing == PREFACE.len()).then_some(Quiet { fresh: true }),
+            Waiting::Head { quiet, .. } => quiet.then_some(Quiet { fresh: true }),
+            Waiting::Idle { .. } => Some(Quiet { fresh: false }),
+            Waiting::No => None,
         }
     }
 
@@ -117,7 +124,7 @@ pub(super) struct Connection {
     timer: Arc<HeadTimer>,
     sleep: Option<Pin<Box<Sleep>>>,
     /// Ends when the gateway waits for no further request; made when one is waited for.
-    linger: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    linger: Option<(Quiet, Pin<Box<dyn Future<Output = ()> + Send + Sync>>)>,
     /// `linger` has ended.
     unwanted: bool,
     /// Bytes that were looked at and not read yet.
@@ -142,15 +149,22 @@ impl Connection {
         if sleep.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        if self.timer.is_quiet() { self.poll_unwanted(context) } else { Poll::Pending }
+        match self.timer.quiet() {
+            Some(quiet) => self.poll_unwanted(quiet, context),
+            None => Poll::Pending,
+        }
     }
 
     /// Ready when the gateway ends and has waited long enough for a request on this connection.
-    fn poll_unwanted(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_unwanted(&mut self, quiet: Quiet, context: &mut Context<'_>) -> Poll<()> {
         if !self.unwanted {
             let ending = &self.timer.ending;
-            let linger = self.linger.get_or_insert_with(|| Box::pin(linger(ending.clone())));
-            ready!(linger.as_mut().poll(context));
+            if self.linger.as_ref().is_none_or(|(it, _)| *it != quiet) {
+                self.linger = Some((quiet, Box::pin(linger(ending.clone(), quiet.fresh))));
+            }
+            if let Some((_, linger)) = &mut self.linger {
+                ready!(linger.as_mut().poll(context));
+            }
             (self.unwanted, self.linger) = (true, None);
         }
         Poll::Ready(())

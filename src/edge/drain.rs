@@ -8,7 +8,9 @@ use crate::config::Limits;
 
 /// How long a kept connection may still begin a request once the gateway stops. Its client may have sent one already.
 const LINGER: Duration = Duration::from_millis(250);
-/// The same where another gateway has taken over, and nobody waits for this one.
+/// The same for a new connection, whose client means to send a request.
+const LINGER_FRESH: Duration = Duration::from_secs(2);
+/// The same, either way, where another gateway has taken over, and nobody waits for this one.
 const LINGER_BESIDE_SUCCESSOR: Duration = Duration::from_secs(5);
 
 /// Whether it ends, and how.
@@ -23,8 +25,8 @@ pub(super) enum Ending {
     Stopped,
 }
 
-/// Until a connection without a request on it is closed.
-pub(super) async fn linger(mut ending: watch::Receiver<Ending>) {
+/// Until a connection without a request on it is closed; `fresh` before its first one.
+pub(super) async fn linger(mut ending: watch::Receiver<Ending>, fresh: bool) {
     // Errors mean that the handle is gone, which is a stop as well.
     drop(ending.wait_for(|it| *it != Ending::No).await);
     if *ending.borrow() == Ending::Succeeded {
@@ -33,7 +35,7 @@ pub(super) async fn linger(mut ending: watch::Receiver<Ending>) {
             return;
         }
     }
-    tokio::time::sleep(LINGER).await;
+    tokio::time::sleep(if fresh { LINGER_FRESH } else { LINGER }).await;
 }
 
 /// Until exchanges that still run are cut off, counted from the moment it began to end.
@@ -58,7 +60,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stop_waits_a_moment_and_a_succession_longer_until_it_is_stopped_too() {
         let (sender, ending) = watch::channel(Ending::No);
-        let waiting = tokio::spawn(linger(ending.clone()));
+        let waiting = tokio::spawn(linger(ending.clone(), false));
         tokio::time::sleep(Duration::from_secs(100)).await;
         assert!(!waiting.is_finished());
         let began = Instant::now();
@@ -68,7 +70,7 @@ mod tests {
 
         sender.send_replace(Ending::Succeeded);
         let began = Instant::now();
-        linger(ending.clone()).await;
+        linger(ending.clone(), true).await;
         assert_eq!(began.elapsed(), LINGER_BESIDE_SUCCESSOR);
 
         let limits = Limits::default();

@@ -13,8 +13,8 @@ use super::sockets::{ADMIN, CLIENTS, NAMES, Sockets};
 pub const READY: &str = "ready";
 /// First descriptor of the sockets, as service managers have it.
 const FIRST: i32 = 3;
-/// Longest time it may take to get ready.
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest time it may take to get ready: it reads, compiles and builds automata while this process serves.
+const READY_TIMEOUT: Duration = Duration::from_secs(300);
 /// Longest line that it may say instead.
 const LINE_BYTES_MAX: u64 = 4096;
 
