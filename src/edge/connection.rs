@@ -118,13 +118,16 @@ impl HeadTimer {
     }
 }
 
+/// Until a connection on which nothing comes is closed, once the gateway ends.
+type Lingering = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
 /// A plain or TLS stream with a timer on it.
 pub(super) struct Connection {
     inner: Stream,
     timer: Arc<HeadTimer>,
     sleep: Option<Pin<Box<Sleep>>>,
     /// Ends when the gateway waits for no further request; made when one is waited for.
-    linger: Option<(Quiet, Pin<Box<dyn Future<Output = ()> + Send + Sync>>)>,
+    linger: Option<(Quiet, Lingering)>,
     /// `linger` has ended.
     unwanted: bool,
     /// Bytes that were looked at and not read yet.

@@ -132,7 +132,7 @@ impl LeftReader {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn next(&mut self) -> io::Result<Vec<Left>> {
+    pub fn unchained(&mut self) -> io::Result<Vec<Left>> {
         let mut bytes = Vec::new();
         for limit in [READ_BYTES_MAX, LINE_BYTES_MAX] {
             bytes.clear();
@@ -153,7 +153,7 @@ impl LeftReader {
         Ok(records.into_iter().flatten().collect())
     }
 
-    /// What [`LeftReader::next`] gave is in the journal, and on disk.
+    /// What [`LeftReader::unchained`] gave is in the journal, and on disk.
     ///
     /// # Errors
     /// That could not be noted: after a restart the same would be chained again.
@@ -172,7 +172,7 @@ impl LeftReader {
             return Ok(false);
         }
         // Looked at again now that nobody can add to it.
-        let over = self.next()?.is_empty();
+        let over = self.unchained()?.is_empty();
         if over {
             std::fs::remove_file(&self.path)?;
             match std::fs::remove_file(self.path.with_extension(DONE)) {
@@ -206,16 +206,16 @@ mod tests {
         let mut writer = LeftWriter::begin(folder.path(), "1-1").unwrap();
         writer.write(&[record("a"), record("b")]).unwrap();
         let mut reader = LeftReader::all(folder.path()).unwrap().remove(0);
-        let read = reader.next().unwrap();
+        let read = reader.unchained().unwrap();
         assert_eq!(read, [record("a"), record("b")]);
         assert_eq!(read[0].sealed().unwrap(), b"sealed");
-        assert_eq!(reader.next().unwrap().len(), 2, "not chained yet");
+        assert_eq!(reader.unchained().unwrap().len(), 2, "not chained yet");
         reader.chained().unwrap();
-        assert!(reader.next().unwrap().is_empty());
+        assert!(reader.unchained().unwrap().is_empty());
         assert!(!reader.remove_if_over().unwrap(), "its writer lives");
         writer.write(&[record("c")]).unwrap();
         let mut again = LeftReader::all(folder.path()).unwrap().remove(0);
-        assert_eq!(again.next().unwrap(), [record("c")], "what was chained is not read again after a restart");
+        assert_eq!(again.unchained().unwrap(), [record("c")], "what was chained is not read again after a restart");
         drop(writer);
         assert!(!again.remove_if_over().unwrap(), "one record is not chained");
         again.chained().unwrap();
@@ -230,11 +230,11 @@ mod tests {
         writer.write(&[record("a")]).unwrap();
         writer.file.write_all(b"{\"id\":\"b\"").unwrap();
         let mut reader = LeftReader::all(folder.path()).unwrap().remove(0);
-        assert_eq!(reader.next().unwrap(), [record("a")]);
+        assert_eq!(reader.unchained().unwrap(), [record("a")]);
         reader.chained().unwrap();
-        assert!(reader.next().unwrap().is_empty());
+        assert!(reader.unchained().unwrap().is_empty());
         writer.write(&[record("c")]).unwrap();
-        assert_eq!(reader.next().unwrap(), [record("c")], "what a failed write left behind is gone");
+        assert_eq!(reader.unchained().unwrap(), [record("c")], "what a failed write left behind is gone");
         reader.chained().unwrap();
         writer.file.write_all(b"{\"id\":\"d\"").unwrap();
         drop(writer);

@@ -139,7 +139,7 @@ impl Adopter {
 fn adopt(directory: &Path, sender: &SyncSender<Message>, stopped: &AtomicBool) -> io::Result<()> {
     for mut file in LeftReader::all(directory)? {
         while !stopped.load(Ordering::Acquire) {
-            let records = file.next()?;
+            let records = file.unchained()?;
             if records.is_empty() {
                 if file.remove_if_over()? {
                     tracing::info!("all records of another process are chained");
