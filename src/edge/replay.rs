@@ -188,7 +188,10 @@ impl CustomSession for Replay {
         self.forget_body();
         let mut ended = false;
         if !ready.is_empty() {
-            self.announce_close();
+            // Said in the head or not at all: a client that was promised the connection may have used it again already.
+            if ready.iter().any(|task| matches!(task, HttpTask::Header(..))) {
+                self.announce_close();
+            }
             ended = self.inner_mut().response_duplex_vec(ready).await?;
         }
         if next? == Next::Cut {
