@@ -51,22 +51,12 @@ mod tests {
         let mut file = read(
             "upstream: {anthropic: https://two.example}\nhost: 127.0.0.1\nport: 9000\nredact_secrets: true\n\
              tls: {cert: a.pem, key: a.key}\nadmin: {listen: \"127.0.0.1:1\"}\n\
-             audit: {retention_days: 3, full_text: true}\naudit_enabled: false\nlimits: {connections_max: 5, findings_max: 9}\n\
+             audit: {retention_days: 3, full_text: true}\nlimits: {connections_max: 5, findings_max: 9}\n\
              notifications: {webhook: {url: https://hook.example/a}}\n\
              siem: [{name: here, to: 'syslog+tcp://127.0.0.1:6514'}]\n",
         );
         let waiting = file.keep_started(&running);
-        let all = [
-            "tls",
-            "notifications",
-            "siem",
-            "audit_enabled",
-            "audit",
-            "host",
-            "port",
-            "limits.connections_max",
-            "admin",
-        ];
+        let all = ["tls", "notifications", "siem", "audit", "host", "port", "limits.connections_max", "admin"];
         assert_eq!(waiting, all);
         assert!(file.redact_secrets && file.limits.findings_max == 9 && file.upstreams[0].url.host == "two.example");
         assert_eq!((file.port, file.tls.is_none(), file.audit.full_text), (running.port, true, false));
