@@ -423,7 +423,7 @@ pub struct KnownFile {
 }
 
 /// Where records are kept, for how long, and what happens when they cannot be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// `store:` the database; `None`: a SQLite file in `directory`.
     pub store: Option<AuditStore>,
@@ -456,7 +456,7 @@ impl Default for Audit {
 }
 
 /// Which database keeps the records.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditStore {
     /// A file.
     Sqlite(String),

@@ -18,6 +18,7 @@ mod policies;
 mod prices;
 mod reader;
 mod reference;
+mod restart;
 mod rules;
 mod siem;
 mod smtp;

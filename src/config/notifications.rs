@@ -21,7 +21,7 @@ const RISKS: [(&str, Risk); 4] =
     [("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High), ("critical", Risk::Critical)];
 
 /// Who is told of what was stopped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notifications {
     /// `slack:` an incoming webhook.
     pub slack: Option<Slack>,
@@ -53,7 +53,7 @@ pub struct Channel {
 }
 
 /// An incoming webhook of Slack.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slack {
     /// `url:` the address, which is the credential.
     pub url: Secret,
@@ -62,7 +62,7 @@ pub struct Slack {
 }
 
 /// A receiver of JSON.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
     /// `url:` the address.
     pub url: Secret,
@@ -73,7 +73,7 @@ pub struct Webhook {
 }
 
 /// A service of PagerDuty.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PagerDuty {
     /// `key:` the routing key.
     pub key: Secret,
@@ -84,7 +84,7 @@ pub struct PagerDuty {
 }
 
 /// Mail to a few people.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
     /// `smtp:` the server and the account there.
     pub smtp: Smtp,

@@ -1,4 +1,5 @@
-//! The listener for operators: metrics, status, health, readiness. Four fixed answers, so a bounded responder and no framework.
+//! The listener for operators: metrics, status, configuration, health, readiness. Fixed answers, so a bounded responder and
+//! no framework.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::Shared;
-use crate::domain::Clock;
+use crate::domain::{Clock, Stamp};
 
 /// Connections served at once.
 const CONNECTIONS_MAX: usize = 32;
@@ -67,9 +68,27 @@ fn answer(head: &[u8], shared: &Shared) -> (&'static str, &'static str, Vec<u8>)
     match words.next() {
         Some(b"/metrics") => ("200 OK", "text/plain; version=0.0.4; charset=utf-8", shared.metrics.render()),
         Some(b"/status") => ("200 OK", "application/json", shared.live.status(shared.clock.now())),
+        Some(b"/config") => ("200 OK", "application/json", configuration(shared)),
         Some(b"/health" | b"/healthz") => text("200 OK", "ok\n"),
         Some(b"/readyz") if shared.draining.load(Ordering::Acquire) => text("503 Service Unavailable", "draining\n"),
         Some(b"/readyz") => text("200 OK", "ready\n"),
-        _ => text("404 Not Found", "/metrics, /status, /healthz, /readyz\n"),
+        _ => text("404 Not Found", "/config, /metrics, /status, /healthz, /readyz\n"),
     }
+}
+
+/// Which configuration is in force and since when, and what is wrong with the newest one, if it is not that.
+fn configuration(shared: &Shared) -> Vec<u8> {
+    let history = shared.live.history();
+    let seconds = |at: Stamp| at.unix.as_secs();
+    let body = serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "generation": shared.live.load().generation(),
+        "started": seconds(shared.started),
+        "loaded": seconds(history.renewed.unwrap_or(shared.started)),
+        "reloads": history.renewals,
+        "failures": history.refusals,
+        "waits_for_restart": history.waiting,
+        "refused": history.refused.map(|(at, why)| serde_json::json!({"at": seconds(at), "why": why})),
+    });
+    format!("{body}\n").into_bytes()
 }

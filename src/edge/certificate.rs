@@ -15,12 +15,21 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tokio::sync::Notify;
 
 use crate::config::Tls;
 use crate::sinks::Metrics;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Whether these files can be used. The message says what is wrong with them.
+///
+/// # Errors
+/// Files that are missing, hold no certificate or no key, or do not belong together.
+pub fn check_certificate(files: &Tls) -> Result<(), String> {
+    read(files, &ring::default_provider()).map(drop)
+}
 
 /// Certificate and key in force, and the files they come from.
 pub(super) struct Certificate {
@@ -58,9 +67,10 @@ impl Certificate {
     }
 
     /// Looks at the files for ever. Files that cannot be used leave the old certificate in force.
-    pub(super) async fn watch(mut self, metrics: Arc<Metrics>) {
+    pub(super) async fn watch(mut self, metrics: Arc<Metrics>, look: Arc<Notify>) {
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            // Whichever comes first: the next look, or someone who asks for one now.
+            drop(tokio::time::timeout(LOOK_EVERY, look.notified()).await);
             let looked = tokio::task::spawn_blocking(move || {
                 let outcome = self.look();
                 (self, outcome)

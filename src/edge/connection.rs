@@ -17,7 +17,10 @@ use pingora_core::protocols::{
     UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
+
+use super::drain::{Ending, linger};
 
 /// Length of the bytes an HTTP/2 client begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -32,6 +35,8 @@ pub(super) struct HeadTimer {
     state: Mutex<Waiting>,
     header_timeout: Duration,
     idle_timeout: Duration,
+    /// Whether the gateway ends: then nobody waits long for a request that may never come.
+    ending: watch::Receiver<Ending>,
 }
 
 #[derive(Clone, Copy)]
@@ -40,25 +45,32 @@ enum Waiting {
     No,
     /// For the first bytes of a new connection, which tell its protocol.
     Preface { until: Instant, missing: usize },
-    /// For the rest of a head.
-    Head { until: Instant },
+    /// For the rest of a head; `quiet` before its first byte.
+    Head { until: Instant, quiet: bool },
     /// For the first byte of the next head.
     Idle { until: Instant },
 }
 
+/// A connection on which nothing of a request has come yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Quiet {
+    /// It had none before.
+    fresh: bool,
+}
+
 impl HeadTimer {
     /// For a connection that begins now.
-    pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Self {
+    pub(super) fn new(header_timeout: Duration, idle_timeout: Duration, ending: watch::Receiver<Ending>) -> Self {
         let until = Instant::now() + header_timeout;
         let state = Mutex::new(Waiting::Preface { until, missing: PREFACE.len() });
-        HeadTimer { state, header_timeout, idle_timeout }
+        HeadTimer { state, header_timeout, idle_timeout, ending }
     }
 
     /// HTTP/1.1: the next thing to be read is a head.
     pub(super) fn await_head(&self) {
         let mut state = self.state();
         *state = match *state {
-            Waiting::Preface { until, .. } => Waiting::Head { until },
+            Waiting::Preface { until, missing } => Waiting::Head { until, quiet: missing == PREFACE.len() },
             _ => Waiting::Idle { until: Instant::now() + self.idle_timeout },
         };
     }
@@ -76,7 +88,10 @@ impl HeadTimer {
             }
             // Over HTTP/2 the connection's idle timeout takes over; over HTTP/1.1 `await_head` comes first.
             Waiting::Preface { .. } => Waiting::No,
-            Waiting::Idle { .. } if bytes > 0 => Waiting::Head { until: Instant::now() + self.header_timeout },
+            Waiting::Idle { .. } if bytes > 0 => {
+                Waiting::Head { until: Instant::now() + self.header_timeout, quiet: false }
+            }
+            Waiting::Head { until, .. } if bytes > 0 => Waiting::Head { until, quiet: false },
             other => other,
         };
     }
@@ -84,7 +99,17 @@ impl HeadTimer {
     fn until(&self) -> Option<Instant> {
         match *self.state() {
             Waiting::No => None,
-            Waiting::Preface { until, .. } | Waiting::Head { until } | Waiting::Idle { until } => Some(until),
+            Waiting::Preface { until, .. } | Waiting::Head { until, .. } | Waiting::Idle { until } => Some(until),
+        }
+    }
+
+    /// Whether nothing of a request has come yet, and then whether it would be the first.
+    fn quiet(&self) -> Option<Quiet> {
+        match *self.state() {
+            Waiting::Preface { missing, .. } => (missing == PREFACE.len()).then_some(Quiet { fresh: true }),
+            Waiting::Head { quiet, .. } => quiet.then_some(Quiet { fresh: true }),
+            Waiting::Idle { .. } => Some(Quiet { fresh: false }),
+            Waiting::No => None,
         }
     }
 
@@ -93,11 +118,18 @@ impl HeadTimer {
     }
 }
 
+/// Until a connection on which nothing comes is closed, once the gateway ends.
+type Lingering = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
 /// A plain or TLS stream with a timer on it.
 pub(super) struct Connection {
     inner: Stream,
     timer: Arc<HeadTimer>,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Ends when the gateway waits for no further request; made when one is waited for.
+    linger: Option<(Quiet, Lingering)>,
+    /// `linger` has ended.
+    unwanted: bool,
     /// Bytes that were looked at and not read yet.
     looked_at: Vec<u8>,
 }
@@ -105,7 +137,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Puts the timer on the stream.
     pub(super) fn new(inner: Stream, timer: Arc<HeadTimer>) -> Self {
-        Connection { inner, timer, sleep: None, looked_at: Vec::new() }
+        Connection { inner, timer, sleep: None, linger: None, unwanted: false, looked_at: Vec::new() }
     }
 
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -117,7 +149,28 @@ impl Connection {
         if sleep.deadline() != until {
             sleep.as_mut().reset(until);
         }
-        sleep.as_mut().poll(context)
+        if sleep.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        match self.timer.quiet() {
+            Some(quiet) => self.poll_unwanted(quiet, context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Ready when the gateway ends and has waited long enough for a request on this connection.
+    fn poll_unwanted(&mut self, quiet: Quiet, context: &mut Context<'_>) -> Poll<()> {
+        if !self.unwanted {
+            let ending = &self.timer.ending;
+            if self.linger.as_ref().is_none_or(|(it, _)| *it != quiet) {
+                self.linger = Some((quiet, Box::pin(linger(ending.clone(), quiet.fresh))));
+            }
+            if let Some((_, linger)) = &mut self.linger {
+                ready!(linger.as_mut().poll(context));
+            }
+            (self.unwanted, self.linger) = (true, None);
+        }
+        Poll::Ready(())
     }
 }
 
@@ -252,8 +305,41 @@ mod tests {
 
     fn connection() -> (Connection, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(1000);
-        let timer = Arc::new(HeadTimer::new(Duration::from_secs(1), Duration::from_secs(5)));
+        let (ending, _) = ending();
+        let timer = Arc::new(HeadTimer::new(Duration::from_secs(1), Duration::from_secs(5), ending));
         (Connection::new(Box::new(ours), timer), theirs)
+    }
+
+    /// A gateway that serves; its sender is kept for the rest of the process, as the gateway's own is.
+    fn ending() -> (watch::Receiver<Ending>, &'static watch::Sender<Ending>) {
+        let (sender, ending) = watch::channel(Ending::No);
+        (ending, Box::leak(Box::new(sender)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_comes_just_after_the_end_began_is_read_and_an_idle_connection_is_closed() {
+        let (ours, mut client) = tokio::io::duplex(1000);
+        let (ending, sender) = ending();
+        let timer = Arc::new(HeadTimer::new(Duration::from_secs(15), Duration::from_secs(75), ending));
+        let mut connection = Connection::new(Box::new(ours), timer);
+        connection.timer.head_complete();
+        connection.timer.await_head();
+        let reading = tokio::spawn(async move {
+            let mut head = [0; 4];
+            connection.read_exact(&mut head).await.unwrap();
+            connection.timer.head_complete();
+            connection.timer.await_head();
+            let began = Instant::now();
+            assert_eq!(connection.read(&mut head).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            began.elapsed()
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        sender.send_replace(Ending::Stopped);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        client.write_all(b"GE").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        client.write_all(b"T ").await.unwrap();
+        assert!(reading.await.unwrap() < Duration::from_millis(300));
     }
 
     #[tokio::test(start_paused = true)]

@@ -86,7 +86,8 @@ impl Door {
         let Some(_guest) = self.shared.guests.enter(client.ip(), limits.connections_per_client_max) else {
             return self.shared.metrics.shed("client_connections");
         };
-        let timer = Arc::new(HeadTimer::new(limits.header_timeout, limits.idle_timeout));
+        let timer =
+            Arc::new(HeadTimer::new(limits.header_timeout, limits.idle_timeout, self.shared.ending.subscribe()));
         let Some(stream) = secure(plain(stream, client), tls).await else {
             return self.shared.metrics.connection_refused();
         };

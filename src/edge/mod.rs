@@ -5,6 +5,7 @@ mod answer;
 mod call;
 mod certificate;
 mod connection;
+mod drain;
 mod failover;
 mod framing;
 mod gate;
@@ -17,7 +18,9 @@ mod proxy;
 mod replay;
 mod respond;
 mod socket;
+mod sockets;
 mod stop;
+mod successor;
 mod upstream;
 
 use std::fmt;
@@ -28,14 +31,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pingora_core::apps::{HttpServerOptions, ServerApp};
+use pingora_core::apps::HttpServerOptions;
 use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use self::certificate::Certificate;
+use self::drain::Ending;
 use self::gate::Gate;
 use self::guests::Guests;
 use self::keep_alive::KeepAlive;
@@ -44,11 +48,15 @@ use self::proxy::Gateway;
 use self::socket::Seats;
 use self::upstream::Peers;
 use crate::config::{Limits, Tls};
+use crate::domain::{Clock, Stamp};
 use crate::pipeline::Live;
 use crate::sinks::WallClock;
 use crate::sinks::{Ledger, Metrics, Queue, Sink};
 
-pub use self::stop::{listeners, serve};
+pub use self::certificate::check_certificate;
+pub use self::sockets::Sockets;
+pub use self::stop::{Changes, Occasion, Process, serve};
+pub use self::successor::READY;
 
 /// Directives for the log filter: what the libraries log names hosts, paths and queries, and our events say it better.
 pub const LIBRARY_LOGS_OFF: &str =
@@ -60,6 +68,8 @@ const POOL_SIZE: usize = 512;
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// Window of all uploads on one connection.
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How often a gateway that drains looks whether another waits for its audit log.
+const AWAITED_EVERY: Duration = Duration::from_millis(20);
 /// How long the runtime waits for its tasks after the drain.
 const RUNTIME_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -82,6 +92,9 @@ pub struct Options {
     /// Worker threads; one per core if `None`.
     pub threads: Option<usize>,
 }
+
+/// The task that answers operators.
+type Admin = tokio::task::JoinHandle<()>;
 
 /// Why a gateway could not be started.
 #[derive(Debug)]
@@ -115,6 +128,11 @@ struct Shared {
     guests: Arc<Guests>,
     seats: Arc<Seats>,
     draining: Arc<AtomicBool>,
+    /// Whether it ends, and how.
+    ending: watch::Sender<Ending>,
+    /// Asks for a look at the certificate's files.
+    look: Arc<Notify>,
+    started: Stamp,
 }
 
 /// A running gateway.
@@ -125,14 +143,38 @@ pub struct Handle {
     pub admin: Option<SocketAddr>,
     /// Its metrics.
     pub metrics: Arc<Metrics>,
+    /// What connections are told, in Pingora's words.
     stop: watch::Sender<bool>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Handle {
     /// Asks it to drain: no new connections, idle ones are closed, exchanges in flight may finish. Returns at once.
     pub fn stop(&self) {
+        self.end(Ending::Stopped);
+    }
+
+    /// Asks it to drain as [`Handle::stop`] does, because another process accepts on the same sockets: what is in flight
+    /// has as long as an exchange may take, and the audit log is handed over as soon as the other one waits for it.
+    pub fn make_way(&self) {
+        self.end(Ending::Succeeded);
+    }
+
+    fn end(&self, ending: Ending) {
+        self.shared.ending.send_replace(ending);
         self.stop.send_replace(true);
+    }
+
+    /// Files that the configuration names may have changed: certificates are looked at now, roots when they are needed.
+    pub fn look_again(&self) {
+        self.shared.peers.forget_roots();
+        self.shared.look.notify_one();
+    }
+
+    /// Whether it has drained.
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Waits until it has drained and every event is with its sinks.
@@ -167,12 +209,16 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     let runtime = runtime.map_err(StartError::Io)?;
     let metrics = options.metrics;
     let limits = options.live.load().limits;
+    let clock = WallClock::new();
     let shared = Arc::new(Shared {
+        started: clock.now(),
+        ending: watch::Sender::new(Ending::No),
+        look: Arc::new(Notify::new()),
         live: options.live,
         metrics: metrics.clone(),
         queue: Queue::start(metrics.clone(), options.sinks),
         ledger: options.ledger,
-        clock: WallClock::new(),
+        clock,
         peers: Peers::default(),
         gate: Gate::default(),
         guests: Arc::default(),
@@ -198,41 +244,64 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     }
     let admin = options.admin.map(from_std).transpose()?;
     let admin_address = admin.as_ref().map(tokio::net::TcpListener::local_addr).transpose().map_err(StartError::Io)?;
-    if let Some(socket) = admin {
-        runtime.spawn(admin::serve(socket, shared.clone()));
-    }
     runtime.spawn(gate::watch_lag(shared.clone()));
+    let admin = admin.map(|socket| runtime.spawn(admin::serve(socket, shared.clone())));
     if let Some(certificate) = certificate {
-        runtime.spawn(certificate.watch(metrics.clone()));
+        runtime.spawn(certificate.watch(metrics.clone(), shared.look.clone()));
     }
-    let thread = std::thread::Builder::new().name("gateway".into()).spawn(move || run(runtime, sockets, door, limits));
-    let thread = Some(thread.map_err(StartError::Io)?);
-    Ok(Handle { addresses, admin: admin_address, metrics, stop, thread })
+    let connections_max = limits.connections_max;
+    let run = move || run(runtime, sockets, door, admin, connections_max);
+    let thread = std::thread::Builder::new().name("gateway".into()).spawn(run).map_err(StartError::Io)?;
+    Ok(Handle { addresses, admin: admin_address, metrics, stop, shared, thread: Some(thread) })
 }
 
 /// Accepts until told to stop, drains, hands the last events over.
-fn run(runtime: Runtime, sockets: Vec<Listener>, door: Door, limits: Limits) {
+fn run(runtime: Runtime, sockets: Vec<Listener>, door: Door, admin: Option<Admin>, connections_max: u32) {
     let shared = door.shared.clone();
     runtime.block_on(async move {
         let mut stopped = door.draining.clone();
         let accepting: Vec<_> = sockets.into_iter().map(|socket| tokio::spawn(socket.run())).collect();
         // An error means that the handle is gone, which is a stop as well.
         drop(stopped.wait_for(|it| *it).await);
-        door.shared.draining.store(true, Ordering::Release);
+        let shared = &door.shared;
+        shared.draining.store(true, Ordering::Release);
         for listener in accepting {
             drop(listener.await);
         }
-        // Wakes connections that wait for their next request.
-        ServerApp::cleanup(&*door.app).await;
-        let drained = door.permits.acquire_many(limits.connections_max);
-        if tokio::time::timeout(limits.drain_timeout, drained).await.is_err() {
-            tracing::warn!("exchanges were cut off: they did not finish within the drain time");
+        if let Some(admin) = admin.filter(|_| *shared.ending.borrow() == Ending::Succeeded) {
+            // Operators ask the one that serves. Connections in progress have tasks of their own.
+            admin.abort();
         }
+        let handing_over = tokio::spawn(hand_over(shared.clone()));
+        let drained = door.permits.acquire_many(connections_max);
+        let patience = drain::patience(shared.ending.subscribe(), shared.live.load().limits);
+        tokio::select! {
+            _ = drained => {}
+            () = patience => tracing::warn!("exchanges were cut off: they did not finish within the drain time"),
+        }
+        handing_over.abort();
     });
     runtime.shutdown_timeout(RUNTIME_TIMEOUT);
     shared.queue.finish();
     if let Some(ledger) = &shared.ledger {
         ledger.finish();
+    }
+}
+
+/// Gives the audit log to the process that waits for it, once there is one.
+async fn hand_over(shared: Arc<Shared>) {
+    if shared.ledger.is_none() {
+        return;
+    }
+    loop {
+        let shared = shared.clone();
+        let looked =
+            tokio::task::spawn_blocking(move || shared.ledger.as_ref().is_none_or(Ledger::hand_over_if_awaited));
+        // An error means that the runtime ends, and the ledger with it.
+        if looked.await.unwrap_or(true) {
+            return;
+        }
+        tokio::time::sleep(AWAITED_EVERY).await;
     }
 }
 

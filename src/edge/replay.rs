@@ -218,7 +218,10 @@ impl CustomSession for Replay {
         self.forget_body();
         let mut ended = false;
         if !ready.is_empty() {
-            self.announce_close();
+            // Said in the head or not at all: a client that was promised the connection may have used it again already.
+            if ready.iter().any(|task| matches!(task, HttpTask::Header(..))) {
+                self.announce_close();
+            }
             self.allow_time_for(ready.iter().map(body_bytes).sum());
             let written = self.inner_mut().response_duplex_vec(ready).await;
             if written.as_ref().is_err_and(|error| *error.root_etype() == ErrorType::WriteTimedout) {

@@ -88,6 +88,11 @@ impl Peers {
         Ok(peer)
     }
 
+    /// Reads roots again when they are needed next: their files may have changed.
+    pub(super) fn forget_roots(&self) {
+        self.roots.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     async fn addresses(&self, url: &UpstreamUrl) -> Result<Arc<[SocketAddr]>, Unreachable> {
         if let Ok(address) = url.host.parse::<IpAddr>() {
             return Ok(Arc::new([SocketAddr::new(address, url.port)]));

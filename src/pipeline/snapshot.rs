@@ -139,11 +139,13 @@ pub struct Snapshot {
     pub(super) access: Option<Access>,
     pub(super) teams: Vec<Arc<TeamRules>>,
     pub(super) engine: Arc<Engine>,
+    /// Digest of what the engine was made of beside the catalogue.
+    engine_from: [u8; 32],
     pub(super) policies: Policies,
     pub(super) block_on_secrets: bool,
     pub(super) on_unscannable: OnUnscannable,
     pub(super) labels: Labels,
-    pub(super) memory: Memory,
+    pub(super) memory: Arc<Memory>,
     /// Texts without findings, by the rules of this engine.
     pub(super) seen: Arc<Seen>,
     /// What findings are fingerprinted with, where an exception is about single values.
@@ -172,10 +174,23 @@ impl Snapshot {
     /// A rule that the engine refuses, one of a file whose examples show something else than they say, or a fingerprint
     /// file that cannot be used.
     pub fn compile(file: &File, installation: [u8; 32]) -> Result<Self, SnapshotError> {
-        let custom = custom_specs(&file.rules.files).map_err(SnapshotError)?;
-        let (engine, seen) = match known(file)? {
-            None if custom.is_empty() => built_in()?,
-            known => (Arc::new(engine(custom, known)?), Arc::new(Seen::new())),
+        Snapshot::compile_beside(file, installation, None)
+    }
+
+    /// The same, beside one that is in force: an engine of the same rules and fingerprints is shared with it, automata
+    /// and known texts included, and where nothing that is shown has changed, what it remembers is, too.
+    ///
+    /// # Errors
+    /// As of [`Snapshot::compile`].
+    pub fn compile_beside(
+        file: &File,
+        installation: [u8; 32],
+        running: Option<&Snapshot>,
+    ) -> Result<Self, SnapshotError> {
+        let engine_from = engine_from(file);
+        let (engine, seen) = match running.filter(|it| it.engine_from == engine_from) {
+            Some(running) => (running.engine.clone(), running.seen.clone()),
+            None => engine_of(file)?,
         };
         let policies = Policies::compile(file);
         let value_key = file.known_secrets.key.as_ref().filter(|_| policies.ask_fingerprints());
@@ -183,17 +198,19 @@ impl Snapshot {
         let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &mut choices))).collect();
         let key = file.redaction.restore.then(|| placeholder_key(file, installation));
         let witness = Witness::new(file, &engine, &installation);
+        let same = running.filter(|it| it.witness.generation == witness.generation);
         Ok(Snapshot {
             limits: file.limits,
             upstreams: file.upstreams.iter().map(|it| Arc::new(upstream(it))).collect(),
             access: (!file.teams.is_empty()).then(|| Access::new(&file.teams)),
             teams,
             engine,
+            engine_from,
             policies,
             block_on_secrets: file.block_on_secrets,
             on_unscannable: file.on_unscannable,
             labels: Labels::new(key),
-            memory: Memory::new(),
+            memory: same.map_or_else(|| Arc::new(Memory::new()), |it| it.memory.clone()),
             seen,
             value_key: value_key.map(FingerprintKey::new),
             witness,
@@ -216,6 +233,11 @@ impl Snapshot {
         &self.engine
     }
 
+    /// Digest prefix of the configuration: records carry it.
+    pub fn generation(&self) -> &str {
+        &self.witness.generation
+    }
+
     /// Builds the automata of all rules that a team is checked for: some seconds of work for the default checks, best
     /// done on a thread of its own while texts are scanned already. Names the rules whose automaton would be too large.
     pub fn warm(&self) -> Vec<RuleError> {
@@ -225,10 +247,40 @@ impl Snapshot {
     }
 }
 
-/// The engine over the built-in catalogue, and what was seen by it: the same in every snapshot of the process, so compiled
-/// once, and what is known stays known when the configuration changes.
-fn built_in() -> Result<(Arc<Engine>, Arc<Seen>), SnapshotError> {
-    static ENGINE: OnceLock<Result<(Arc<Engine>, Arc<Seen>), SnapshotError>> = OnceLock::new();
+/// An engine, and what was seen by it: known texts are known by the rules of one engine.
+type EngineAndSeen = (Arc<Engine>, Arc<Seen>);
+
+/// The engine of this configuration.
+fn engine_of(file: &File) -> Result<EngineAndSeen, SnapshotError> {
+    let custom = custom_specs(&file.rules.files).map_err(SnapshotError)?;
+    match known(file)? {
+        None if custom.is_empty() => built_in(),
+        known => Ok((Arc::new(engine(custom, known)?), Arc::new(Seen::new()))),
+    }
+}
+
+/// Digest of all that [`engine_of`] reads. Every part goes in with its length, so that none can pass for another.
+fn engine_from(file: &File) -> [u8; 32] {
+    use sha2::Digest;
+    let key = file.known_secrets.key.as_ref().map(|it| ("key", it.expose()));
+    let known = file.known_secrets.files.iter().map(|it| (&*it.path, &*it.text));
+    let rules = file.rules.files.iter().map(|it| (&*it.path, &*it.text));
+    let mut digest = sha2::Sha256::new();
+    for (kind, (name, text)) in
+        key.map(|it| (0, it)).into_iter().chain(known.map(|it| (1, it))).chain(rules.map(|it| (2, it)))
+    {
+        digest.update([kind]);
+        for part in [name, text] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+    }
+    digest.finalize().into()
+}
+
+/// The engine over the built-in catalogue, the same in every snapshot of the process, so compiled once.
+fn built_in() -> Result<EngineAndSeen, SnapshotError> {
+    static ENGINE: OnceLock<Result<EngineAndSeen, SnapshotError>> = OnceLock::new();
     ENGINE.get_or_init(|| Ok((Arc::new(engine(Vec::new(), None)?), Arc::new(Seen::new())))).clone()
 }
 

@@ -3,6 +3,7 @@
 pub mod alerts;
 mod audit_metrics;
 mod clock;
+mod config_metrics;
 #[cfg(test)]
 mod fixture;
 mod http;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use crate::domain::Event;
 
 pub use self::clock::{WallClock, request_id};
-pub use self::ledger::{Archive, Following, Ledger, Reader, Setup, Ticket, Unavailable, known_head};
+pub use self::ledger::{Archive, Following, Ledger, Reader, Scribe, Setup, Ticket, Unavailable, known_head};
 pub use self::log::Log;
 pub use self::outlet::{Failure, Hope, Outlet};
 pub use self::prometheus::{Gauge, Metrics};

@@ -3,8 +3,9 @@
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use super::audit_metrics::AuditMetrics;
+use super::config_metrics::ConfigMetrics;
 use super::limit_metrics::LimitMetrics;
-use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Verdict};
+use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Stamp, Verdict};
 
 /// Edges of the overhead histogram, in seconds: 50 µs to 1 s.
 const OVERHEAD_SECONDS: &[f64] =
@@ -33,6 +34,7 @@ pub struct Metrics {
     events_dropped: IntCounter,
     audit: AuditMetrics,
     limits: LimitMetrics,
+    config: ConfigMetrics,
     connections_refused: IntCounter,
     certificate_errors: IntCounter,
     /// Body bytes held by all exchanges together.
@@ -81,6 +83,7 @@ impl Metrics {
             upstream_errors: counters(to, "upstream_errors_total", "Failures of a provider.", &["upstream"])?,
             audit: AuditMetrics::new(to)?,
             limits: LimitMetrics::new(to)?,
+            config: ConfigMetrics::new(to)?,
             events_dropped: counter(to, "events_dropped_total", "Events lost because the queue was full.")?,
             connections_refused: counter(to, "connections_refused_total", "Connections that failed to start.")?,
             certificate_errors: counter(to, "certificate_errors_total", "Certificate files that did not load.")?,
@@ -127,6 +130,16 @@ impl Metrics {
     /// New certificate files could not be used.
     pub fn certificate_error(&self) {
         self.certificate_errors.inc();
+    }
+
+    /// A new configuration is in force; so many of its settings wait for a restart.
+    pub fn config_renewed(&self, waiting: usize, now: Stamp) {
+        self.config.renewed(waiting, now);
+    }
+
+    /// A new configuration could not be put in force.
+    pub fn config_refused(&self) {
+        self.config.refused();
     }
 
     /// What is counted of the audit log.

@@ -1,10 +1,12 @@
-//! The gateway's own folder: its name, its keys, its journal and the cursors of those who read it.
+//! The gateway's own folder: its name, its keys, its journal and the cursors of those who read it. One process at a time
+//! may write there; another may wait until it is let in.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -12,12 +14,41 @@ use super::entry::unhex;
 
 /// Larger files in the folder's top level are none of ours.
 const FILE_BYTES_MAX: u64 = 4096;
+/// Between two tries to lock a file.
+const TRY_EVERY: Duration = Duration::from_millis(20);
+/// How long a lock that is only looked at may stay locked.
+const NEXT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A folder that one gateway at a time may use.
 pub struct Directory {
     path: PathBuf,
-    /// Locked as long as this lives; `None` for one who only looks.
-    _lock: Option<File>,
+    /// Locked as long as this lives; `None` for one who only looks, or has not been let in yet.
+    lock: Option<Lock>,
+}
+
+/// The right to write in a folder, until it is dropped.
+pub struct Lock {
+    path: PathBuf,
+    /// Locked by who writes.
+    _file: File,
+    /// Locked by who waits.
+    next: File,
+}
+
+impl Lock {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether another process waits for it.
+    pub fn is_awaited(&self) -> bool {
+        match self.next.try_lock() {
+            // A file that could be locked could be unlocked.
+            Ok(()) => self.next.unlock().is_err(),
+            Err(error) => matches!(error, TryLockError::WouldBlock),
+        }
+    }
 }
 
 /// The keys of one installation. Each is 32 random bytes, made at the first start, in a file only its owner can read.
@@ -47,26 +78,73 @@ impl Directory {
     /// # Errors
     /// A folder that cannot be made or written, or that another gateway uses; the text says what to do.
     pub fn open(path: &Path) -> Result<Directory, String> {
+        let mut directory = Directory::prepare(path)?;
         let shown = path.display();
-        let make = || -> io::Result<File> {
-            for folder in [path, &path.join(KEYS), &path.join(CURSORS)] {
-                DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let (file, next) = directory.lock_files()?;
+        match file.try_lock() {
+            Ok(()) => {
+                directory.lock = Some(Lock { path: path.to_owned(), _file: file, next });
+                Ok(directory)
             }
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"))
-        };
-        let lock = make().map_err(|error| format!("cannot use the folder {shown} (audit.directory): {error}"))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Directory { path: path.to_owned(), _lock: Some(lock) }),
-            Err(std::fs::TryLockError::WouldBlock) => {
+            Err(TryLockError::WouldBlock) => {
                 Err(format!("another gateway uses the folder {shown}: give each gateway its own (audit.directory)"))
             }
-            Err(std::fs::TryLockError::Error(error)) => Err(format!("cannot lock the folder {shown}: {error}")),
+            Err(TryLockError::Error(error)) => Err(format!("cannot lock the folder {shown}: {error}")),
         }
+    }
+
+    /// The folder for one who waits to be let in: it is made where there is none, and not locked.
+    ///
+    /// # Errors
+    /// A folder that cannot be made.
+    pub fn prepare(path: &Path) -> Result<Directory, String> {
+        for folder in [path, &path.join(KEYS), &path.join(CURSORS)] {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|error| unusable(path, &error))?;
+        }
+        Ok(Directory { path: path.to_owned(), lock: None })
+    }
+
+    /// Locks it once the process that uses it lets go, which it does early for one who waits here. `ready` is called when
+    /// the other one knows. Polls every 20 ms; for a start, not for the request path.
+    ///
+    /// # Errors
+    /// Another process waits already, or the one that uses it does not let go within `patience`.
+    pub fn take_over(&mut self, patience: Duration, ready: impl FnOnce()) -> Result<(), String> {
+        let shown = self.path.display();
+        let (file, next) = self.lock_files()?;
+        // The other one looks by locking it for a moment, so that a first try may fail.
+        if !try_for(&next, NEXT_PATIENCE) {
+            return Err(format!("another gateway already waits for the folder {shown}"));
+        }
+        ready();
+        if !try_for(&file, patience) {
+            let seconds = patience.as_secs();
+            return Err(format!("the gateway that uses the folder {shown} did not let go of it within {seconds} s"));
+        }
+        next.unlock().map_err(|error| unusable(&self.path, &error))?;
+        self.lock = Some(Lock { path: self.path.clone(), _file: file, next });
+        Ok(())
+    }
+
+    /// The right to write here, for who goes on writing.
+    pub fn take_lock(&mut self) -> Option<Lock> {
+        self.lock.take()
+    }
+
+    /// The files that are locked by who writes and by who waits.
+    fn lock_files(&self) -> Result<(File, File), String> {
+        let open = |name| {
+            let file =
+                OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.path.join(name));
+            file.map_err(|error| unusable(&self.path, &error))
+        };
+        Ok((open("lock")?, open("lock.next")?))
     }
 
     /// For one who only reads, beside a gateway that runs or not; `None` where there is no such folder.
     pub fn look(path: &Path) -> Option<Directory> {
-        path.join(KEYS).is_dir().then(|| Directory { path: path.to_owned(), _lock: None })
+        path.join(KEYS).is_dir().then(|| Directory { path: path.to_owned(), lock: None })
     }
 
     /// Where it is.
@@ -127,6 +205,24 @@ impl Directory {
     }
 }
 
+fn unusable(path: &Path, error: &io::Error) -> String {
+    format!("cannot use the folder {} (audit.directory): {error}", path.display())
+}
+
+/// Tries to lock it again and again, for so long.
+fn try_for(file: &File, patience: Duration) -> bool {
+    let mut waited = Duration::ZERO;
+    while file.try_lock().is_err() {
+        if waited >= patience {
+            return false;
+        }
+        #[expect(clippy::disallowed_methods, reason = "before the gateway serves, on the thread that starts it")]
+        std::thread::sleep(TRY_EVERY);
+        waited += TRY_EVERY;
+    }
+    true
+}
+
 const KEYS: &str = "keys";
 const CURSORS: &str = "cursors";
 
@@ -185,6 +281,31 @@ mod tests {
         let error = Directory::open(folder.path()).err().unwrap();
         assert!(error.contains("another gateway uses") && error.contains("audit.directory"), "{error}");
         assert!(Directory::look(folder.path()).is_some());
+    }
+
+    #[test]
+    fn one_who_waits_is_seen_and_let_in_and_no_second_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Directory::open(folder.path()).unwrap();
+        let lock = first.take_lock().unwrap();
+        assert!(!lock.is_awaited());
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let path = folder.path().to_owned();
+        let waiting = std::thread::spawn(move || {
+            let mut second = Directory::prepare(&path).unwrap();
+            second.take_over(Duration::from_secs(20), || ready.send(()).unwrap()).unwrap();
+            second
+        });
+        is_ready.recv().unwrap();
+        assert!(lock.is_awaited());
+        let mut third = Directory::prepare(folder.path()).unwrap();
+        let refused = third.take_over(Duration::from_secs(20), || panic!("not ready")).unwrap_err();
+        assert!(refused.contains("already waits"), "{refused}");
+        drop(lock);
+        let second = waiting.join().unwrap().take_lock().unwrap();
+        assert!(!second.is_awaited());
+        let late = third.take_over(Duration::from_millis(50), || {}).unwrap_err();
+        assert!(late.contains("did not let go"), "{late}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod directory;
 mod entry;
 mod failure;
 mod journal;
+mod left;
 mod mark;
 mod open;
 mod pages;
@@ -21,10 +22,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-pub use self::directory::{Directory, Key};
+pub use self::directory::{Directory, Key, Lock};
 pub(crate) use self::directory::{hex, write_whole};
 pub use self::entry::{Entry, Head, Link};
 pub use self::journal::{Batch, Feed, Journal, Recovery, Unsynced};
+pub use self::left::{Left, LeftReader, LeftWriter};
 pub use self::mark::Marker;
 pub use self::open::open;
 pub use self::query::{Columns, Query, Row};

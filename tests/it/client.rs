@@ -40,9 +40,14 @@ impl Answer {
 impl Client {
     /// Connects; every read fails after ten seconds.
     pub fn connect(address: SocketAddr) -> Self {
+        Client::connect_for(address, Duration::from_secs(10))
+    }
+
+    /// Connects; every read fails after this time.
+    pub fn connect_for(address: SocketAddr, patience: Duration) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
         Client { reader: BufReader::new(stream.try_clone().unwrap()), stream }
     }
 

@@ -132,6 +132,11 @@ impl Gateway {
         }
     }
 
+    /// Its certificates are looked at now.
+    pub fn look_again(&self) {
+        self.handle.as_ref().unwrap().look_again();
+    }
+
     /// Begins to drain, without waiting.
     pub fn stop(&self) {
         self.handle.as_ref().unwrap().stop();

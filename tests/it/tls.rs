@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use airiskguard_gateway::config::Tls;
@@ -96,6 +97,52 @@ fn a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_not() {
         assert!(Instant::now() < until, "the new certificate is never shown");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+#[test]
+fn certificates_that_change_under_load_fail_no_handshake_and_no_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = [certificate(folder.path(), "first"), certificate(folder.path(), "second")];
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let live = Tls { cert: path("live.pem"), key: path("live.key") };
+    let put = |from: &Tls| {
+        for (from, to) in [(&from.cert, &live.cert), (&from.key, &live.key)] {
+            std::fs::copy(from, path("new")).unwrap();
+            std::fs::rename(path("new"), to).unwrap();
+        }
+    };
+    put(&certificates[0]);
+    let provider = provider::start([json("{}")]);
+    let gateway = gateway::start_at(&format!("http://{}", provider.address), QUICK_START, Some(live.clone()));
+    let port = gateway.address.port();
+    let (stop, roots) = (AtomicBool::new(false), [&certificates[0], &certificates[1]]);
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..3)
+            .map(|number| {
+                let protocol = ["http/1.1", "h2"][number % 2];
+                let stop = &stop;
+                scope.spawn(move || {
+                    let mut seen = std::collections::HashSet::new();
+                    while !stop.load(Ordering::Acquire) {
+                        let (agreed, shown) = handshake(port, &roots, &[protocol]);
+                        assert_eq!(agreed.as_deref(), Some(protocol));
+                        seen.insert(shown);
+                    }
+                    seen.len()
+                })
+            })
+            .collect();
+        for round in 1..=6 {
+            // Between the two renames certificate and key do not belong together: then the old pair stays.
+            put(&certificates[round % 2]);
+            gateway.look_again();
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        stop.store(true, Ordering::Release);
+        for client in clients {
+            assert_eq!(client.join().unwrap(), 2, "both certificates are shown, and nothing else");
+        }
+    });
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub(crate) struct Serve {
     /// Write the addresses that are listened on into this file, one a line
     #[arg(long, value_name = "PATH")]
     pub(crate) port_file: Option<PathBuf>,
+    /// Take the place of the gateway that uses the same audit folder: get ready, print `ready`, and serve once it lets go
+    #[arg(long)]
+    pub(crate) take_over: bool,
 }
 
 /// Where the configuration comes from and which checkers replace its own.

@@ -1,5 +1,6 @@
 //! Reads `gateway.yaml` with its environment and file references, and compiles it.
 
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use airiskguard_gateway::domain::{Checker, Stamp};
 use airiskguard_gateway::pipeline::{Snapshot, custom_checkers};
 
 use crate::arguments::Config;
+use crate::watched::Watched;
 
 /// What runs where no file is given: the seed's quick start.
 const BUILT_IN: &str = include_str!("../../../conf/gateway.yaml");
@@ -22,7 +24,24 @@ const FINGERPRINTS_BYTES_MAX: u64 = airiskguard_gateway::scan::known::FILE_BYTES
 
 /// The configuration of these arguments, with what is doubtful in it.
 pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warnings), String> {
-    let (text, origin) = text(config.config.as_deref())?;
+    load_watched(config, overrides).0
+}
+
+/// The same, with the files that were read for it, also where it could not be used.
+pub(crate) fn load_watched(config: &Config, overrides: &Overrides) -> (Result<(File, Warnings), String>, Watched) {
+    let watched = RefCell::new(Watched::default());
+    let loaded = load_noting(config, overrides, &watched);
+    (loaded, watched.into_inner())
+}
+
+fn load_noting(config: &Config, overrides: &Overrides, watched: &RefCell<Watched>) -> Result<(File, Warnings), String> {
+    let (text, origin) = text(config.config.as_deref(), watched)?;
+    let resolve = |reference: &Reference| match reference {
+        Reference::Environment(_) => resolve(reference),
+        Reference::File(path) | Reference::Fingerprints(path) => {
+            watched.borrow_mut().note(Path::new(path), || resolve(reference))
+        }
+    };
     let reading = Reading {
         origin: &origin,
         resolve: &resolve,
@@ -33,6 +52,10 @@ pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warn
     let before = file.clone();
     overrides.apply(&mut file, &before.known_checkers()).map_err(|mistakes| mistakes.to_string())?;
     warnings.items.extend(file.doubtful_at(now()));
+    for path in file.upstreams.iter().filter_map(|it| it.ca_file.as_deref()) {
+        // What is wrong with it is told where it is used.
+        drop(watched.borrow_mut().note(Path::new(path), || read(Path::new(path)).map_err(|error| error.to_string())));
+    }
     Ok((file, warnings))
 }
 
@@ -48,14 +71,15 @@ pub(crate) fn compile_with(file: &File, installation: [u8; 32]) -> Result<Arc<Sn
 }
 
 /// The configuration's text and how messages name it.
-fn text(path: Option<&Path>) -> Result<(String, String), String> {
+fn text(path: Option<&Path>, watched: &RefCell<Watched>) -> Result<(String, String), String> {
     let usual = PathBuf::from(USUAL_PATH);
     let path = match path {
         Some(path) => path,
         None if usual.is_file() => &usual,
         None => return Ok((BUILT_IN.into(), "the built-in configuration".into())),
     };
-    let text = read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let read = || read(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
+    let text = watched.borrow_mut().note(path, read)?;
     Ok((text, path.display().to_string()))
 }
 

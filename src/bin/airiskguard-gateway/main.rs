@@ -15,12 +15,15 @@ mod keygen;
 mod recording;
 #[cfg(feature = "audit")]
 mod records;
+#[cfg(feature = "serve")]
+mod reload;
 mod rules;
 mod scan;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
 mod spent;
+mod watched;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -15,13 +15,16 @@ use airiskguard_gateway::store::{self, Act, Directory, Head, Journal, Key, Marke
 /// How long a SIEM may refuse one record before that becomes a dead letter.
 const SIEM_DEAD_LETTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long the process before this one may take to hand its audit log over; connections wait meanwhile.
+const TAKE_OVER_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Whether anyone reads what is recorded.
 pub(crate) fn is_wanted(file: &File) -> bool {
     file.audit_enabled || file.notifications.channels().next().is_some() || !file.siem.is_empty()
 }
 
 /// Starts recording.
-pub(crate) fn start(file: &File, directory: &Directory, metrics: &Arc<Metrics>) -> Result<Ledger, String> {
+pub(crate) fn start(file: &File, directory: &mut Directory, metrics: &Arc<Metrics>) -> Result<Ledger, String> {
     let gateway = directory.gateway()?;
     let signing = directory.key(Key::Signing)?;
     let target = records::target(file);
@@ -53,6 +56,9 @@ pub(crate) fn start(file: &File, directory: &Directory, metrics: &Arc<Metrics>) 
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     ledger.act(act("gateway.started", [("version", version), ("first", first.to_string())]));
+    if let Some(lock) = directory.take_lock() {
+        ledger.keep(lock).map_err(|error| format!("cannot start recording: {error}"))?;
+    }
     tracing::info!(gateway = &*gateway, first, key = Marker::new(&gateway, &signing).public_key(), "recording");
     Ok(ledger)
 }
@@ -110,7 +116,15 @@ async fn stored_head(target: &Secret, gateway: &str) -> Result<Option<Head>, Str
     }
 }
 
-/// The folder, open for this process alone.
-pub(crate) fn open_directory(file: &File) -> Result<Directory, String> {
-    Directory::open(&records::directory(file))
+/// The folder, open for this process alone; for one that takes over, not before [`take_over`].
+pub(crate) fn open_directory(file: &File, take_over: bool) -> Result<Directory, String> {
+    match take_over {
+        false => Directory::open(&records::directory(file)),
+        true => Directory::prepare(&records::directory(file)),
+    }
+}
+
+/// Waits for the process before this one; `ready` tells it that it may go.
+pub(crate) fn take_over(directory: &mut Directory, ready: impl FnOnce()) -> Result<(), String> {
+    directory.take_over(TAKE_OVER_PATIENCE, ready)
 }

@@ -1,19 +1,25 @@
-//! Serving: configuration to snapshot, sockets, logs, until a signal.
+//! Serving: configuration to snapshot, sockets, logs, until a signal; and whoever takes this process's place.
 
+use std::ffi::OsString;
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
-use airiskguard_gateway::config::{File, LogLevel, Overrides};
-use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options};
+use airiskguard_gateway::config::{LogLevel, Overrides};
+use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Process, READY, Sockets};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
-use airiskguard_gateway::sinks::{Log, Metrics, Sink};
-use airiskguard_gateway::store::Key;
+use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Sink};
+use airiskguard_gateway::store::{Directory, Key};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Serve;
+use crate::reload::Reloader;
+use crate::watched::Watch;
 use crate::{configuration, overrides, recording, spent};
+
+/// The flag that a successor is started with.
+const TAKE_OVER: &str = "--take-over";
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(serve: &Serve) -> Result<(), String> {
@@ -24,43 +30,101 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         no_tls: serve.no_tls,
         ..overrides(&serve.config)
     };
-    let (file, warnings) = configuration::load(&serve.config, &overrides)?;
-    log(file.log_level)?;
+    let (loaded, read) = configuration::load_watched(&serve.config, &overrides);
+    let (file, warnings) = loaded?;
+    let log = LogFilter::install(file.log_level)?;
     for warning in &warnings.items {
         tracing::warn!("{}", warning.what);
     }
     let begun = configuration::now();
-    let directory = recording::is_wanted(&file).then(|| recording::open_directory(&file)).transpose()?;
-    let snapshot = match &directory {
-        Some(it) => configuration::compile_with(&file, *it.key(Key::Installation)?)?,
-        None => configuration::compile(&file)?,
+    let mut directory =
+        recording::is_wanted(&file).then(|| recording::open_directory(&file, serve.take_over)).transpose()?;
+    let installation = match &directory {
+        Some(it) => *it.key(Key::Installation)?,
+        None => configuration::seed().map_err(|error| format!("no random numbers to be had: {error}"))?,
     };
+    let snapshot = configuration::compile_with(&file, installation)?;
     let metrics = Arc::new(Metrics::new().map_err(|error| format!("cannot register metrics: {error}"))?);
-    let ledger = directory.as_ref().map(|it| recording::start(&file, it, &metrics)).transpose()?;
+    let sockets = Sockets::open(&file.host, file.port, file.admin.listen.as_deref())?;
+    if let Some(tls) = &file.tls {
+        edge::check_certificate(tls).map_err(|error| format!("cannot use the certificate: {error}"))?;
+    }
+    if serve.take_over {
+        // The one before this one serves until then, so that nobody waits for these automata.
+        snapshot.warm();
+    }
+    take_over(serve.take_over, directory.as_mut())?;
+    let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics)).transpose()?;
     tracing::info!(configuration = file.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
     warm(snapshot.clone());
     let live = Arc::new(Live::new(snapshot));
     if let Some(directory) = &directory {
         spent::rebuild(&file, directory.gateway()?, live.clone(), metrics.clone(), begun);
     }
+    let mut reloader = Reloader {
+        config: serve.config.clone(),
+        overrides,
+        started: file.clone(),
+        installation,
+        live: live.clone(),
+        metrics: metrics.clone(),
+        scribe: ledger.as_ref().map(Ledger::scribe),
+        log,
+        watch: Watch::new(read),
+    };
     let options = Options {
         live,
-        listeners: edge::listeners(&file.host, file.port)
-            .map_err(|error| format!("cannot listen on {}:{}: {error}", file.host, file.port))?,
+        listeners: sockets.clients,
         tls: file.tls.clone(),
-        admin: admin(&file)?,
+        admin: sockets.admin,
         ledger,
         metrics,
         sinks: if file.audit_enabled { vec![Box::new(Log) as Box<dyn Sink>] } else { Vec::new() },
         threads: None,
     };
     let port_file = serve.port_file.clone();
-    edge::serve(options, |gateway| started(gateway, port_file.as_deref())).map_err(|error| error.to_string())
+    let process = Process {
+        started: Box::new(move |gateway| started(gateway, port_file.as_deref())),
+        changes: Box::new(move |occasion| reloader.look(occasion)),
+        successor: successor()?,
+    };
+    edge::serve(options, process).map_err(|error| error.to_string())
+}
+
+/// Tells the process before this one that it may go, and waits until it lets go of the audit log.
+fn take_over(wanted: bool, directory: Option<&mut Directory>) -> Result<(), String> {
+    if !wanted {
+        return Ok(());
+    }
+    // Who started this process reads it, or does not.
+    let ready = || drop(writeln!(std::io::stdout(), "{READY}").and_then(|()| std::io::stdout().flush()));
+    match directory {
+        Some(it) => recording::take_over(it, ready),
+        None => {
+            ready();
+            Ok(())
+        }
+    }
+}
+
+/// This program with its own arguments, as it stands on disk then: after an upgrade that is the new one.
+fn successor() -> Result<Box<dyn Fn() -> Command>, String> {
+    let program = std::env::current_exe().map_err(|error| format!("cannot tell where this program stands: {error}"))?;
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if !arguments.iter().any(|it| it == TAKE_OVER) {
+        arguments.push(TAKE_OVER.into());
+    }
+    Ok(Box::new(move || {
+        let mut command = Command::new(&program);
+        command.args(&arguments);
+        command
+    }))
 }
 
 fn started(gateway: &Handle, port_file: Option<&Path>) {
     let addresses: Vec<String> = gateway.addresses.iter().map(ToString::to_string).collect();
-    tracing::info!(addresses = addresses.join(","), admin = gateway.admin.map(|it| it.to_string()), "listening");
+    let pid = std::process::id();
+    tracing::info!(addresses = addresses.join(","), admin = gateway.admin.map(|it| it.to_string()), pid, "listening");
     let mut lines = addresses;
     lines.extend(gateway.admin.map(|it| it.to_string()));
     if let Some(path) = port_file
@@ -79,21 +143,51 @@ fn warm(snapshot: Arc<Snapshot>) {
     });
 }
 
-fn admin(file: &File) -> Result<Option<TcpListener>, String> {
-    let Some(address) = &file.admin.listen else { return Ok(None) };
-    TcpListener::bind(address).map(Some).map_err(|error| format!("cannot listen on {address} (admin.listen): {error}"))
+/// What decides which lines are logged; may be changed while the gateway serves.
+pub(crate) struct LogFilter(Box<dyn Fn(EnvFilter) -> Result<(), String> + Send>);
+
+impl LogFilter {
+    /// JSON lines on standard error from now on.
+    fn install(level: LogLevel) -> Result<LogFilter, String> {
+        let subscriber = tracing_subscriber::fmt().json().with_writer(std::io::stderr);
+        let subscriber = subscriber.with_env_filter(filter(level)?).with_filter_reloading();
+        let handle = subscriber.reload_handle();
+        subscriber.init();
+        Ok(LogFilter(Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))))
+    }
+
+    /// Lines of this level and above from now on.
+    pub(crate) fn set(&self, level: LogLevel) -> Result<(), String> {
+        (self.0)(filter(level)?)
+    }
 }
 
-/// JSON lines on standard error; the records of exchanges whatever the level, the libraries' own logs never.
-fn log(level: LogLevel) -> Result<(), String> {
+/// The records of exchanges whatever the level, the libraries' own logs never.
+fn filter(level: LogLevel) -> Result<EnvFilter, String> {
     let level = match level {
         LogLevel::Debug => "debug",
         LogLevel::Info => "info",
         LogLevel::Warning => "warn",
         LogLevel::Error => "error",
     };
-    let filter =
-        EnvFilter::try_new(format!("{level},exchange=info,{LIBRARY_LOGS_OFF}")).map_err(|it| it.to_string())?;
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-    Ok(())
+    EnvFilter::try_new(format!("{level},exchange=info,{LIBRARY_LOGS_OFF}")).map_err(|it| it.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_successor_is_told_to_take_over_once() {
+        let command = successor().unwrap()();
+        let told = command.get_args().filter(|it| *it == TAKE_OVER).count();
+        assert_eq!(told, 1);
+    }
+
+    #[test]
+    fn every_level_is_a_filter() {
+        for level in [LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error] {
+            assert!(filter(level).is_ok());
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::domain::Secret;
 pub(super) use self::read::{check, read};
 
 /// One receiver of the audit log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Siem {
     /// `name:` unique; in metrics and logs it is `siem.<name>`.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct Siem {
 }
 
 /// Where records go. Paths that may hold a secret are secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SiemTarget {
     /// `syslog+udp://`, `syslog+tcp://` and `syslog+tls://`: RFC 5424.
     Syslog {

@@ -6,6 +6,7 @@
 mod archive;
 mod convert;
 mod follow;
+mod left;
 mod syncer;
 mod writer;
 
@@ -19,12 +20,13 @@ use tokio::sync::oneshot;
 
 pub use self::archive::Archive;
 pub use self::follow::{Following, known_head};
+use self::left::Adopter;
 use self::syncer::Syncer;
 use self::writer::{Message, Writer};
 use super::{Metrics, Outlet};
 use crate::config::{Durability, OnAuditFailure};
 use crate::domain::{Clock, Event};
-use crate::store::{Act, Journal, Marker};
+use crate::store::{Act, Journal, LeftWriter, Lock, Marker};
 
 /// Exchanges that may be under way, or wait to be written, at the same time.
 const TICKETS_MAX: usize = 16_384;
@@ -32,6 +34,8 @@ const TICKETS_MAX: usize = 16_384;
 const DECISION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long outlets are given to catch up when the gateway stops.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same when another process takes over, which waits for it, and goes on where they stop.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Threads that deliver.
 const DELIVERY_THREADS: usize = 2;
 
@@ -88,9 +92,49 @@ struct State {
 
 struct Running {
     writer: JoinHandle<()>,
-    outlets: tokio::runtime::Runtime,
+    /// `None` once the journal is another's.
+    outlets: Option<Outlets>,
+    /// Who chains what other processes have left.
+    adopter: Option<Adopter>,
+    /// The right to write in the gateway's folder; `None` where the caller keeps it, and once it is another's.
+    lock: Option<Lock>,
+}
+
+/// Who reads the journal.
+struct Outlets {
+    runtime: tokio::runtime::Runtime,
     stop: tokio::sync::watch::Sender<bool>,
     followers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Outlets {
+    /// Lets them catch up, for so long.
+    fn finish(self, patience: Duration) {
+        self.stop.send_replace(true);
+        let all = async {
+            for follower in self.followers {
+                drop(follower.await);
+            }
+        };
+        drop(self.runtime.block_on(async { tokio::time::timeout(patience, all).await }));
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+/// Writes acts down, for whoever has no more to do with the audit log.
+#[derive(Clone)]
+pub struct Scribe {
+    state: Arc<State>,
+    sender: SyncSender<Message>,
+}
+
+impl Scribe {
+    /// Writes down what the gateway or an administrator did. Waits while the queue is full: not for the request path.
+    pub fn act(&self, act: Act) {
+        if self.sender.send(Message::Act(act)).is_err() {
+            self.state.lose();
+        }
+    }
 }
 
 /// A place in the queue; given back when it is dropped.
@@ -143,9 +187,15 @@ impl Ledger {
         let syncer = Syncer::start(state.clone(), move || drop(wakes.try_send(Message::Wake)))?;
         let writer = Writer::new(setup.journal, setup.marker, setup.text_key, setup.durability, state.clone(), syncer);
         let writer = writer.behind(places, setup.spool_bytes_max);
-        let writer = std::thread::Builder::new().name("ledger".into()).spawn(move || writer.run(&receiver))?;
+        let write = move || {
+            if let Some(leaver) = writer.run(&receiver) {
+                leaver.run(&receiver);
+            }
+        };
+        let writer = std::thread::Builder::new().name("ledger".into()).spawn(write)?;
         let strict = setup.durability == Durability::Strict;
-        let running = Mutex::new(Some(Running { writer, outlets, stop, followers }));
+        let outlets = Some(Outlets { runtime: outlets, stop, followers });
+        let running = Mutex::new(Some(Running { writer, outlets, adopter: None, lock: None }));
         Ok(Ledger { state, strict, running, sender })
     }
 
@@ -198,27 +248,78 @@ impl Ledger {
 
     /// Writes down what the gateway or an administrator did. Waits while the queue is full: not for the request path.
     pub fn act(&self, act: Act) {
-        if self.sender.send(Message::Act(act)).is_err() {
-            self.state.lose();
+        self.scribe().act(act);
+    }
+
+    /// For those who write down acts beside it.
+    pub fn scribe(&self) -> Scribe {
+        Scribe { state: self.state.clone(), sender: self.sender.clone() }
+    }
+
+    /// Keeps the right to write in the gateway's folder until the end, or until another process is given it; chains what
+    /// processes before this one have left there.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn keep(&self, lock: Lock) -> std::io::Result<()> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = &mut *running {
+            running.adopter = Some(Adopter::start(lock.path().to_owned(), self.sender.clone())?);
+            running.lock = Some(lock);
         }
+        Ok(())
+    }
+
+    /// Gives the journal and the folder to the process that waits for them, if one does: everything up to now is chained,
+    /// signed and on disk, and what comes from now on goes into a file that the other process chains. Returns whether
+    /// there is nothing left to give. Takes up to some seconds: not for the request path.
+    pub fn hand_over_if_awaited(&self) -> bool {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(it) = &mut *running else { return true };
+        let Some(lock) = it.lock.take_if(|it| it.is_awaited()) else { return it.lock.is_none() };
+        let name = format!("{:020}-{}", self.state.now_ms(), std::process::id());
+        let file = match LeftWriter::begin(lock.path(), &name) {
+            Ok(file) => file,
+            Err(error) => {
+                tracing::error!(%error, "the audit log is not handed over before this process ends");
+                it.lock = Some(lock);
+                return true;
+            }
+        };
+        if let Some(adopter) = it.adopter.take() {
+            adopter.finish();
+        }
+        self.act(Act { act: "gateway.handed_over".into(), actor: "gateway".into(), ..Act::default() });
+        let (done, closed) = sync_channel(1);
+        // The writer is gone only if it panicked, which it has said on standard error.
+        if self.sender.send(Message::Leave { file, done }).is_ok() {
+            let _ = closed.recv();
+        }
+        if let Some(outlets) = it.outlets.take() {
+            // What they have not got yet, the other process sends.
+            outlets.finish(HAND_OVER_TIMEOUT);
+        }
+        drop(lock);
+        tracing::info!("the audit log is handed over");
+        true
     }
 
     /// Writes what is queued, says farewell, and gives the outlets some seconds to catch up.
     pub fn finish(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(running) = running else { return };
-        self.act(Act { act: "gateway.stopped".into(), actor: "gateway".into(), ..Act::default() });
+        if let Some(adopter) = running.adopter {
+            adopter.finish();
+        }
+        if running.outlets.is_some() {
+            self.act(Act { act: "gateway.stopped".into(), actor: "gateway".into(), ..Act::default() });
+        }
         // The writer is gone only if it panicked, which it has said on standard error.
         let _ = self.sender.send(Message::Finish);
         drop(running.writer.join());
-        running.stop.send_replace(true);
-        let all = async {
-            for follower in running.followers {
-                drop(follower.await);
-            }
-        };
-        drop(running.outlets.block_on(async { tokio::time::timeout(FAREWELL_TIMEOUT, all).await }));
-        running.outlets.shutdown_timeout(Duration::from_secs(1));
+        if let Some(outlets) = running.outlets {
+            outlets.finish(FAREWELL_TIMEOUT);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::{Outcome, Stamp};
 use crate::sinks::fixture::event;
 use crate::sinks::{Failure, Hope, WallClock};
-use crate::store::{Entry, Link, Subject};
+use crate::store::{Directory, Entry, Link, Subject};
 
 /// What a scripted outlet does with a delivery.
 type Script = Box<dyn FnMut(&[Entry]) -> Result<(), Failure> + Send>;
@@ -263,4 +263,46 @@ fn a_clock_that_is_set_back_moves_no_record() {
     ledger.finish();
     let times: Vec<u64> = taken.lock().unwrap().iter().map(|it| it.written_ms).collect();
     assert!(times.len() >= 20 && times.is_sorted(), "{times:?}");
+}
+
+#[test]
+fn one_ledger_follows_another_and_chains_what_the_first_still_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut directory = Directory::open(folder.path()).unwrap();
+    let first = start(folder.path(), Durability::Strict, None, takes_all());
+    first.ledger.keep(directory.take_lock().unwrap()).unwrap();
+    for _ in 0..3 {
+        first.ledger.record(first.ledger.admit().unwrap(), event(Outcome::Forwarded));
+    }
+    let in_flight = first.ledger.admit().unwrap();
+    assert!(!first.ledger.hand_over_if_awaited(), "nobody waits");
+    let path = folder.path().to_owned();
+    let waiting = std::thread::spawn(move || {
+        let mut directory = Directory::prepare(&path).unwrap();
+        directory.take_over(Duration::from_secs(20), || {}).unwrap();
+        directory.take_lock().unwrap()
+    });
+    wait_for("nothing is handed over", || first.ledger.hand_over_if_awaited());
+    let second = start(folder.path(), Durability::Strict, None, takes_all());
+    second.ledger.keep(waiting.join().unwrap()).unwrap();
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(first.ledger.decided(event(Outcome::Forwarded))).unwrap();
+    first.ledger.record(in_flight, event(Outcome::Forwarded));
+    second.ledger.record(second.ledger.admit().unwrap(), event(Outcome::Forwarded));
+    wait_for("not all is chained", || exchanges(&second.taken).len() == 2);
+    first.ledger.finish();
+    let left = folder.path().join("left");
+    wait_for("the file stays", || std::fs::read_dir(&left).unwrap().count() == 0);
+    second.ledger.finish();
+
+    assert_eq!(exchanges(&first.taken).len(), 3);
+    let all = [first.taken.lock().unwrap().clone(), second.taken.lock().unwrap().clone()].concat();
+    let kinds: Vec<_> = all.iter().map(|it| it.record().unwrap().subject.kind()).collect();
+    assert_eq!(kinds.iter().filter(|it| **it == "decision").count(), 1, "{kinds:?}");
+    let mut hash = Link::FIRST;
+    for (index, entry) in all.iter().enumerate() {
+        hash = hash.next(&entry.body);
+        assert_eq!((entry.sequence, entry.hash), (index as u64 + 1, hash), "one chain");
+    }
 }

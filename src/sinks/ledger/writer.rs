@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::convert::{exchange, seal};
 use super::follow::Place;
+use super::left::Leaver;
 use super::syncer::{Report, Syncer, Waiting, settle};
 use super::{State, Ticket};
 use crate::config::Durability;
 use crate::domain::{Event, Stamp};
 use crate::sinks::request_id;
-use crate::store::{Act, Journal, Marker, Subject};
+use crate::store::{Act, Journal, Left, LeftWriter, Marker, Subject};
 
 /// Longest time a record waits for the disk where decisions do not: what a power failure can take.
 const SYNC_INTERVAL: Duration = Duration::from_millis(100);
@@ -29,6 +30,8 @@ const CHECKPOINT_RECORDS: u64 = 1000;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 /// Between two tries to write to a disk that failed.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+/// Tries to write all that was chained before the journal is given away.
+const LEAVING_TRIES: usize = 200;
 /// Between two looks at what the outlets have read.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,17 @@ pub(super) enum Message {
         done: oneshot::Sender<()>,
     },
     Act(Act),
+    /// What another process has left; `done` is told when it is on disk.
+    Adopt {
+        records: Vec<Left>,
+        done: oneshot::Sender<()>,
+    },
+    /// The journal is given to another process: what comes from now on goes into this file. `done` is told when the
+    /// journal is closed.
+    Leave {
+        file: LeftWriter,
+        done: SyncSender<()>,
+    },
     /// A sync has ended.
     Wake,
     Finish,
@@ -70,6 +84,8 @@ pub(super) struct Writer {
     kept_house: Stamp,
     /// Whether the last look found the store in trouble.
     store_down: bool,
+    /// Where records go once the journal is another's, and who is told that it is closed.
+    leaving: Option<(LeftWriter, SyncSender<()>)>,
     /// Whether the last look found the outlets too far behind.
     full: bool,
     failing: bool,
@@ -100,6 +116,7 @@ impl Writer {
             signed,
             kept_house: now,
             store_down: false,
+            leaving: None,
             full: false,
             failing: false,
         }
@@ -110,8 +127,9 @@ impl Writer {
         Writer { places, spool_bytes_max, ..self }
     }
 
-    /// Until [`Message::Finish`], or until nobody can send any more.
-    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+    /// Until [`Message::Finish`], or until nobody can send any more. Where the journal goes to another process before,
+    /// what writes the rest.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) -> Option<Leaver> {
         loop {
             let finished = self.take(messages);
             self.sign_if_due(finished);
@@ -122,9 +140,27 @@ impl Writer {
             }
             self.keep_house();
             if finished {
-                return;
+                return self.leave();
             }
         }
+    }
+
+    /// Closes the journal, with everything in it that was chained.
+    fn leave(mut self) -> Option<Leaver> {
+        let (file, done) = self.leaving.take()?;
+        for _ in 0..LEAVING_TRIES {
+            if !self.failing {
+                break;
+            }
+            #[expect(clippy::disallowed_methods, reason = "a thread of its own, between two tries of the disk")]
+            std::thread::sleep(RETRY_INTERVAL);
+            self.sync_here();
+        }
+        let leaver = Leaver { file, text_key: self.text_key, state: self.state.clone() };
+        drop(self);
+        // Who asked waits for it.
+        let _ = done.send(());
+        Some(leaver)
     }
 
     /// Chains what is queued, up to a batch; waits for the first of it. Says whether that was all there will be.
@@ -143,6 +179,10 @@ impl Writer {
             };
             match next {
                 Ok(Message::Finish) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Message::Leave { file, done }) => {
+                    self.leaving = Some((file, done));
+                    return true;
+                }
                 Ok(message) => self.note(message),
                 Err(RecvTimeoutError::Timeout) => return false,
             }
@@ -168,7 +208,14 @@ impl Writer {
                 self.unsynced.push((ticket, Some(done)));
             }
             Message::Act(act) => self.act(act),
-            Message::Wake | Message::Finish => {}
+            Message::Adopt { records, done } => {
+                for it in records {
+                    let sealed = it.sealed().map(Arc::from);
+                    self.append(it.id, it.subject, sealed);
+                }
+                self.unsynced.push((Ticket::default(), Some(done)));
+            }
+            Message::Leave { .. } | Message::Wake | Message::Finish => {}
         }
     }
 

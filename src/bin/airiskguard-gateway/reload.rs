@@ -1,0 +1,120 @@
+//! A configuration that changes while the gateway serves: read, compiled beside the one in force, put in its place, or
+//! refused with nothing changed. Every one of them is an act in the audit log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use airiskguard_gateway::config::{File, Overrides, Warnings};
+use airiskguard_gateway::domain::Clock;
+use airiskguard_gateway::edge::Occasion;
+use airiskguard_gateway::pipeline::{Live, Snapshot};
+use airiskguard_gateway::sinks::{Metrics, Scribe, WallClock};
+use airiskguard_gateway::store::Act;
+
+use crate::arguments::Config;
+use crate::configuration;
+use crate::serve::LogFilter;
+use crate::watched::{Look, Watch};
+
+/// Longest text of a refusal in the audit log, bytes; the log has all of it.
+const REASON_BYTES_MAX: usize = 1000;
+
+/// What a configuration is loaded with, and where it goes.
+pub(crate) struct Reloader {
+    pub(crate) config: Config,
+    pub(crate) overrides: Overrides,
+    /// The configuration that the gateway was started with.
+    pub(crate) started: File,
+    pub(crate) installation: [u8; 32],
+    pub(crate) live: Arc<Live>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// `None` where nothing is recorded.
+    pub(crate) scribe: Option<Scribe>,
+    pub(crate) log: LogFilter,
+    pub(crate) watch: Watch,
+}
+
+impl Reloader {
+    /// One look at the files, or a reload whether they changed or not. Returns whether another configuration is in force.
+    pub(crate) fn look(&mut self, occasion: Occasion) -> bool {
+        if occasion == Occasion::Passing && self.watch.look() != Look::Changed {
+            return false;
+        }
+        let (loaded, read) = configuration::load_watched(&self.config, &self.overrides);
+        let refused_before = self.live.history().refused.is_some();
+        if occasion == Occasion::Passing && !refused_before && self.watch.is_same(&read) {
+            return false;
+        }
+        let read = match &loaded {
+            Ok(_) => read,
+            Err(_) => read.with(self.watch.watched()),
+        };
+        let renewed = loaded.and_then(|(file, warnings)| self.renew(occasion, file, &warnings));
+        self.watch.read(read);
+        match renewed {
+            Ok(()) => true,
+            Err(why) => {
+                self.refuse(occasion, &why);
+                false
+            }
+        }
+    }
+
+    fn renew(&self, occasion: Occasion, mut file: File, warnings: &Warnings) -> Result<(), String> {
+        let waiting = file.keep_started(&self.started);
+        let running = self.live.load();
+        let snapshot = Snapshot::compile_beside(&file, self.installation, Some(&running));
+        let snapshot = snapshot.map_err(|error| error.to_string())?;
+        // Before it is in force, so that no request waits for an automaton.
+        for error in snapshot.warm() {
+            tracing::warn!("{error}");
+        }
+        self.log.set(file.log_level)?;
+        for warning in &warnings.items {
+            tracing::warn!("{}", warning.what);
+        }
+        for key in &waiting {
+            tracing::warn!(key, "`{key}` has changed and waits for a restart; all else is in force");
+        }
+        let (before, generation) = (running.generation().to_owned(), snapshot.generation().to_owned());
+        let now = WallClock::new().now();
+        self.metrics.config_renewed(waiting.len(), now);
+        let restart = waiting.join(",");
+        self.live.renew(Arc::new(snapshot), waiting, now);
+        tracing::info!(cause = cause(occasion), generation, before, restart, "the configuration is in force");
+        let mut details = BTreeMap::from([("generation", generation), ("before", before)]);
+        if !restart.is_empty() {
+            details.insert("restart", restart);
+        }
+        self.act("config.reloaded", occasion, details);
+        Ok(())
+    }
+
+    fn refuse(&self, occasion: Occasion, why: &str) {
+        tracing::error!(
+            cause = cause(occasion),
+            "the configuration is refused, the one before it stays in force; correct it, it is read again when the file \
+             changes: {why}"
+        );
+        self.metrics.config_refused();
+        self.live.refuse(why.to_owned(), WallClock::new().now());
+        let generation = self.live.load().generation().to_owned();
+        let why = why[..why.floor_char_boundary(REASON_BYTES_MAX)].to_owned();
+        self.act("config.refused", occasion, BTreeMap::from([("generation", generation), ("why", why)]));
+    }
+
+    fn act(&self, act: &str, occasion: Occasion, details: BTreeMap<&str, String>) {
+        let Some(scribe) = &self.scribe else { return };
+        let mut details: BTreeMap<String, String> =
+            details.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
+        details.insert("cause".to_owned(), cause(occasion).to_owned());
+        scribe.act(Act { act: act.to_owned(), actor: "gateway".to_owned(), details });
+    }
+}
+
+fn cause(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Passing => "file",
+        Occasion::Asked => "signal",
+    }
+}
