@@ -10,7 +10,7 @@ use super::dice::{Choices, Dice};
 use super::golden;
 use super::mutate::mutate;
 use super::planted;
-use super::support::{Answer, Run, Script, run_on, snapshot};
+use super::support::{Answer, Before, Run, Script, run_on, snapshot};
 
 /// Policies that between them do everything that can be done to a body.
 const GATEWAYS: [&str; 5] = [
@@ -81,7 +81,8 @@ pub fn run(data: &[u8]) {
         Answer { status: golden.status, content_type, body: answer }
     });
     let (method, path) = (golden.method.clone(), golden.path.clone());
-    let script = Script { gateway: gateway.to_owned(), method, path, headers, body, answer };
+    let before = Before::default();
+    let script = Script { gateway: gateway.to_owned(), method, path, headers, body, answer, before };
     let whole = ask(&script, None);
     let cut = ask(&script, Some(&mut dice));
     same(&whole, &cut);

@@ -6,7 +6,7 @@ use airiskguard_gateway::domain::{Action, Event, Finding};
 use super::dialect::{ALL, Dialect, Kind, NOTICE, View};
 use super::dice::{Choices, Dice};
 use super::planted;
-use super::support::{Answer, Run, Script, run_on, snapshot};
+use super::support::{Answer, Before, Run, Script, run_on, snapshot};
 
 /// Blocks secrets and vulnerable code, or hides secrets, in both directions.
 const GATEWAYS: [&str; 2] = [
@@ -86,6 +86,7 @@ fn ask(gateway: &str, dialect: Dialect, events: &[u8], dice: Option<&mut Dice>) 
         headers: Vec::new(),
         body: dialect.request("hello", true),
         answer: Some(Answer { status: 200, content_type: "text/event-stream", body: events.to_vec() }),
+        before: Before::default(),
     };
     let dice = std::cell::RefCell::new(dice);
     run_on(snapshot(gateway), &script, &[&script.body], |body| match &mut *dice.borrow_mut() {
