@@ -15,6 +15,8 @@ const PIECE_BYTES: usize = 64 << 10;
 pub enum Step {
     /// Reads until these bytes have come since the step before.
     Until(&'static [u8]),
+    /// The same; what came behind these bytes with them is left to the next step.
+    Through(&'static [u8]),
     /// Reads one request or answer as its head frames it.
     Message,
     /// Writes, as far as the other end takes it.
@@ -38,14 +40,20 @@ pub fn play(mut stream: TcpStream, steps: &[Step], read: &mut Vec<u8>) {
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     stream.set_write_timeout(Some(Duration::from_secs(3))).unwrap();
+    let mut left = None;
     for step in steps {
-        let begin = read.len();
+        let begin = left.take().unwrap_or(read.len());
         let goes_on = match step {
-            Step::Until(bytes) => {
+            Step::Until(bytes) | Step::Through(bytes) => {
                 // Only what came with the last piece is new: bodies are large.
                 let recent = |read: &[u8]| begin.max(read.len().saturating_sub(PIECE_BYTES + bytes.len()));
                 let has_come = |read: &[u8]| read[recent(read)..].windows(bytes.len()).any(|it| it == *bytes);
-                read_until(&mut stream, read, has_come)
+                let has_come = read_until(&mut stream, read, has_come);
+                if matches!(step, Step::Through(_)) {
+                    let found = read[begin..].windows(bytes.len()).position(|it| it == *bytes);
+                    left = found.map(|at| begin + at + bytes.len());
+                }
+                has_come
             }
             Step::Message => read_until(&mut stream, read, |read| is_whole(&read[begin..])),
             Step::Write(bytes) => stream.write_all(bytes).is_ok(),

@@ -146,7 +146,7 @@ fn tiny_chunks() -> String {
 
 /// Takes what is left of a request, and the next one.
 fn reads_on() -> Vec<Step> {
-    [vec![Step::Until(b"\"model\":\"m\"}")], goes_on()].concat()
+    [vec![Step::Through(b"\"model\":\"m\"}")], goes_on()].concat()
 }
 
 fn early() -> Vec<Fault> {
