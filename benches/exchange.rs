@@ -1,5 +1,5 @@
 //! What one prompt costs from its first byte to its decision: bodies as coding agents send them, new and known.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod texts;
 

@@ -1,5 +1,7 @@
 //! Sessions of a coding agent, made up from a seed: instructions, tool schemas, prose, files that were read and written.
 
+#![allow(clippy::expect_used, clippy::write_with_newline, reason = "a generator of texts, line by line")]
+
 use std::fmt::Write;
 
 const WORDS: &[&str] = &[
@@ -214,7 +216,7 @@ impl Session {
                 text.push_str(if word == 0 { "" } else { " " });
                 text.push_str(WORDS[self.next() as usize % WORDS.len()]);
             }
-            text.push_str(if self.next() % 6 == 0 { ".\n" } else { ". " });
+            text.push_str(if self.next().is_multiple_of(6) { ".\n" } else { ". " });
         }
         text
     }
