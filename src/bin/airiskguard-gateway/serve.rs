@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let process = Process {
         started: Box::new(move |gateway| started(gateway, port_file.as_deref())),
         changes: Box::new(move |occasion| reloader.look(occasion)),
-        successor: successor()?,
+        successor: successor(),
     };
     edge::serve(options, process).map_err(|error| error.to_string())
 }
@@ -108,17 +108,19 @@ fn take_over(wanted: bool, directory: Option<&mut Directory>) -> Result<(), Stri
 }
 
 /// This program with its own arguments, as it stands on disk then: after an upgrade that is the new one.
-fn successor() -> Result<Box<dyn Fn() -> Command>, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot tell where this program stands: {error}"))?;
+fn successor() -> Box<dyn Fn() -> Command> {
+    // Without `/proc`, by the name it was called by.
+    let called = || std::env::args_os().next().map_or_else(|| "airiskguard-gateway".into(), PathBuf::from);
+    let program = std::env::current_exe().unwrap_or_else(|_| called());
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if !arguments.iter().any(|it| it == TAKE_OVER) {
         arguments.push(TAKE_OVER.into());
     }
-    Ok(Box::new(move || {
+    Box::new(move || {
         let mut command = Command::new(&program);
         command.args(&arguments);
         command
-    }))
+    })
 }
 
 fn started(gateway: &Handle, port_file: Option<&Path>) {
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_successor_is_told_to_take_over_once() {
-        let command = successor().unwrap()();
+        let command = successor()();
         let told = command.get_args().filter(|it| *it == TAKE_OVER).count();
         assert_eq!(told, 1);
     }
