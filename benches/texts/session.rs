@@ -151,7 +151,7 @@ impl Session {
     pub(crate) fn turn(&mut self, bytes: usize) {
         let said = quoted(&self.sentences(300));
         let id = self.next() % 1_000_000;
-        let path = format!("/work/src/{}_{}.rs", self.name(), self.next() % 100);
+        let path = format!("/repo/src/{}_{}.rs", self.name(), self.next() % 100);
         self.messages.push(format!(
             "{{\"role\":\"assistant\",\"content\":[{{\"type\":\"text\",\"text\":{said}}},{{\"type\":\"tool_use\",\"id\":\"toolu_{id}\",\
              \"name\":\"Read\",\"input\":{{\"file_path\":\"{path}\",\"limit\":200}}}}]}}"
