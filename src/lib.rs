@@ -10,6 +10,8 @@ pub mod providers;
 pub mod scan;
 pub mod wire;
 
+#[cfg(feature = "control")]
+pub mod control;
 #[cfg(feature = "serve")]
 pub mod edge;
 #[cfg(feature = "audit")]

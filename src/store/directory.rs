@@ -252,6 +252,14 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// A new key: 32 bytes from the operating system.
+///
+/// # Errors
+/// None to be had.
+pub fn random_key() -> io::Result<[u8; 32]> {
+    random()
+}
+
 /// Lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -7,6 +7,7 @@ mod failure;
 mod journal;
 mod left;
 mod mark;
+mod objects;
 mod open;
 mod pages;
 mod postgres;
@@ -22,12 +23,14 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-pub use self::directory::{Directory, Key, Lock};
+pub use self::directory::{Directory, Key, Lock, random_key};
 pub(crate) use self::directory::{hex, write_whole};
+pub(crate) use self::entry::unhex;
 pub use self::entry::{Entry, Head, Link};
 pub use self::journal::{Batch, Feed, Journal, Recovery, Unsynced};
 pub use self::left::{Left, LeftReader, LeftWriter};
 pub use self::mark::Marker;
+pub use self::objects::{CommitError, Listing, OBJECTS_MAX, Object, Objects, Write};
 pub use self::open::open;
 pub use self::query::{Columns, Query, Row};
 pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};

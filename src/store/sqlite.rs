@@ -102,7 +102,7 @@ async fn connect(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Re
 }
 
 /// Only the gateway's own user may read what is recorded; SQLite gives its other files the mode of this one.
-fn create(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),

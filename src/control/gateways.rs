@@ -1,0 +1,288 @@
+//! Gateways: how they enrol, and how they are known afterwards.
+
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::http::{Access, Body, Caller, Created, Done, Granted, Json, Path, Route, delete, get, post};
+use super::roles::Permission;
+use super::seal::{Sealed, digest, token};
+use super::server::Control;
+use super::shelf::Stored;
+use super::users::name_mistake;
+use super::{Problem, ProblemKind};
+use crate::domain::Secret;
+
+/// What every enrolment token begins with.
+const ENROLMENT_PREFIX: &str = "arg-enrol-";
+/// What every gateway's own token begins with.
+const GATEWAY_PREFIX: &str = "arg-gateway-";
+const HOUR_MS: u64 = 3600 * 1000;
+const HOURS_MAX: u32 = 31 * 24;
+/// The group of gateways that name none.
+pub(super) const DEFAULT_GROUP: &str = "default";
+
+/// A gateway that is enrolled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Gateway {
+    pub(super) id: String,
+    /// Unique; what its records name.
+    pub(super) name: String,
+    pub(super) group: String,
+    digest: String,
+    /// What secrets in its bundles are sealed with, itself sealed; base64 of 32 bytes.
+    pub(super) seal: Sealed,
+    /// What its audit marks are signed with: the Ed25519 public key, hex.
+    pub(super) audit_key: String,
+    pub(super) enrolled_ms: u64,
+    /// What it said last.
+    pub(super) report: Option<Report>,
+}
+
+/// What a gateway says of itself with every poll.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Report {
+    /// When it was said, Unix milliseconds; set by the server.
+    #[serde(default)]
+    pub(super) at_ms: u64,
+    /// Version of the program.
+    pub(super) version: String,
+    /// Generation of the bundle in force; 0: none.
+    pub(super) generation: u64,
+    /// Why the newest bundle is not in force, if so.
+    #[serde(default)]
+    pub(super) refused: Option<String>,
+    /// Records that it has written and not yet shipped.
+    #[serde(default)]
+    pub(super) records_behind: u64,
+}
+
+impl Stored for Gateway {
+    const KIND: &'static str = "gateway";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn lookup(&self) -> Option<String> {
+        Some(self.digest.clone())
+    }
+
+    fn parent(&self) -> Option<String> {
+        Some(self.group.clone())
+    }
+}
+
+/// The right to enrol one gateway, once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Enrolment {
+    /// Digest of the token.
+    id: String,
+    group: String,
+    expires_ms: u64,
+}
+
+impl Stored for Enrolment {
+    const KIND: &'static str = "enrolment token";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn expires_ms(&self) -> Option<u64> {
+        Some(self.expires_ms)
+    }
+}
+
+/// A gateway, as the API shows one.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Gateway")]
+pub(super) struct GatewayView {
+    /// Its id.
+    pub(super) id: String,
+    /// What records name.
+    pub(super) name: String,
+    /// Whose bundle it runs.
+    pub(super) group: String,
+    /// Unix milliseconds.
+    pub(super) enrolled_ms: u64,
+    /// What it said last.
+    pub(super) report: Option<Report>,
+}
+
+impl From<&Gateway> for GatewayView {
+    fn from(it: &Gateway) -> Self {
+        GatewayView {
+            id: it.id.clone(),
+            name: it.name.clone(),
+            group: it.group.clone(),
+            enrolled_ms: it.enrolled_ms,
+            report: it.report.clone(),
+        }
+    }
+}
+
+/// A token to enrol one gateway with.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEnrolment {
+    /// The gateway's group; `default` where it is absent.
+    #[serde(default)]
+    pub(super) group: Option<String>,
+    /// How long the token may be used, 1 to 744.
+    pub(super) hours: u32,
+}
+
+/// The token, shown this once.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct IssuedEnrolment {
+    /// For `airiskguard-gateway enroll --token`.
+    pub(super) token: String,
+    /// Unix milliseconds.
+    pub(super) expires_ms: u64,
+}
+
+/// What a gateway says to enrol.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Application {
+    /// The enrolment token.
+    token: String,
+    /// The gateway's name, which its records have: that of its folder.
+    name: String,
+    /// The public key of its audit marks, 64 hex digits.
+    audit_key: String,
+}
+
+/// What an enrolled gateway keeps.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct Enrolled {
+    /// What it sends as a bearer from now on.
+    token: String,
+    /// What secrets in its bundles are sealed with, base64 of 32 bytes.
+    seal: String,
+    /// What bundles are signed with: the Ed25519 public key, hex.
+    bundle_key: String,
+    /// Its group.
+    group: String,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("gateways.list", "/api/v1/gateways", Permission::ReadGateways, list)
+            .says("Gateways and what they said last")
+            .answers::<Vec<GatewayView>>(),
+        post("gateways.invite", "/api/v1/enrolments", Permission::ManageGateways, invite)
+            .says("Makes a token that enrols one gateway; shown once")
+            .takes::<NewEnrolment>()
+            .makes::<IssuedEnrolment>(),
+        post("gateways.enrol", "/api/v1/enrol", Access::Open("the one-time token decides"), enrol)
+            .says("Enrols a gateway")
+            .takes::<Application>()
+            .makes::<Enrolled>(),
+        delete("gateways.remove", "/api/v1/gateways/{id}", Permission::ManageGateways, remove)
+            .says("Ends a gateway's access; it serves on with the bundle it has"),
+    ]
+}
+
+async fn list(State(control): State<Control>, _: Granted) -> Result<Json<Vec<GatewayView>>, Problem> {
+    let all = control.shelf.all::<Gateway>().await?;
+    Ok(Json(all.iter().map(|it| GatewayView::from(&it.value)).collect()))
+}
+
+async fn invite(
+    State(control): State<Control>,
+    granted: Granted,
+    Body(new): Body<NewEnrolment>,
+) -> Result<Created<IssuedEnrolment>, Problem> {
+    Ok(Created(invited(&control, &granted, new).await?))
+}
+
+/// Makes a token that enrols one gateway.
+pub(super) async fn invited(
+    control: &Control,
+    granted: &Granted,
+    new: NewEnrolment,
+) -> Result<IssuedEnrolment, Problem> {
+    let group = new.group.unwrap_or_else(|| DEFAULT_GROUP.to_owned());
+    name_mistake("group", &group)?;
+    if !(1..=HOURS_MAX).contains(&new.hours) {
+        return Err(Problem::invalid(format!("`hours` has to be 1 to {HOURS_MAX}")));
+    }
+    let secret = format!("{ENROLMENT_PREFIX}{}", random()?);
+    let expires_ms = control.shelf.now_ms() + u64::from(new.hours) * HOUR_MS;
+    control.shelf.insert(&Enrolment { id: digest(&secret), group: group.clone(), expires_ms }).await?;
+    control.acts.note(&granted.actor, "gateway.invited", [("group", group)]);
+    Ok(IssuedEnrolment { token: secret, expires_ms })
+}
+
+async fn enrol(
+    State(control): State<Control>,
+    caller: Caller,
+    Body(application): Body<Application>,
+) -> Result<Created<Enrolled>, Problem> {
+    name_mistake("gateway", &application.name)?;
+    let is_key = application.audit_key.len() == 64 && application.audit_key.bytes().all(|it| it.is_ascii_hexdigit());
+    if !is_key {
+        return Err(Problem::invalid("`audit_key` is no Ed25519 public key in hex"));
+    }
+    if control.shelf.all::<Gateway>().await?.iter().any(|it| it.name == application.name) {
+        return Err(Problem::conflict(format!(
+            "there is a gateway `{}` already: remove it first, or give this one another folder",
+            application.name
+        )));
+    }
+    let unknown = || Problem::forbidden("this enrolment token is not known, has expired or has been used");
+    let enrolment = control.shelf.take::<Enrolment>(&digest(&application.token)).await?.ok_or_else(unknown)?;
+    let secret = format!("{GATEWAY_PREFIX}{}", random()?);
+    let id = control.new_id();
+    let seal = seal_key()?;
+    let sealed = control.master.seal(&seal, &purpose(&id));
+    let gateway = Gateway {
+        id,
+        name: application.name,
+        group: enrolment.group.clone(),
+        digest: digest(&secret),
+        seal: sealed.ok_or_else(|| Problem::new(ProblemKind::Internal, "the key could not be sealed"))?,
+        audit_key: application.audit_key.to_ascii_lowercase(),
+        enrolled_ms: control.shelf.now_ms(),
+        report: None,
+    };
+    control.shelf.insert(&gateway).await?;
+    control.acts.changed(&caller.actor(), "gateway.enrolled", &gateway.name, None, Some(&GatewayView::from(&gateway)));
+    let bundle_key = super::bundle::public_key(&control).await?;
+    Ok(Created(Enrolled { token: secret, seal: seal.expose().to_owned(), bundle_key, group: enrolment.group }))
+}
+
+async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+    let gateway = control.shelf.need::<Gateway>(&id).await?;
+    control.shelf.delete(&gateway).await?;
+    let before = GatewayView::from(&gateway.value);
+    control.acts.changed(&granted.actor, "gateway.removed", &gateway.name, Some(&before), None);
+    Ok(Done)
+}
+
+/// The gateway whose token this is.
+pub(super) async fn presented(control: &Control, secret: &str) -> Result<Option<Gateway>, Problem> {
+    if !secret.starts_with(GATEWAY_PREFIX) {
+        return Ok(None);
+    }
+    Ok(control.shelf.find::<Gateway>(&digest(secret)).await?.map(|it| it.value))
+}
+
+/// What a gateway's sealing key is bound to.
+pub(super) fn purpose(id: &str) -> String {
+    format!("gateway/{id}")
+}
+
+fn random() -> Result<String, Problem> {
+    token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))
+}
+
+fn seal_key() -> Result<Secret, Problem> {
+    use base64::Engine;
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|_| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
+    Ok(Secret::new(base64::engine::general_purpose::STANDARD.encode(*bytes)))
+}

@@ -1,0 +1,80 @@
+//! The server's listener: bounded connections, bounded time for heads, TLS where there is a certificate.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+/// Connections at once; the rest waits in the kernel's queue.
+const CONNECTIONS_MAX: usize = 1024;
+/// Longest time for a TLS handshake, and for a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for requests that are under way when the server stops.
+const FAREWELL: Duration = Duration::from_secs(10);
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Serves until `stopped` says so.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = Arc::new(GracefulShutdown::new());
+    loop {
+        // The semaphore is never closed.
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|it| *it) => break,
+        };
+        let Ok((stream, address)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (app, tls, watcher) = (app.clone(), tls.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            let _permit = permit;
+            serve(stream, address, tls, app, watcher).await;
+        });
+    }
+    if let Some(graceful) = Arc::into_inner(graceful) {
+        drop(tokio::time::timeout(FAREWELL, graceful.shutdown()).await);
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let app = app.map_request(move |mut request: axum::http::Request<_>| {
+        request.extensions_mut().insert(ConnectInfo(address));
+        request
+    });
+    let service = TowerToHyperService::new(app);
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64).keep_alive_interval(HEAD_TIMEOUT);
+    // A client that is gone, slow or wrong has only itself to blame.
+    match tls {
+        None => drop(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await),
+        Some(tls) => {
+            let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await else { return };
+            drop(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await);
+        }
+    }
+}

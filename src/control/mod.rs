@@ -1,0 +1,27 @@
+//! The control plane: teams, keys, policies, the people who may change them, and what gateways are told. One place for a
+//! fleet; the same code serves a process of its own and, embedded, a single gateway.
+
+mod acts;
+mod bundle;
+mod gateways;
+mod http;
+mod keys;
+mod pages;
+mod problem;
+mod providers;
+mod roles;
+mod seal;
+mod server;
+mod settings;
+mod shelf;
+mod sign_in;
+mod teams;
+mod tokens;
+mod users;
+
+pub use self::http::openapi;
+pub use self::problem::{Problem, ProblemKind};
+pub use self::roles::{Permission, Reach, Role};
+pub use self::seal::MasterKey;
+pub use self::server::{Control, Parts, app, serve, tls};
+pub use self::settings::Settings;

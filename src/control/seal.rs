@@ -1,0 +1,103 @@
+//! Envelope encryption: every secret has a key of its own, which the master key encrypts. The database alone opens nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::domain::Secret;
+
+const NONCE_BYTES: usize = 24;
+
+/// What the keys of all secrets are encrypted with: 32 bytes from a file or the environment, never in the database.
+pub struct MasterKey(Zeroizing<[u8; 32]>);
+
+/// An encrypted secret, with its key, encrypted too; base64.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sealed {
+    key: String,
+    text: String,
+}
+
+impl MasterKey {
+    /// From its bytes.
+    pub fn new(bytes: [u8; 32]) -> MasterKey {
+        MasterKey(Zeroizing::new(bytes))
+    }
+
+    /// From 64 hex digits.
+    pub fn parse(text: &str) -> Option<MasterKey> {
+        crate::store::unhex::<32>(text).map(MasterKey::new)
+    }
+
+    /// Seals a secret. `about` is bound to it: it opens for the same purpose only.
+    pub(super) fn seal(&self, secret: &Secret, about: &str) -> Option<Sealed> {
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).ok()?;
+        let text = encrypt(&key, secret.expose().as_bytes(), about)?;
+        Some(Sealed { key: encrypt(&self.0, &*key, about)?, text })
+    }
+
+    /// Opens what was sealed with this key for this purpose; `None` where it was not.
+    pub(super) fn open(&self, sealed: &Sealed, about: &str) -> Option<Secret> {
+        let key = Zeroizing::new(decrypt(&self.0, &sealed.key, about)?);
+        let key: Zeroizing<[u8; 32]> = Zeroizing::new(key.as_slice().try_into().ok()?);
+        String::from_utf8(decrypt(&key, &sealed.text, about)?).ok().map(Secret::new)
+    }
+}
+
+/// XChaCha20-Poly1305 with a random nonce in front; base64.
+pub(super) fn encrypt(key: &[u8; 32], clear: &[u8], about: &str) -> Option<String> {
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce).ok()?;
+    let cipher = XChaCha20Poly1305::new(key.into());
+    let sealed = cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: clear, aad: about.as_bytes() }).ok()?;
+    Some(STANDARD.encode([&nonce[..], &sealed].concat()))
+}
+
+/// The reverse of [`encrypt`].
+pub(super) fn decrypt(key: &[u8; 32], sealed: &str, about: &str) -> Option<Vec<u8>> {
+    let bytes = STANDARD.decode(sealed).ok()?;
+    let (nonce, text) = bytes.split_at_checked(NONCE_BYTES)?;
+    let payload = Payload { msg: text, aad: about.as_bytes() };
+    XChaCha20Poly1305::new(key.into()).decrypt(XNonce::from_slice(nonce), payload).ok()
+}
+
+/// Random text of 32 bytes, URL-safe: for tokens of every kind.
+pub(super) fn token() -> Option<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// SHA-256 in hex: how tokens are stored. They are random, so that nothing can be guessed from it.
+pub(super) fn digest(token: &str) -> String {
+    use sha2::{Digest, Sha256};
+    crate::store::hex(&Sha256::digest(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_opens_with_its_key_for_its_purpose_only() {
+        let master = MasterKey::new([7; 32]);
+        let sealed = master.seal(&Secret::new("made up".into()), "provider/one").unwrap();
+        assert_eq!(master.open(&sealed, "provider/one").unwrap().expose(), "made up");
+        assert!(master.open(&sealed, "provider/two").is_none());
+        assert!(MasterKey::new([8; 32]).open(&sealed, "provider/one").is_none());
+        assert!(!serde_json::to_string(&sealed).unwrap().contains("made up"));
+        let mut damaged = sealed.clone();
+        damaged.text = damaged.text.replace(|it: char| it.is_ascii_lowercase(), "A");
+        assert!(master.open(&damaged, "provider/one").is_none());
+    }
+
+    #[test]
+    fn tokens_differ_and_digests_are_hex() {
+        assert_ne!(token(), token());
+        assert_eq!(digest("a").len(), 64);
+    }
+}

@@ -1,0 +1,181 @@
+//! Sessions: an opaque cookie, whose digest names a document in the store.
+
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::SET_COOKIE;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::control::http::{Access, Actor, Done, Granted, Json, Route, get, post};
+use crate::control::roles::{Permission, Reach, Role};
+use crate::control::seal::{digest, token};
+use crate::control::server::Control;
+use crate::control::shelf::{Batch, Kept, Stored};
+use crate::control::users::User;
+use crate::control::{Problem, ProblemKind};
+
+/// A session ends so long after it began, whatever happens.
+const LIFE_MS: u64 = 12 * 3600 * 1000;
+/// And so long after it was last used.
+const IDLE_MS: u64 = 60 * 60 * 1000;
+/// How exactly the last use is kept.
+const TOUCH_MS: u64 = 60 * 1000;
+
+/// Somebody signed in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Digest of the cookie.
+    id: String,
+    pub(crate) user: String,
+    /// What forms and scripts of this session send back.
+    pub(crate) csrf: String,
+    /// `local`, `oidc`, `saml`.
+    pub(crate) method: String,
+    /// What the identity provider wants to see at the end.
+    pub(crate) id_token: Option<String>,
+    begun_ms: u64,
+    used_ms: u64,
+}
+
+impl Stored for Session {
+    const KIND: &'static str = "session";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn parent(&self) -> Option<String> {
+        Some(self.user.clone())
+    }
+
+    fn expires_ms(&self) -> Option<u64> {
+        Some((self.begun_ms + LIFE_MS).min(self.used_ms + IDLE_MS))
+    }
+}
+
+/// Who is signed in, and what that one may do.
+#[derive(Serialize, JsonSchema)]
+struct Me {
+    /// The user's id.
+    id: String,
+    /// What records name.
+    name: String,
+    /// What the user is.
+    roles: Vec<Role>,
+    /// The user's teams.
+    teams: Vec<String>,
+    /// What is allowed, and how far.
+    permissions: Vec<Allowed>,
+    /// What has to stand in `x-csrf-token` of requests with this session's cookie that change something.
+    csrf: Option<String>,
+}
+
+/// One permission and its reach.
+#[derive(Serialize, JsonSchema)]
+struct Allowed {
+    /// What.
+    permission: Permission,
+    /// How far.
+    reach: Reach,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("session.me", "/api/v1/me", Access::SignedIn, me).says("Who is signed in").answers::<Me>(),
+        post("session.end", "/api/v1/sign-out", Access::SignedIn, sign_out).says("Ends this session"),
+    ]
+}
+
+async fn me(State(control): State<Control>, granted: Granted) -> Result<Json<Me>, Problem> {
+    let user = control.shelf.need::<User>(granted.user()?).await?;
+    let permissions = Permission::ALL.into_iter();
+    let permissions = permissions.filter_map(|it| Some(Allowed { permission: it, reach: granted.reach_of(it)? }));
+    Ok(Json(Me {
+        id: user.id.clone(),
+        name: user.name.clone(),
+        roles: user.roles.clone(),
+        teams: user.teams.clone(),
+        permissions: permissions.collect(),
+        csrf: granted.csrf().map(str::to_owned),
+    }))
+}
+
+async fn sign_out(State(control): State<Control>, granted: Granted) -> Result<Response, Problem> {
+    let mut response = Done.into_response();
+    if let Some(id) = granted.actor.session() {
+        control.shelf.take::<Session>(id).await?;
+        control.acts.note(&granted.actor, "session.ended", []);
+    }
+    response.headers_mut().append(SET_COOKIE, cookie(&control, "", 0)?);
+    Ok(response)
+}
+
+/// Begins a session of this user. Returns the cookie to set.
+pub(crate) async fn begin(
+    control: &Control,
+    mut user: Kept<User>,
+    method: &str,
+    id_token: Option<String>,
+    from: &Actor,
+) -> Result<HeaderValue, Problem> {
+    if user.disabled {
+        return Err(Problem::forbidden("this account is closed; ask an administrator"));
+    }
+    let random = || token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"));
+    let (secret, csrf) = (random()?, random()?);
+    let now = control.shelf.now_ms();
+    let (id, name) = (user.id.clone(), user.name.clone());
+    let session = Session {
+        id: digest(&secret),
+        user: id.clone(),
+        csrf,
+        method: method.to_owned(),
+        id_token,
+        begun_ms: now,
+        used_ms: now,
+    };
+    user.value.seen_ms = Some(now);
+    control.shelf.commit(Batch::default().insert(&session).update(&user)).await?;
+    let actor = Actor::user(&user.value, from.address());
+    control.acts.note(&actor, "session.begun", [("method", method.to_owned()), ("user", name)]);
+    cookie(control, &secret, LIFE_MS / 1000)
+}
+
+/// The session and the user that a request's cookies belong to.
+pub(crate) async fn of_cookie(control: &Control, cookies: &str) -> Result<Option<(Session, User)>, Problem> {
+    let name = cookie_name(control);
+    let value = cookies.split(';').find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='));
+    let Some(value) = value.filter(|it| !it.is_empty()) else { return Ok(None) };
+    let Some(mut session) = control.shelf.get::<Session>(&digest(value)).await? else { return Ok(None) };
+    let Some(user) = control.shelf.get::<User>(&session.user).await?.filter(|it| !it.disabled) else {
+        return Ok(None);
+    };
+    let now = control.shelf.now_ms();
+    if now.saturating_sub(session.used_ms) > TOUCH_MS {
+        session.value.used_ms = now;
+        // Two requests at once: the other one has done it.
+        drop(control.shelf.update(&session).await);
+    }
+    Ok(Some((session.value, user.value)))
+}
+
+/// Ends all sessions of a user.
+pub(crate) async fn end_sessions(control: &Control, user: &str) -> Result<(), Problem> {
+    for session in control.shelf.of::<Session>(user).await? {
+        control.shelf.take::<Session>(&session.id).await?;
+    }
+    Ok(())
+}
+
+/// Over HTTPS the browser itself sees to it that the cookie comes from this host alone.
+fn cookie_name(control: &Control) -> &'static str {
+    if control.is_https() { "__Host-airiskguard" } else { "airiskguard" }
+}
+
+fn cookie(control: &Control, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
+    let secure = if control.is_https() { "; Secure" } else { "" };
+    // Lax: the answer of an identity provider comes from another site.
+    let text = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", cookie_name(control));
+    HeaderValue::from_str(&text).map_err(|_| Problem::new(ProblemKind::Internal, "no cookie could be made"))
+}

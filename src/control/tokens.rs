@@ -1,0 +1,171 @@
+//! API tokens: for programs that act for a user, with some of the user's permissions.
+
+use axum::extract::{Path, State};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::http::{Body, Created, Done, Granted, Json, Route, delete, get, post};
+use super::roles::Permission;
+use super::seal::{digest, token};
+use super::server::Control;
+use super::shelf::{Batch, Stored};
+use super::{Problem, ProblemKind};
+
+/// What every token begins with, so that it is known where it is found.
+pub(super) const PREFIX: &str = "arg-api-";
+/// Longest life of a token.
+const DAYS_MAX: u32 = 366;
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// A token, by its digest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Token {
+    pub(super) id: String,
+    /// The user it acts for.
+    pub(super) user: String,
+    pub(super) name: String,
+    digest: String,
+    pub(super) scopes: Vec<Permission>,
+    pub(super) created_ms: u64,
+    pub(super) expires_ms: u64,
+}
+
+impl Stored for Token {
+    const KIND: &'static str = "token";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn lookup(&self) -> Option<String> {
+        Some(self.digest.clone())
+    }
+
+    fn parent(&self) -> Option<String> {
+        Some(self.user.clone())
+    }
+
+    fn expires_ms(&self) -> Option<u64> {
+        Some(self.expires_ms)
+    }
+}
+
+/// A token, as the API shows one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
+pub(super) struct TokenView {
+    /// Its id.
+    id: String,
+    /// What it is for.
+    name: String,
+    /// What it may do, where its user may.
+    scopes: Vec<Permission>,
+    /// Unix milliseconds.
+    created_ms: u64,
+    /// Unix milliseconds.
+    expires_ms: u64,
+}
+
+impl From<&Token> for TokenView {
+    fn from(it: &Token) -> Self {
+        TokenView {
+            id: it.id.clone(),
+            name: it.name.clone(),
+            scopes: it.scopes.clone(),
+            created_ms: it.created_ms,
+            expires_ms: it.expires_ms,
+        }
+    }
+}
+
+/// A token to be made.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    /// What it is for.
+    name: String,
+    /// What it may do; never more than its user.
+    scopes: Vec<Permission>,
+    /// How long it holds, 1 to 366.
+    days: u32,
+}
+
+/// A new token. The token itself is shown this once.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct IssuedToken {
+    /// The token.
+    token: String,
+    /// What is kept of it.
+    #[serde(flatten)]
+    view: TokenView,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("tokens.list", "/api/v1/tokens", super::http::Access::SignedIn, list)
+            .says("The tokens of the one who asks")
+            .answers::<Vec<TokenView>>(),
+        post("tokens.create", "/api/v1/tokens", super::http::Access::SignedIn, create)
+            .says("Makes a token; shown once")
+            .takes::<NewToken>()
+            .makes::<IssuedToken>(),
+        delete("tokens.revoke", "/api/v1/tokens/{id}", super::http::Access::SignedIn, revoke)
+            .says("Ends a token of the one who asks"),
+    ]
+}
+
+async fn list(State(control): State<Control>, granted: Granted) -> Result<Json<Vec<TokenView>>, Problem> {
+    let tokens = control.shelf.of::<Token>(granted.user()?).await?;
+    Ok(Json(tokens.iter().map(|it| TokenView::from(&it.value)).collect()))
+}
+
+async fn create(
+    State(control): State<Control>,
+    granted: Granted,
+    Body(new): Body<NewToken>,
+) -> Result<Created<IssuedToken>, Problem> {
+    super::users::name_mistake("token", &new.name)?;
+    if !(1..=DAYS_MAX).contains(&new.days) {
+        return Err(Problem::invalid(format!("`days` is {}, and has to be 1 to {DAYS_MAX}", new.days)));
+    }
+    if let Some(beyond) = new.scopes.iter().find(|it| granted.reach_of(**it).is_none()) {
+        return Err(Problem::forbidden(format!("a token cannot be given what you may not do: {beyond:?}")));
+    }
+    let secret = token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
+    let secret = format!("{PREFIX}{secret}");
+    let now = control.shelf.now_ms();
+    let token = Token {
+        id: control.new_id(),
+        user: granted.user()?.to_owned(),
+        name: new.name,
+        digest: digest(&secret),
+        scopes: new.scopes,
+        created_ms: now,
+        expires_ms: now.saturating_add(u64::from(new.days) * DAY_MS),
+    };
+    control.shelf.insert(&token).await?;
+    let view = TokenView::from(&token);
+    control.acts.changed(&granted.actor, "token.created", &token.id, None, Some(&view));
+    Ok(Created(IssuedToken { token: secret, view }))
+}
+
+async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+    let token = control.shelf.need::<Token>(&id).await?;
+    if token.user != granted.user()? {
+        return Err(Problem::not_found(Token::KIND, &id));
+    }
+    control.shelf.delete(&token).await?;
+    control.acts.changed(&granted.actor, "token.revoked", &id, Some(&TokenView::from(&token.value)), None);
+    Ok(Done)
+}
+
+/// The token that this is, if it is one.
+pub(super) async fn presented(control: &Control, secret: &str) -> Result<Option<Token>, Problem> {
+    Ok(control.shelf.find::<Token>(&digest(secret)).await?.map(|it| it.value))
+}
+
+/// Ends all tokens of a user.
+pub(super) async fn revoke_all(control: &Control, user: &str) -> Result<(), Problem> {
+    let tokens = control.shelf.of::<Token>(user).await?;
+    control.shelf.commit(tokens.iter().fold(Batch::default(), Batch::delete)).await
+}

@@ -1,0 +1,8 @@
+//! The control plane over HTTP, as programs and people use it.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub)]
+
+mod openapi;
+mod people;
+mod server;
+mod teams;

@@ -1,0 +1,109 @@
+//! The first run, signing in and out, users, tokens, and what keeps others out.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::server::{PASSWORD, start};
+
+#[tokio::test]
+async fn the_first_owner_is_made_with_the_token_of_the_terminal_once() {
+    let server = start().await;
+    let nobody = server.nobody();
+    assert_eq!(nobody.get("/api/v1/setup").await.ok()["needs_setup"], true);
+    let wrong = json!({"token": "guessed", "name": "eve", "password": PASSWORD});
+    assert_eq!(nobody.post("/api/v1/setup", wrong).await.refused().0, 403);
+    let token = server.control.setup_token().await.unwrap().unwrap();
+    let newer = server.control.setup_token().await.unwrap().unwrap();
+    let with = |token: &str| json!({"token": token, "name": "olga", "password": PASSWORD});
+    assert_eq!(nobody.post("/api/v1/setup", with(&token)).await.refused().0, 403, "a newer one was given out");
+    nobody.post("/api/v1/setup", with(&newer)).await.ok();
+    let me = nobody.get("/api/v1/me").await.ok();
+    assert_eq!((&me["name"], &me["roles"]), (&json!("olga"), &json!(["owner"])));
+    assert_eq!(server.nobody().post("/api/v1/setup", with(&newer)).await.refused().0, 403);
+    assert!(server.control.setup_token().await.unwrap().is_none());
+    let acts = server.acts("session.begun").await;
+    assert!(acts.iter().any(|it| it.0 == "user.created" && it.2["name"] == "- -> olga"), "{acts:?}");
+}
+
+#[tokio::test]
+async fn sessions_end_by_themselves_and_when_asked() {
+    let server = start().await;
+    let owner = server.owner().await;
+    assert_eq!(owner.get("/api/v1/users").await.status, 200);
+    server.clock.by(Duration::from_secs(61 * 60));
+    assert_eq!(owner.get("/api/v1/users").await.refused(), (401, "unauthenticated".into()), "it was idle");
+    let again = server.signed_in("olga").await;
+    again.post("/api/v1/sign-out", json!({})).await.ok();
+    assert_eq!(again.get("/api/v1/me").await.refused().0, 401);
+}
+
+#[tokio::test]
+async fn a_request_that_changes_something_needs_the_sessions_own_token_and_site() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let mut without = owner.clone();
+    without.csrf = None;
+    let team = json!({"name": "red"});
+    assert_eq!(without.post("/api/v1/teams", team.clone()).await.refused().0, 403);
+    without.csrf = Some("guessed".into());
+    assert_eq!(without.post("/api/v1/teams", team.clone()).await.refused().0, 403);
+    let elsewhere = owner.http.post(format!("{}/api/v1/teams", owner.url)).header("origin", "https://evil.example");
+    let elsewhere = elsewhere.header("x-csrf-token", owner.csrf.clone().unwrap()).json(&team).send().await.unwrap();
+    assert_eq!(elsewhere.status(), 403);
+    owner.post("/api/v1/teams", team).await.ok();
+}
+
+#[tokio::test]
+async fn wrong_passwords_have_to_wait_longer_and_longer() {
+    let server = start().await;
+    server.owner().await;
+    let nobody = server.nobody();
+    let wrong = json!({"name": "olga", "password": "wrong horse battery"});
+    for _ in 0..5 {
+        assert_eq!(nobody.post("/api/v1/sign-in", wrong.clone()).await.refused().0, 401);
+    }
+    let right = json!({"name": "olga", "password": PASSWORD});
+    let reply = nobody.post("/api/v1/sign-in", right.clone()).await;
+    assert_eq!(reply.refused(), (429, "too_often".into()));
+    assert!(reply.headers.contains_key("retry-after"));
+    server.clock.by(Duration::from_secs(31));
+    nobody.post("/api/v1/sign-in", right).await.ok();
+}
+
+#[tokio::test]
+async fn owners_are_made_by_owners_and_one_always_stays() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let admin = server.user(&owner, "adam", &["administrator"], &[]).await;
+    let new = json!({"name": "oscar", "password": PASSWORD, "roles": ["owner"]});
+    assert_eq!(admin.post("/api/v1/users", new.clone()).await.refused().0, 403);
+    let olga = owner.get("/api/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/users/{olga}");
+    assert_eq!(admin.patch(&path, json!({"password": "another password"})).await.refused().0, 403);
+    assert_eq!(admin.delete(&path).await.refused().0, 403);
+    assert_eq!(owner.patch(&path, json!({"disabled": true})).await.refused().0, 409);
+    assert_eq!(owner.delete(&path).await.refused().0, 409);
+    owner.post("/api/v1/users", new).await.ok();
+    owner.delete(&path).await.ok();
+    assert_eq!(owner.get("/api/v1/me").await.refused().0, 401, "sessions end with their user");
+}
+
+#[tokio::test]
+async fn tokens_do_what_they_were_made_for_and_no_more() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let new = json!({"name": "ci", "scopes": ["read_teams"], "days": 1});
+    let made = owner.post("/api/v1/tokens", new).await.ok();
+    let program = owner.with_token(made["token"].as_str().unwrap());
+    assert_eq!(program.get("/api/v1/teams").await.status, 200);
+    assert_eq!(program.get("/api/v1/users").await.refused().0, 403);
+    assert_eq!(program.post("/api/v1/teams", json!({"name": "red"})).await.refused().0, 403);
+    assert!(!owner.get("/api/v1/tokens").await.text.contains(made["token"].as_str().unwrap()));
+    server.clock.by(Duration::from_secs(25 * 3600));
+    assert_eq!(program.get("/api/v1/teams").await.refused().0, 401);
+    let auditor_like = server.signed_in("olga").await;
+    let developer = server.user(&auditor_like, "dora", &["developer"], &[]).await;
+    let beyond = json!({"name": "x", "scopes": ["manage_users"], "days": 1});
+    assert_eq!(developer.post("/api/v1/tokens", beyond).await.refused().0, 403);
+}

@@ -1,0 +1,76 @@
+//! Teams, gateway keys and providers.
+
+use serde_json::json;
+
+use crate::server::start;
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_ends_when_it_is_revoked_or_followed() {
+    let server = start().await;
+    let owner = server.owner().await;
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    let made = owner.post("/api/v1/teams/red/keys", json!({"name": "laptops"})).await.ok();
+    let (key, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
+    assert!(key.starts_with("gw-red-") && key.len() > 40);
+    let listed = owner.get("/api/v1/teams/red/keys").await;
+    assert!(!listed.text.contains(key) && listed.ok()[0]["holds"] == true);
+    let next = owner.post(&format!("/api/v1/keys/{id}/rotate"), json!({"overlap_hours": 2})).await.ok();
+    let holding = |it: &serde_json::Value| it.as_array().unwrap().iter().filter(|it| it["holds"] == true).count();
+    assert_eq!(holding(&owner.get("/api/v1/teams/red/keys").await.ok()), 2);
+    server.clock.by(std::time::Duration::from_secs(2 * 3600 + 1));
+    let owner = server.signed_in("olga").await;
+    assert_eq!(holding(&owner.get("/api/v1/teams/red/keys").await.ok()), 1, "the overlap is over");
+    assert_eq!(owner.delete("/api/v1/teams/red").await.refused().0, 409);
+    owner.delete(&format!("/api/v1/keys/{}", next["id"].as_str().unwrap())).await.ok();
+    owner.delete("/api/v1/teams/red").await.ok();
+    let acts = server.acts("team.deleted").await;
+    assert!(!format!("{acts:?}").contains(key));
+}
+
+#[tokio::test]
+async fn what_the_gateway_would_refuse_is_refused_here_with_its_words() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let team = json!({"name": "red", "settings": {"outbound_checks": ["secrets", "secrets"]}});
+    let reply = owner.post("/api/v1/teams", team).await;
+    assert_eq!(reply.refused(), (422, "invalid".into()));
+    assert!(reply.text.contains("second time"), "{}", reply.text);
+    let provider = json!({"name": "anthropic", "settings": {"urls": ["ftp://x"], "dialect": "anthropic"}});
+    assert_eq!(owner.post("/api/v1/providers", provider).await.refused().0, 422);
+}
+
+#[tokio::test]
+async fn a_providers_key_goes_in_and_never_comes_out() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let provider =
+        json!({"name": "anthropic", "settings": {"urls": ["https://api.anthropic.com"], "dialect": "anthropic"}});
+    owner.post("/api/v1/providers", provider).await.ok();
+    let key = ["sk", "ant", "made", "up"].join("-");
+    let path = "/api/v1/providers/anthropic/keys";
+    owner.post(path, json!({"name": "main", "key": key})).await.ok();
+    assert!(!owner.get("/api/v1/providers").await.text.contains(&key));
+    let acts = server.acts("provider.changed").await;
+    assert!(!format!("{acts:?}").contains(&key));
+    let stored = std::fs::read(server.target.trim_start_matches("sqlite:")).unwrap();
+    assert!(!String::from_utf8_lossy(&stored).contains(&key));
+}
+
+#[tokio::test]
+async fn a_lead_looks_after_the_own_team_and_does_not_know_of_others() {
+    let server = start().await;
+    let owner = server.owner().await;
+    for name in ["red", "blue"] {
+        owner.post("/api/v1/teams", json!({"name": name})).await.ok();
+    }
+    let blue = owner.post("/api/v1/teams/blue/keys", json!({"name": "one"})).await.ok();
+    let lead = server.user(&owner, "lea", &["team_lead"], &["red"]).await;
+    let names: Vec<_> =
+        lead.get("/api/v1/teams").await.ok().as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+    assert_eq!(names, ["red"]);
+    lead.post("/api/v1/teams/red/keys", json!({"name": "mine"})).await.ok();
+    assert_eq!(lead.get("/api/v1/teams/blue").await.refused().0, 404);
+    assert_eq!(lead.post("/api/v1/teams/blue/keys", json!({"name": "x"})).await.refused().0, 404);
+    let id = blue["id"].as_str().unwrap();
+    assert_eq!(lead.delete(&format!("/api/v1/keys/{id}")).await.refused().0, 404);
+}
