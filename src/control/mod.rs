@@ -23,5 +23,5 @@ pub use self::http::openapi;
 pub use self::problem::{Problem, ProblemKind};
 pub use self::roles::{Permission, Reach, Role};
 pub use self::seal::MasterKey;
-pub use self::server::{Control, Parts, app, serve, tls};
+pub use self::server::{Control, Parts, app, serve, serve_handed, tls};
 pub use self::settings::Settings;

@@ -1,17 +1,18 @@
 //! What all handlers share, and the list of all routes.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::acts::Acts;
-use super::http::{Route, listen, router};
+use super::http::{Route, handed, listen, router};
 use super::seal::MasterKey;
 use super::settings::Settings;
 use super::shelf::Shelf;
@@ -132,6 +133,11 @@ pub async fn serve(
     stopped: tokio::sync::watch::Receiver<bool>,
 ) {
     listen(listener, tls, app(control), stopped).await;
+}
+
+/// Serves one connection of which the first bytes were read by whoever shares the listener.
+pub async fn serve_handed(app: Router, stream: TcpStream, read: Vec<u8>, address: SocketAddr) {
+    handed(stream, read, address, app).await;
 }
 
 /// HTTPS with this certificate chain and key, PEM.

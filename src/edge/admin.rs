@@ -1,5 +1,5 @@
 //! The listener for operators: metrics, status, configuration, health, readiness. Fixed answers, so a bounded responder and
-//! no framework.
+//! no framework; what has more to show is handed the connection.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::Shared;
+use super::{Pages, Shared};
 use crate::domain::{Clock, Stamp};
 
 /// Connections served at once.
@@ -20,30 +20,42 @@ const HEAD_BYTES_MAX: usize = 8 << 10;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Answers until the runtime stops: readiness has to be told while the gateway drains.
-pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>, pages: Option<Pages>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         // The semaphore is never closed.
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
-        let Ok((mut stream, _)) = socket.accept().await else {
+        let Ok((stream, address)) = socket.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let shared = shared.clone();
+        let (shared, pages) = (shared.clone(), pages.clone());
         tokio::spawn(async move {
             let _permit = permit;
             // A client that is slow or gone gets nothing; it may ask again.
-            drop(tokio::time::timeout(TIMEOUT, exchange(&mut stream, &shared)).await);
+            let beyond = tokio::time::timeout(TIMEOUT, exchange(stream, &shared, pages.is_some())).await;
+            if let (Ok(Ok(Some((stream, head)))), Some(pages)) = (beyond, pages) {
+                pages(stream, head, address);
+            }
         });
     }
 }
 
-async fn exchange(stream: &mut TcpStream, shared: &Shared) -> std::io::Result<()> {
+/// Answers, or returns the connection where it asks for what is not answered here and `others` may.
+async fn exchange(
+    mut stream: TcpStream,
+    shared: &Shared,
+    others: bool,
+) -> std::io::Result<Option<(TcpStream, Vec<u8>)>> {
     let mut head = Vec::new();
-    while !head.windows(4).any(|it| it == b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
+    let is_whole = |head: &[u8]| head.windows(4).any(|it| it == b"\r\n\r\n");
+    while !is_whole(&head) && head.len() < HEAD_BYTES_MAX {
         if stream.read_buf(&mut head).await? == 0 {
             break;
         }
+    }
+    if others && !head.is_empty() && !is_known(&head) {
+        return Ok(Some((stream, head)));
     }
     let (status, kind, body) = answer(&head, shared);
     let without_body = head.starts_with(b"HEAD ");
@@ -55,7 +67,15 @@ async fn exchange(stream: &mut TcpStream, shared: &Shared) -> std::io::Result<()
     if !without_body {
         stream.write_all(&body).await?;
     }
-    stream.shutdown().await
+    stream.shutdown().await?;
+    Ok(None)
+}
+
+/// Whether this is a request that is answered here.
+fn is_known(head: &[u8]) -> bool {
+    let mut words = head.split(|byte| *byte == b' ' || *byte == b'\r');
+    matches!(words.next(), Some(b"GET" | b"HEAD"))
+        && matches!(words.next(), Some(b"/metrics" | b"/status" | b"/config" | b"/health" | b"/healthz" | b"/readyz"))
 }
 
 fn answer(head: &[u8], shared: &Shared) -> (&'static str, &'static str, Vec<u8>) {

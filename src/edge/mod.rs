@@ -83,6 +83,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// Bound socket for operators.
     pub admin: Option<TcpListener>,
+    /// Who answers operators on every path that the gateway itself does not know.
+    pub pages: Option<Pages>,
     /// Who is told of every exchange, beyond the metrics.
     pub sinks: Vec<Box<dyn Sink>>,
     /// The audit log; `None` where no exchange is recorded.
@@ -92,6 +94,9 @@ pub struct Options {
     /// Worker threads; one per core if `None`.
     pub threads: Option<usize>,
 }
+
+/// Takes a connection of an operator over, with what was read of it: for pages that the gateway itself does not have.
+pub type Pages = Arc<dyn Fn(tokio::net::TcpStream, Vec<u8>, SocketAddr) + Send + Sync>;
 
 /// The task that answers operators.
 type Admin = tokio::task::JoinHandle<()>;
@@ -245,7 +250,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     let admin = options.admin.map(from_std).transpose()?;
     let admin_address = admin.as_ref().map(tokio::net::TcpListener::local_addr).transpose().map_err(StartError::Io)?;
     runtime.spawn(gate::watch_lag(shared.clone()));
-    let admin = admin.map(|socket| runtime.spawn(admin::serve(socket, shared.clone())));
+    let admin = admin.map(|socket| runtime.spawn(admin::serve(socket, shared.clone(), options.pages)));
     if let Some(certificate) = certificate {
         runtime.spawn(certificate.watch(metrics.clone(), shared.look.clone()));
     }

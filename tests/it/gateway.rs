@@ -74,6 +74,7 @@ pub fn start_with(yaml: &str, tls: Option<Tls>) -> Gateway {
         listeners: vec![TcpListener::bind("127.0.0.1:0").unwrap()],
         tls,
         admin: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
+        pages: None,
         sinks: vec![Box::new(Keep(events.clone()))],
         threads: Some(2),
     })

@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
@@ -54,6 +55,39 @@ pub(crate) async fn listen(
     }
 }
 
+/// Serves one connection of which somebody else has read the first bytes already.
+pub(crate) async fn handed(stream: TcpStream, read: Vec<u8>, address: SocketAddr, app: Router) {
+    let (reader, writer) = stream.into_split();
+    let stream = tokio::io::join(std::io::Cursor::new(read).chain(reader), writer);
+    let service = TowerToHyperService::new(told(app, address));
+    // As below.
+    drop(builder().serve_connection(TokioIo::new(stream), service).await);
+}
+
+/// The app, told who calls.
+fn told(
+    app: Router,
+    address: SocketAddr,
+) -> impl tower::Service<
+    axum::http::Request<hyper::body::Incoming>,
+    Response = axum::response::Response,
+    Error = std::convert::Infallible,
+    Future: Send,
+> + Clone
++ Send {
+    app.map_request(move |mut request: axum::http::Request<_>| {
+        request.extensions_mut().insert(ConnectInfo(address));
+        request
+    })
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64).keep_alive_interval(HEAD_TIMEOUT);
+    builder
+}
+
 async fn serve(
     stream: TcpStream,
     address: SocketAddr,
@@ -61,14 +95,8 @@ async fn serve(
     app: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
-    let app = app.map_request(move |mut request: axum::http::Request<_>| {
-        request.extensions_mut().insert(ConnectInfo(address));
-        request
-    });
-    let service = TowerToHyperService::new(app);
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64).keep_alive_interval(HEAD_TIMEOUT);
+    let service = TowerToHyperService::new(told(app, address));
+    let builder = builder();
     // A client that is gone, slow or wrong has only itself to blame.
     match tls {
         None => drop(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await),

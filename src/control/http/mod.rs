@@ -11,7 +11,7 @@ mod route;
 pub(super) use self::actor::{Actor, Caller, Granted};
 pub(super) use self::body::{Body, Form, Path, Query};
 pub(super) use self::guard::router;
-pub(super) use self::listen::listen;
+pub(super) use self::listen::{handed, listen};
 pub use self::openapi::openapi;
 pub(super) use self::route::{Access, Route, delete, get, page, patch, post, put, submit};
 pub(super) use super::problem::{Created, Done};
