@@ -20,6 +20,15 @@ help: ## List the tasks
 run: tools ## Build the gateway and start it with CONFIG (conf/gateway.yaml)
 	cargo run --locked --profile $(PROFILE) -- --config $(CONFIG)
 
+# Folder and port of `run-control`.
+CONTROL_DATA ?= airiskguard-control
+CONTROL_PORT ?= 8090
+
+.PHONY: run-control
+run-control: tools ## Build the policy server and start it; the first run prints where to make the first owner
+	cargo run --locked --profile $(PROFILE) --no-default-features --features control --bin airiskguard-policy-server -- \
+		--data-dir $(CONTROL_DATA) --port $(CONTROL_PORT)
+
 .PHONY: demo
 demo: tools ## Show a redaction, a block, a stopped completion and a restored value, on loopback only
 	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
