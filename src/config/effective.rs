@@ -87,6 +87,7 @@ impl File {
             let (destination, format) = (it.destination(), it.format.name());
             write!(line, " siem.{}={destination:?}({format})", it.name)?;
         }
+        write!(line, " trusted_proxies={} proxy_protocol={}", self.fronts.trusted.len(), self.fronts.proxy_protocol)?;
         write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
         self.write_audit(line)?;
         write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;

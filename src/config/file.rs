@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::Span;
-use super::{CircuitLimits, Day, Notifications, Price, Siem, TeamLimits};
+use super::{CircuitLimits, Day, Fronts, Notifications, Price, Siem, TeamLimits};
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
@@ -49,6 +49,8 @@ pub struct File {
     pub open_access: bool,
     /// `on_unscannable:` what happens to content that cannot be read (opaque media, encrypted): block, flag, allow. Default allow.
     pub on_unscannable: OnUnscannable,
+    /// `trusted_proxies:` and `proxy_protocol:` who stands in front. Nobody by default.
+    pub fronts: Fronts,
     /// `host:` bind address. Default 0.0.0.0.
     pub host: String,
     /// `port:` bind port. Default 8080.
@@ -91,6 +93,7 @@ impl Default for File {
             audit: Audit::default(),
             open_access: false,
             on_unscannable: OnUnscannable::Allow,
+            fronts: Fronts::default(),
             host: "0.0.0.0".to_owned(),
             port: 8080,
             log_level: LogLevel::Info,

@@ -20,6 +20,8 @@ pub(super) const TOP: &[&str] = &[
     "audit",
     "open_access",
     "on_unscannable",
+    "trusted_proxies",
+    "proxy_protocol",
     "host",
     "port",
     "log_level",

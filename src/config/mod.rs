@@ -7,6 +7,7 @@ mod effective;
 mod exceptions;
 mod explain;
 mod file;
+mod fronts;
 mod keys;
 mod known;
 mod mistake;
@@ -29,6 +30,7 @@ mod upstreams;
 
 pub use day::Day;
 pub use explain::explain;
+pub use fronts::Fronts;
 pub use file::*;
 pub use mistake::{Mistake, Mistakes, Warnings};
 pub use notifications::{Channel, Email, Notifications, PagerDuty, Slack, Webhook};

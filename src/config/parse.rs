@@ -10,7 +10,7 @@ use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
 use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
-use super::{audit, exceptions, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams};
+use super::{audit, exceptions, fronts, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -132,6 +132,7 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     if let Some(choice) = top.find("on_unscannable").and_then(|it| reader.choice(it, &ON_UNSCANNABLE)) {
         file.on_unscannable = choice;
     }
+    file.fronts = fronts::read(reader, &top);
     if let Some(host) = top.find("host").and_then(|it| host(reader, it)) {
         file.host = host;
     }

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::Shared;
 use super::call::Level;
 use super::connection::{Connection, HEAD_TIMER, HeadTimer};
+use super::front;
 use super::keep_alive::KeepAlive;
 use super::proxy::Gateway;
 
@@ -75,15 +76,26 @@ impl Listener {
 impl Door {
     async fn serve(
         self,
-        stream: TcpStream,
-        client: SocketAddr,
+        mut stream: TcpStream,
+        mut client: SocketAddr,
         tls: Option<Arc<Acceptor>>,
         _permit: OwnedSemaphorePermit,
     ) {
         let _level = Level::up(&self.shared.metrics.connections);
-        let limits = self.shared.live.load().limits;
+        let snapshot = self.shared.live.load();
+        let (limits, is_front) = (snapshot.limits, snapshot.fronts.trusts(client.ip()));
+        if is_front && snapshot.fronts.proxy_protocol {
+            client = match front::announced(&mut stream, client).await {
+                Ok(client) => client,
+                Err(_) => return self.shared.metrics.connection_refused(),
+            };
+        }
+        // One that speaks for many is not one client.
+        let is_one = !is_front || !snapshot.fronts.trusts(client.ip());
+        let most = if is_one { limits.connections_per_client_max } else { u32::MAX };
+        drop(snapshot);
         // Nothing can be answered before TLS, which is what it would cost; the connection is closed.
-        let Some(_guest) = self.shared.guests.enter(client.ip(), limits.connections_per_client_max) else {
+        let Some(_guest) = self.shared.guests.enter(client.ip(), most) else {
             return self.shared.metrics.shed("client_connections");
         };
         let timer =

@@ -8,6 +8,7 @@ mod connection;
 mod drain;
 mod failover;
 mod framing;
+mod front;
 mod gate;
 mod guests;
 mod held;

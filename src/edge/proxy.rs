@@ -23,7 +23,7 @@ use super::connection::HEAD_TIMER;
 use super::failover::Tries;
 use super::pace::Pace;
 use super::replay::{CUT, DEADLINE, Replay, SLOT, Slot};
-use super::{framing, gate, respond, socket, upstream};
+use super::{framing, front, gate, respond, socket, upstream};
 use crate::domain::Outcome;
 use crate::pipeline::RefusalKind;
 use crate::pipeline::{Choice, Forward, Head, Opening, Reply, Sending};
@@ -268,13 +268,15 @@ impl Gateway {
         session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
     }
 
-    fn open(&self, session: &ServerSession) -> (Call, Opening) {
-        Call::open(&self.shared, request_id(), &head_of(session.req_header(), client_of(session)))
+    fn open(&self, session: &mut ServerSession) -> (Call, Opening) {
+        let client = client_of(&self.shared, session);
+        Call::open(&self.shared, request_id(), &head_of(session.req_header(), client))
     }
 
     /// An upgrade to a socket: refused like any request, or left in the slot for the wrapping app to run.
     async fn open_socket(&self, session: &mut ServerSession, phase: &mut Phase) -> Result<bool> {
-        let head = head_of(session.req_header(), client_of(session));
+        let client = client_of(&self.shared, session);
+        let head = head_of(session.req_header(), client);
         let (call, sending) = Call::open_socket(&self.shared, request_id(), &head);
         let call = phase.call.insert(Arc::new(call)).clone();
         let raw = session.as_http1().map(|it| it.get_headers_raw_bytes()).unwrap_or_default();
@@ -284,7 +286,7 @@ impl Gateway {
             (None, Sending::Answer(reply)) => Some(reply),
             (None, Sending::Forward(forward)) => match (call.decided().await, &phase.slot) {
                 (Some(reply), _) => Some(reply),
-                (None, Some(slot)) => socket::upgrade(&self.shared, session, &call, &forward, slot).await?,
+                (None, Some(slot)) => socket::upgrade(&self.shared, session, &call, &forward, (client, slot)).await?,
                 (None, None) => call.refuse(RefusalKind::UpgradeRefused, "this connection cannot be upgraded"),
             },
         };
@@ -407,10 +409,11 @@ pub(super) fn head_of(head: &RequestHeader, client: IpAddr) -> Head<'_> {
     }
 }
 
-/// Where a session comes from.
-pub(super) fn client_of(session: &ServerSession) -> IpAddr {
-    let client = session.client_addr().and_then(|it| it.as_inet()).map(|it| it.ip());
-    client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+/// Where a session comes from; see [`front::client`].
+pub(super) fn client_of(shared: &Shared, session: &mut ServerSession) -> IpAddr {
+    let peer = session.client_addr().and_then(|it| it.as_inet()).map(|it| it.ip());
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    front::client(&shared.live.load().fronts, peer, session.req_header_mut())
 }
 
 /// Requests that tools send to see whether anyone is there. They carry no key and get no more than that.

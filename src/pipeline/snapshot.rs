@@ -14,7 +14,7 @@ use super::seen::Seen;
 use super::witness::Witness;
 use crate::checkers;
 use crate::config::{
-    self, CircuitLimits, Dialect, File, Limits, OnUnscannable, TeamLimits, UpstreamTimeouts, UpstreamUrl,
+    self, CircuitLimits, Dialect, File, Fronts, Limits, OnUnscannable, TeamLimits, UpstreamTimeouts, UpstreamUrl,
 };
 use crate::domain::{Checker, Direction, Secret, Source, Team};
 use crate::policy::{Allowlist, Overlay, Policies};
@@ -134,6 +134,8 @@ impl TeamRules {
 pub struct Snapshot {
     /// Sizes and times.
     pub limits: Limits,
+    /// Who may say where a client comes from.
+    pub fronts: Fronts,
     pub(super) upstreams: Vec<Arc<Upstream>>,
     /// `None`: no team is configured, everyone is the default team.
     pub(super) access: Option<Access>,
@@ -201,6 +203,7 @@ impl Snapshot {
         let same = running.filter(|it| it.witness.generation == witness.generation);
         Ok(Snapshot {
             limits: file.limits,
+            fronts: file.fronts.clone(),
             upstreams: file.upstreams.iter().map(|it| Arc::new(upstream(it))).collect(),
             access: (!file.teams.is_empty()).then(|| Access::new(&file.teams)),
             teams,

@@ -7,6 +7,7 @@ mod binary;
 mod client;
 mod connections;
 mod failover;
+mod front;
 mod gateway;
 mod hold;
 mod limits;

@@ -1,5 +1,6 @@
 //! From a request to a socket: a place, the provider's side, then the switch of the client's connection.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -15,19 +16,19 @@ use super::{Provider, Socket};
 use crate::domain::Outcome;
 use crate::edge::call::Call;
 use crate::edge::held::Lease;
-use crate::edge::proxy::client_of;
 use crate::edge::replay::Slot;
 use crate::edge::{Shared, respond};
 use crate::pipeline::{Forward, RefusalKind, Reply, SocketMemory};
 
 /// Opens the provider's side and, if that agrees, leaves the open socket in `slot`; the client's session is spent then.
+/// `address` is the client's.
 /// A reply: nothing was written yet, answer this.
 pub(in crate::edge) async fn upgrade(
     shared: &Arc<Shared>,
     session: &mut ServerSession,
     call: &Call,
     forward: &Forward,
-    slot: &Slot,
+    (address, slot): (IpAddr, &Slot),
 ) -> Result<Option<Reply>> {
     let seat = shared.seats.take(call.team().as_str(), call.limits(), &shared.metrics);
     let Some(seat) = seat else {
@@ -36,7 +37,7 @@ pub(in crate::edge) async fn upgrade(
     };
     call.forwarded();
     match connect(shared, forward, session.req_header()).await {
-        Ok(connected) => switch(shared, session, call, forward, connected, seat).await.map(|socket| {
+        Ok(connected) => switch(shared, session, call, forward, connected, (address, seat)).await.map(|socket| {
             slot.put_socket(Box::new(socket));
             None
         }),
@@ -55,9 +56,9 @@ async fn switch(
     call: &Call,
     forward: &Forward,
     connected: Connected,
-    seat: Seat,
+    (address, seat): (IpAddr, Seat),
 ) -> Result<Socket> {
-    let (address, head) = (client_of(session), session.req_header().clone());
+    let head = session.req_header().clone();
     let (fields, deflate) = answer(&head.headers);
     let switched = respond::switch(&connected.head, &fields, &call.request())?;
     tell(call, &connected.head);
