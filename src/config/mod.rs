@@ -2,6 +2,7 @@
 
 mod audit;
 mod coherence;
+mod control;
 mod day;
 mod effective;
 mod exceptions;
@@ -27,6 +28,7 @@ mod teams;
 mod units;
 mod upstreams;
 
+pub use control::{ControlPlane, PolicyServer};
 pub use day::Day;
 pub use explain::explain;
 pub use file::*;
