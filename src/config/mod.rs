@@ -1,6 +1,7 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
 mod audit;
+mod authored;
 mod coherence;
 mod day;
 mod effective;
@@ -27,6 +28,7 @@ mod teams;
 mod units;
 mod upstreams;
 
+pub use authored::Authored;
 pub use day::Day;
 pub use explain::explain;
 pub use file::*;
