@@ -1,6 +1,7 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
 mod audit;
+mod authored;
 mod coherence;
 mod control;
 mod day;
@@ -29,6 +30,7 @@ mod units;
 mod upstreams;
 
 pub use control::{ControlPlane, PolicyServer};
+pub use authored::Authored;
 pub use day::Day;
 pub use explain::explain;
 pub use file::*;

@@ -7,6 +7,7 @@ mod gateways;
 mod http;
 mod keys;
 mod pages;
+mod policies;
 mod problem;
 mod providers;
 mod roles;

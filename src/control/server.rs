@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::acts::Acts;
+use super::bundle::Bundles;
 use super::http::{Route, listen, router};
 use super::seal::MasterKey;
 use super::settings::Settings;
@@ -52,6 +53,7 @@ pub struct Inner {
     pub(super) master: MasterKey,
     pub(super) settings: Settings,
     pub(super) hashing: Semaphore,
+    pub(super) bundles: Bundles,
 }
 
 impl Deref for Control {
@@ -72,6 +74,7 @@ impl Control {
             master: parts.master,
             settings: parts.settings,
             hashing: Semaphore::new(HASHING_MAX),
+            bundles: Bundles::default(),
         }))
     }
 
