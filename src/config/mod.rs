@@ -29,8 +29,8 @@ mod teams;
 mod units;
 mod upstreams;
 
-pub use control::{ControlPlane, PolicyServer};
 pub use authored::Authored;
+pub use control::{ControlPlane, PolicyServer};
 pub use day::Day;
 pub use explain::explain;
 pub use file::*;

@@ -10,7 +10,9 @@ use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
 use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
-use super::{audit, control, exceptions, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams};
+use super::{
+    audit, control, exceptions, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams,
+};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.

@@ -17,7 +17,7 @@ use super::seal::MasterKey;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::{Problem, sign_in};
-use super::{gateways, keys, pages, providers, teams, tokens, users};
+use super::{gateways, ingest, keys, pages, polls, providers, teams, tokens, users};
 use crate::domain::Clock;
 use crate::sinks::{Scribe, request_id};
 use crate::store::{Objects, Store};
@@ -86,12 +86,13 @@ impl Control {
         sign_in::setup_token(self).await
     }
 
-    /// Removes what has expired: sessions, tokens, remembered answers of identity providers.
+    /// Removes what has expired: sessions, tokens, remembered answers of identity providers, records.
     ///
     /// # Errors
     /// The store's.
     pub async fn tidy(&self) -> Result<u64, Problem> {
-        self.shelf.expire().await
+        let expired = self.shelf.expire().await?;
+        Ok(expired + ingest::expire(self).await?)
     }
 
     /// A new id, sorted by time.
@@ -115,6 +116,8 @@ pub(super) fn routes() -> Vec<Route> {
         keys::routes(),
         providers::routes(),
         gateways::routes(),
+        polls::routes(),
+        ingest::routes(),
         pages::routes(),
     ]
     .into_iter()

@@ -73,12 +73,7 @@ impl Live {
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
         let accounts = Mutex::default();
         open_accounts(&accounts, &snapshot);
-        Live {
-            snapshot: ArcSwap::new(snapshot),
-            accounts,
-            history: Mutex::default(),
-            governance: Mutex::default(),
-        }
+        Live { snapshot: ArcSwap::new(snapshot), accounts, history: Mutex::default(), governance: Mutex::default() }
     }
 
     /// The snapshot in force.
