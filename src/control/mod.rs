@@ -11,6 +11,7 @@ mod policies;
 mod problem;
 mod providers;
 mod roles;
+mod rules;
 mod seal;
 mod server;
 mod settings;

@@ -17,7 +17,7 @@ use super::seal::MasterKey;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::{Problem, sign_in};
-use super::{gateways, keys, pages, providers, teams, tokens, users};
+use super::{gateways, keys, pages, policies, providers, rules, teams, tokens, users};
 use crate::domain::Clock;
 use crate::sinks::{Scribe, request_id};
 use crate::store::{Objects, Store};
@@ -115,6 +115,8 @@ pub(super) fn routes() -> Vec<Route> {
         keys::routes(),
         providers::routes(),
         gateways::routes(),
+        policies::routes(),
+        rules::routes(),
         pages::routes(),
     ]
     .into_iter()
