@@ -1,7 +1,7 @@
 //! The steps that a text goes through: drafted, submitted, approved by a second person, published, taken back. Each is an
 //! act with who did it and what is different.
 
-use super::difference::{Difference, difference};
+use super::difference::difference;
 use super::kept::{Draft, Person, Policy, Standing, Subject, Version};
 use crate::control::bundle::{faults_of, sentences};
 use crate::control::http::Granted;
