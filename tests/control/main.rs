@@ -4,5 +4,7 @@
 
 mod openapi;
 mod people;
+mod policies;
+mod rules;
 mod server;
 mod teams;
