@@ -66,7 +66,7 @@ impl File {
         write!(line, " checks.outbound={}", checkers(&self.checks.outbound))?;
         write!(line, " checks.inbound={}", checkers(&self.checks.inbound))?;
         write!(line, " rules={} policies={}", self.rules.files.len(), self.policies.len())?;
-        write!(line, " exceptions={}", self.exceptions.len())?;
+        write!(line, " exceptions={} quarantine_rules={}", self.exceptions.len(), self.quarantine.rules.len())?;
         write!(line, " known_secrets.files={}", self.known_secrets.files.len())?;
         for team in &self.teams {
             let limits: String = team.limits.set().iter().map(|(key, it)| format!(",{key}={it}")).collect();
@@ -91,7 +91,14 @@ impl File {
         write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
         self.write_audit(line)?;
         write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;
-        write!(line, " admin.listen={}", self.admin.listen.as_deref().unwrap_or("off"))
+        write!(line, " admin.listen={}", self.admin.listen.as_deref().unwrap_or("off"))?;
+        match &self.control.server {
+            None => write!(line, " control.embedded={}", self.control.embedded),
+            Some(it) => {
+                let ca = if it.ca_file.is_some() { "(ca_file)" } else { "" };
+                write!(line, " control.server={}{ca} control.poll={}", it.url, duration_text(it.poll))
+            }
+        }
     }
 
     fn write_audit(&self, line: &mut String) -> std::fmt::Result {

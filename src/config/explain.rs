@@ -23,11 +23,17 @@ fn write_all(out: &mut String, file: &File) -> fmt::Result {
         Some(address) => writeln!(out, "Metrics and readiness on {address}.")?,
         None => writeln!(out, "No metrics listener (`admin.listen` is not set).")?,
     }
+    match &file.control.server {
+        Some(it) => writeln!(out, "Runs on what {} says; until it has said something, nobody is served.", it.url)?,
+        None if file.control.embedded => writeln!(out, "Runs on what the control plane in its own process says.")?,
+        None => {}
+    }
     upstreams(out, file)?;
     rules(out, file)?;
     teams(out, file)?;
     policies(out, file)?;
     exceptions(out, file)?;
+    quarantine(out, file)?;
     by_default(out, file)?;
     rest(out, file)
 }
@@ -129,6 +135,17 @@ fn exceptions(out: &mut String, file: &File) -> fmt::Result {
     for it in &file.exceptions {
         writeln!(out, "  {}: {}, until {}", it.name, excepted(&it.scope), it.expires)?;
         writeln!(out, "     {}", it.reason)?;
+    }
+    Ok(())
+}
+
+fn quarantine(out: &mut String, file: &File) -> fmt::Result {
+    if file.quarantine.rules.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nQuarantine")?;
+    for it in &file.quarantine.rules {
+        writeln!(out, "  {}: a {} is kept out after {}", it.name, it.per.name(), it.reason())?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub(super) const TOP: &[&str] = &[
     "rules",
     "policies",
     "exceptions",
+    "quarantine",
     "teams",
     "team_limits",
     "prices",
@@ -27,6 +28,7 @@ pub(super) const TOP: &[&str] = &[
     "log_level",
     "limits",
     "admin",
+    "control",
 ];
 
 pub(super) const UPSTREAM: &[&str] =
@@ -64,6 +66,10 @@ pub(super) const CHECKERS_ABOVE: &[&str] = &["risk", "score", "count"];
 pub(super) const EXCEPTION: &[&str] = &["name", "reason", "expires", "scope"];
 
 pub(super) const SCOPE: &[&str] = &["rule", "type", "checker", "fingerprint", "team", "model", "direction", "source"];
+
+pub(super) const QUARANTINE: &[&str] = &["contact", "rules"];
+
+pub(super) const QUARANTINE_RULE: &[&str] = &["name", "findings", "risk", "within", "per", "for"];
 
 pub(super) const TEAM: &[&str] =
     &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets", "limits"];
@@ -150,6 +156,8 @@ pub(super) const LIMITS: &[&str] = &[
 
 pub(super) const ADMIN: &[&str] = &["listen"];
 
+pub(super) const CONTROL: &[&str] = &["server", "ca_file", "poll", "embedded"];
+
 /// Every section's keys.
 pub(super) const EVERY: &[&[&str]] = &[
     TOP,
@@ -163,6 +171,8 @@ pub(super) const EVERY: &[&[&str]] = &[
     CHECKERS_ABOVE,
     EXCEPTION,
     SCOPE,
+    QUARANTINE,
+    QUARANTINE_RULE,
     TEAM,
     TEAM_LIMITS,
     PRICE,
@@ -177,6 +187,7 @@ pub(super) const EVERY: &[&[&str]] = &[
     AUDIT,
     LIMITS,
     ADMIN,
+    CONTROL,
 ];
 
 /// Whether the value under `key`, itself in the section `parent`, is never shown.

@@ -1,7 +1,9 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
 mod audit;
+mod authored;
 mod coherence;
+mod control;
 mod day;
 mod effective;
 mod exceptions;
@@ -17,6 +19,7 @@ mod overrides;
 mod parse;
 mod policies;
 mod prices;
+mod quarantine;
 mod reader;
 mod reference;
 mod restart;
@@ -28,6 +31,8 @@ mod teams;
 mod units;
 mod upstreams;
 
+pub use authored::Authored;
+pub use control::{ControlPlane, PolicyServer};
 pub use day::Day;
 pub use explain::explain;
 pub use fronts::Fronts;
@@ -37,6 +42,7 @@ pub use notifications::{Channel, Email, Notifications, PagerDuty, Slack, Webhook
 pub use overrides::Overrides;
 pub use parse::Reading;
 pub use prices::Price;
+pub use quarantine::{Quarantine, QuarantineRule};
 pub use reference::{Reference, Resolve};
 pub use rules::{ReadRules, RuleMistake};
 pub use siem::{Facility, Siem, SiemFormat, SiemFraming, SiemInclude, SiemTarget, SyslogOver};

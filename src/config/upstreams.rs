@@ -1,5 +1,6 @@
 //! `upstream:` providers in short form (an address) and in long form.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::keys;
@@ -33,8 +34,26 @@ impl Default for CircuitLimits {
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>) -> Vec<Upstream> {
+impl fmt::Display for UpstreamUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, usual) = if self.tls { ("https", 443) } else { ("http", 80) };
+        match self.host.contains(':') {
+            true => write!(f, "{scheme}://[{}]", self.host)?,
+            false => write!(f, "{scheme}://{}", self.host)?,
+        }
+        if self.port != usual {
+            write!(f, ":{}", self.port)?;
+        }
+        f.write_str(&self.path)
+    }
+}
+
+/// `told`: they come from elsewhere, so that the file may do without.
+pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>, told: bool) -> Vec<Upstream> {
     let Some(field) = top.find("upstream") else {
+        if told {
+            return Vec::new();
+        }
         let mistake = Mistake::new("upstream", None, "no upstream is configured");
         let help = "write `upstream:` and below it `anthropic: https://api.anthropic.com`";
         reader.mistakes.push(mistake.expected("at least one provider to forward to").help(help));

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Access, Body, Caller, Created, Done, Granted, Json, Path, Route, delete, get, post};
+use super::ingest::{self, SignedMark};
 use super::roles::Permission;
 use super::seal::{Sealed, digest, token};
 use super::server::Control;
@@ -37,6 +38,19 @@ pub(super) struct Gateway {
     pub(super) enrolled_ms: u64,
     /// What it said last.
     pub(super) report: Option<Report>,
+    /// That its records are refused, if so.
+    #[serde(default)]
+    pub(super) arrival: Option<Arrival>,
+}
+
+/// Records of a gateway that are refused as they arrive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RefusedRecords")]
+pub(super) struct Arrival {
+    /// Since when, Unix milliseconds.
+    pub(super) refused_ms: u64,
+    /// What is wrong with them.
+    pub(super) refused: String,
 }
 
 /// What a gateway says of itself with every poll.
@@ -109,6 +123,8 @@ pub(super) struct GatewayView {
     pub(super) enrolled_ms: u64,
     /// What it said last.
     pub(super) report: Option<Report>,
+    /// That its records are refused, if so.
+    pub(super) arrival: Option<Arrival>,
 }
 
 impl From<&Gateway> for GatewayView {
@@ -119,6 +135,7 @@ impl From<&Gateway> for GatewayView {
             group: it.group.clone(),
             enrolled_ms: it.enrolled_ms,
             report: it.report.clone(),
+            arrival: it.arrival.clone(),
         }
     }
 }
@@ -153,11 +170,16 @@ pub(super) struct Application {
     name: String,
     /// The public key of its audit marks, 64 hex digits.
     audit_key: String,
+    /// That it holds the key: a mark on nothing. Needed where records of this name have arrived before.
+    #[serde(default)]
+    proof: Option<SignedMark>,
 }
 
 /// What an enrolled gateway keeps.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Enrolled {
+    /// Its id: bundles name it.
+    id: String,
     /// What it sends as a bearer from now on.
     token: String,
     /// What secrets in its bundles are sealed with, base64 of 32 bytes.
@@ -227,6 +249,7 @@ async fn enrol(
     if !is_key {
         return Err(Problem::invalid("`audit_key` is no Ed25519 public key in hex"));
     }
+    ingest::need_owner(&control, &application.name, &application.audit_key, application.proof.as_ref()).await?;
     if control.shelf.all::<Gateway>().await?.iter().any(|it| it.name == application.name) {
         return Err(Problem::conflict(format!(
             "there is a gateway `{}` already: remove it first, or give this one another folder",
@@ -248,11 +271,13 @@ async fn enrol(
         audit_key: application.audit_key.to_ascii_lowercase(),
         enrolled_ms: control.shelf.now_ms(),
         report: None,
+        arrival: None,
     };
     control.shelf.insert(&gateway).await?;
     control.acts.changed(&caller.actor(), "gateway.enrolled", &gateway.name, None, Some(&GatewayView::from(&gateway)));
     let bundle_key = super::bundle::public_key(&control).await?;
-    Ok(Created(Enrolled { token: secret, seal: seal.expose().to_owned(), bundle_key, group: enrolment.group }))
+    let id = gateway.id;
+    Ok(Created(Enrolled { id, token: secret, seal: seal.expose().to_owned(), bundle_key, group: enrolment.group }))
 }
 
 async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {

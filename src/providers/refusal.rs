@@ -11,6 +11,8 @@ pub enum RefusalKind {
     PolicyBlocked,
     /// The team may not use that model.
     ModelNotAllowed,
+    /// The session, the key, its user or the team is kept out.
+    Quarantined,
     /// No gateway key, or an unknown one.
     Unauthorized,
     /// No provider key is configured for that upstream.
@@ -19,6 +21,8 @@ pub enum RefusalKind {
     UnknownPath,
     /// No upstream is configured for that dialect.
     NoUpstream,
+    /// The control plane has not said yet what this gateway runs on.
+    NoPolicy,
     /// The body cannot be read: invalid JSON, unknown encoding, bad framing.
     BadRequest,
     /// A size limit.
@@ -43,13 +47,15 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [RefusalKind; 16] = [
+    pub const ALL: [RefusalKind; 18] = [
         RefusalKind::PolicyBlocked,
         RefusalKind::ModelNotAllowed,
+        RefusalKind::Quarantined,
         RefusalKind::Unauthorized,
         RefusalKind::NoProviderKey,
         RefusalKind::UnknownPath,
         RefusalKind::NoUpstream,
+        RefusalKind::NoPolicy,
         RefusalKind::BadRequest,
         RefusalKind::TooLarge,
         RefusalKind::Timeout,
@@ -67,10 +73,12 @@ impl RefusalKind {
         match self {
             RefusalKind::PolicyBlocked => "policy_blocked",
             RefusalKind::ModelNotAllowed => "model_not_allowed",
+            RefusalKind::Quarantined => "quarantined",
             RefusalKind::Unauthorized => "unauthorized",
             RefusalKind::NoProviderKey => "no_provider_key",
             RefusalKind::UnknownPath => "unknown_path",
             RefusalKind::NoUpstream => "no_upstream",
+            RefusalKind::NoPolicy => "no_policy",
             RefusalKind::BadRequest => "bad_request",
             RefusalKind::TooLarge => "too_large",
             RefusalKind::Timeout => "timeout",

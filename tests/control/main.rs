@@ -2,7 +2,11 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unreachable_pub)]
 
+mod gateways;
+mod ingest;
 mod openapi;
 mod people;
+mod policies;
+mod rules;
 mod server;
 mod teams;

@@ -56,6 +56,7 @@ fn error(refusal: &Refusal) -> Error<'_> {
 fn error_type(kind: RefusalKind) -> &'static str {
     match kind {
         RefusalKind::Overloaded
+        | RefusalKind::NoPolicy
         | RefusalKind::AuditUnavailable
         | RefusalKind::UpstreamFailed
         | RefusalKind::UpstreamUnavailable
@@ -63,6 +64,7 @@ fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::RateLimited => "rate_limit_error",
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
+        | RefusalKind::Quarantined
         | RefusalKind::BudgetExhausted
         | RefusalKind::Unauthorized
         | RefusalKind::NoProviderKey
