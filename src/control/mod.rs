@@ -3,12 +3,14 @@
 
 mod acts;
 mod bundle;
+mod findings;
 mod gateways;
 mod http;
 mod keys;
 mod pages;
 mod problem;
 mod providers;
+mod quarantine;
 mod roles;
 mod seal;
 mod server;

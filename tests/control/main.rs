@@ -2,7 +2,12 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unreachable_pub)]
 
+mod chain;
 mod openapi;
+mod overview;
 mod people;
+mod quarantine;
+mod records;
+mod review;
 mod server;
 mod teams;
