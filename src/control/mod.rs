@@ -3,6 +3,7 @@
 
 mod acts;
 mod bundle;
+mod findings;
 mod gateways;
 mod http;
 mod keys;
@@ -10,6 +11,7 @@ mod pages;
 mod policies;
 mod problem;
 mod providers;
+mod quarantine;
 mod roles;
 mod rules;
 mod seal;

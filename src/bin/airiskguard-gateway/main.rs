@@ -11,6 +11,8 @@ mod configuration;
 mod connect;
 mod fingerprint;
 mod keygen;
+#[cfg(any(feature = "serve", all(test, feature = "audit")))]
+mod quarantined;
 #[cfg(feature = "serve")]
 mod recording;
 #[cfg(feature = "audit")]

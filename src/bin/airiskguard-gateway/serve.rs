@@ -9,14 +9,14 @@ use std::sync::Arc;
 use airiskguard_gateway::config::{LogLevel, Overrides};
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Process, READY, Sockets};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
-use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Sink};
+use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Scribe, Sink};
 use airiskguard_gateway::store::{Directory, Key};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Serve;
 use crate::reload::Reloader;
 use crate::watched::Watch;
-use crate::{configuration, overrides, recording, spent};
+use crate::{configuration, overrides, quarantined, recording, spent};
 
 /// The flag that a successor is started with.
 const TAKE_OVER: &str = "--take-over";
@@ -60,6 +60,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let live = Arc::new(Live::new(snapshot));
     if let Some(directory) = &directory {
         spent::rebuild(&file, directory.gateway()?, live.clone(), metrics.clone(), begun);
+        keep_quarantines(directory, live.clone(), ledger.as_ref().map(Ledger::scribe))?;
     }
     let mut reloader = Reloader {
         config: serve.config.clone(),
@@ -89,6 +90,17 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         successor: successor(),
     };
     edge::serve(options, process).map_err(|error| error.to_string())
+}
+
+/// Recalls who is in quarantine, and keeps it on disk from now on.
+fn keep_quarantines(directory: &Directory, live: Arc<Live>, scribe: Option<Scribe>) -> Result<(), String> {
+    let keeper = quarantined::Keeper::open(directory.path(), live)?;
+    let write_down = move |act| {
+        if let Some(scribe) = &scribe {
+            scribe.act(act);
+        }
+    };
+    quarantined::start(keeper, write_down).map_err(|error| format!("cannot keep quarantines: {error}"))
 }
 
 /// Tells the process before this one that it may go, and waits until it lets go of the audit log.
