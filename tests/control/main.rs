@@ -2,11 +2,16 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unreachable_pub)]
 
+mod chain;
 mod gateways;
 mod ingest;
 mod openapi;
+mod overview;
 mod people;
 mod policies;
+mod quarantine;
+mod records;
+mod review;
 mod rules;
 mod server;
 mod teams;
