@@ -52,6 +52,7 @@ pub struct Inner {
     pub(super) master: MasterKey,
     pub(super) settings: Settings,
     pub(super) hashing: Semaphore,
+    pub(super) sign_in: sign_in::State,
 }
 
 impl Deref for Control {
@@ -72,6 +73,7 @@ impl Control {
             master: parts.master,
             settings: parts.settings,
             hashing: Semaphore::new(HASHING_MAX),
+            sign_in: sign_in::State::default(),
         }))
     }
 

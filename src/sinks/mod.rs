@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use crate::domain::Event;
 
+pub(crate) use self::http::tls as tls_of_system_roots;
+
 pub use self::clock::{WallClock, request_id};
 pub use self::ledger::{Archive, Following, Ledger, Reader, Scribe, Setup, Ticket, Unavailable, known_head};
 pub use self::log::Log;
