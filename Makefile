@@ -25,8 +25,8 @@ CONTROL_DATA ?= airiskguard-control
 CONTROL_PORT ?= 8090
 
 .PHONY: run-control
-run-control: tools ## Build the policy server and start it; the first run prints where to make the first owner
-	cargo run --locked --profile $(PROFILE) --no-default-features --features control --bin airiskguard-policy-server -- \
+run-control: saml-tools ## Build the policy server, SAML included, and start it; the first run prints where to make the first owner
+	cargo run --locked --profile $(PROFILE) --no-default-features --features saml --bin airiskguard-policy-server -- \
 		--data-dir $(CONTROL_DATA) --port $(CONTROL_PORT)
 
 .PHONY: demo
@@ -46,6 +46,8 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) test-packages
 	$(MAKE) test-frontends
 	$(MAKE) test-all
+	$(MAKE) test-saml
+	$(MAKE) test-api
 
 .PHONY: test-pure
 test-pure: ## Only the pure rooms, without Pingora: the quick loop while writing
@@ -100,6 +102,18 @@ STREAM_SECONDS ?= 4
 .PHONY: test-frontends
 test-frontends: test-program ## Three gateways behind HAProxy and Envoy: rolling restart, one killed, long streams
 	tests/frontends/run.sh $(TARGET)/debug/airiskguard-gateway $(STREAM_SECONDS)
+
+# SAML links libxml2 and xmlsec1, which the gateway never does: a build of its own.
+.PHONY: test-saml
+test-saml: test-tools ## Sign-in by SAML, with a real identity provider
+	cargo test --locked --no-default-features --features saml --test control saml
+
+# About two minutes; `API_SECONDS=600` for longer.
+API_SECONDS ?= 90
+.PHONY: test-api
+test-api: test-tools ## The policy server under whatever its API's description allows, and does not
+	cargo build --locked --no-default-features --features saml --bin airiskguard-policy-server
+	tests/control/schemathesis.sh $(TARGET)/debug/airiskguard-policy-server $(API_SECONDS)
 
 .PHONY: test-clients
 test-clients: ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
@@ -193,11 +207,16 @@ lint: ## Lints, warnings being errors; the pure rooms also without Pingora
 	cargo clippy --locked --no-default-features --lib -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features --features kafka,otlp --lib -- -D warnings
+	cargo clippy --locked --no-default-features --features saml --all-targets -- -D warnings
 	cargo clippy --locked -p airiskguard-loadtest --all-targets -- -D warnings
 
 .PHONY: tools
 tools:
 	@.ci/install build
+
+.PHONY: saml-tools
+saml-tools:
+	@.ci/install saml
 
 .PHONY: test-tools
 test-tools:

@@ -26,9 +26,10 @@ mod teams;
 mod tokens;
 mod users;
 
-pub use self::http::openapi;
+pub use self::http::{Offered, Whom, offered, openapi};
 pub use self::problem::{Problem, ProblemKind};
 pub use self::roles::{Permission, Reach, Role};
 pub use self::seal::MasterKey;
 pub use self::server::{Control, Parts, app, serve, serve_handed, tls};
 pub use self::settings::Settings;
+pub use self::sign_in::{Membership, Oidc, Saml};

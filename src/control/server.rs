@@ -60,6 +60,7 @@ pub struct Inner {
     pub(super) settings: Settings,
     pub(super) hashing: Semaphore,
     pub(super) bundles: Bundles,
+    pub(super) sign_in: sign_in::State,
 }
 
 impl Deref for Control {
@@ -81,6 +82,7 @@ impl Control {
             settings: parts.settings,
             hashing: Semaphore::new(HASHING_MAX),
             bundles: Bundles::default(),
+            sign_in: sign_in::State::default(),
         }))
     }
 

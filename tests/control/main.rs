@@ -5,6 +5,8 @@
 mod chain;
 mod gateways;
 mod ingest;
+mod matrix;
+mod oidc;
 mod openapi;
 mod overview;
 mod people;
@@ -13,5 +15,7 @@ mod quarantine;
 mod records;
 mod review;
 mod rules;
+#[cfg(feature = "saml")]
+mod saml;
 mod server;
 mod teams;
