@@ -19,6 +19,8 @@ pub struct ControlPlane {
     pub server: Option<PolicyServer>,
     /// `embedded:` run the control plane in this process. Default false.
     pub embedded: bool,
+    /// `settings:` the file with the settings of the one in this process: `policy-server.yaml`. None by default.
+    pub settings: Option<String>,
 }
 
 /// The policy server that a gateway follows.
@@ -60,6 +62,14 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>) -> ControlPlane {
     set_flag(reader, &section, "embedded", &mut control.embedded);
     let ca_file = section.find("ca_file").and_then(|it| reader.text(it));
     let poll = section.find("poll").and_then(|it| reader.duration(it, SECOND..=POLL_MAX));
+    control.settings = section.find("settings").and_then(|it| reader.text(it));
+    if let Some(field) = section.find("settings").filter(|_| !control.embedded) {
+        reader.warn(
+            field,
+            "this is about a control plane in this process, and there is none",
+            "`embedded: true` beside it",
+        );
+    }
     let Some(server) = section.find("server") else {
         if let Some(field) = section.find("ca_file").or(section.find("poll")) {
             reader.reject(field, "this is about a policy server, and none is named", "`server:` beside it");

@@ -156,7 +156,7 @@ pub(super) const LIMITS: &[&str] = &[
 
 pub(super) const ADMIN: &[&str] = &["listen"];
 
-pub(super) const CONTROL: &[&str] = &["server", "ca_file", "poll", "embedded"];
+pub(super) const CONTROL: &[&str] = &["server", "ca_file", "poll", "embedded", "settings"];
 
 /// Every section's keys.
 pub(super) const EVERY: &[&[&str]] = &[

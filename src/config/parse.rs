@@ -11,8 +11,8 @@ use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
 use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
 use super::{
-    audit, control, exceptions, fronts, known, notifications, policies, prices, quarantine, rules, siem, team_limits, teams,
-    upstreams,
+    audit, control, exceptions, fronts, known, notifications, policies, prices, quarantine, rules, siem, team_limits,
+    teams, upstreams,
 };
 use crate::domain::Checker;
 

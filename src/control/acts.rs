@@ -1,6 +1,7 @@
 //! Every change is a record in the audit log: who, what, and what is different now.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,10 +14,23 @@ use crate::store::Act;
 const VALUE_BYTES_MAX: usize = 2000;
 
 /// Writes acts of people down.
-#[derive(Clone)]
-pub(super) struct Acts(pub(super) Option<Scribe>);
+#[derive(Default)]
+pub(super) struct Acts(OnceLock<Scribe>);
 
 impl Acts {
+    /// To this one; without one nothing is recorded.
+    pub(super) fn new(scribe: Option<Scribe>) -> Acts {
+        let acts = Acts::default();
+        scribe.into_iter().for_each(|it| acts.write_to(it));
+        acts
+    }
+
+    /// To this one from now on, where there was none.
+    pub(super) fn write_to(&self, scribe: Scribe) {
+        // The first one stays, as is documented.
+        drop(self.0.set(scribe));
+    }
+
     /// Writes down that `actor` did this. Nothing secret may stand in the details.
     pub(super) fn note<const N: usize>(&self, actor: &Actor, act: &str, details: [(&str, String); N]) {
         self.write(actor, act, details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
@@ -49,7 +63,7 @@ impl Acts {
             details.insert("from".to_owned(), address.to_string());
         }
         tracing::info!(act, actor = actor.name(), "control");
-        if let Some(scribe) = &self.0 {
+        if let Some(scribe) = self.0.get() {
             let act = Act { act: act.to_owned(), actor: actor.name(), details };
             // Waits where the queue is full, which must not hold up the others that this thread serves.
             let scribe = scribe.clone();

@@ -4,7 +4,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::http::{Access, Body, Caller, Created, Done, Granted, Json, Path, Route, delete, get, post};
+use super::http::{Access, Actor, Body, Caller, Created, Done, Granted, Json, Path, Route, delete, get, post};
 use super::ingest::{self, SignedMark};
 use super::roles::Permission;
 use super::seal::{Sealed, digest, token};
@@ -176,18 +176,18 @@ pub(super) struct Application {
 }
 
 /// What an enrolled gateway keeps.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Enrolled {
     /// Its id: bundles name it.
-    id: String,
+    pub(super) id: String,
     /// What it sends as a bearer from now on.
-    token: String,
+    pub(super) token: String,
     /// What secrets in its bundles are sealed with, base64 of 32 bytes.
-    seal: String,
+    pub(super) seal: String,
     /// What bundles are signed with: the Ed25519 public key, hex.
-    bundle_key: String,
+    pub(super) bundle_key: String,
     /// Its group.
-    group: String,
+    pub(super) group: String,
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -258,26 +258,51 @@ async fn enrol(
     }
     let unknown = || Problem::forbidden("this enrolment token is not known, has expired or has been used");
     let enrolment = control.shelf.take::<Enrolment>(&digest(&application.token)).await?.ok_or_else(unknown)?;
+    let (name, audit_key) = (&application.name, application.audit_key.to_ascii_lowercase());
+    Ok(Created(admitted(&control, &caller.actor(), name, &audit_key, &enrolment.group).await?))
+}
+
+/// Makes it one of ours: whoever asks has decided that it may be.
+pub(super) async fn admitted(
+    control: &Control,
+    actor: &Actor,
+    name: &str,
+    audit_key: &str,
+    group: &str,
+) -> Result<Enrolled, Problem> {
     let secret = format!("{GATEWAY_PREFIX}{}", random()?);
     let id = control.new_id();
     let seal = seal_key()?;
     let sealed = control.master.seal(&seal, &purpose(&id));
     let gateway = Gateway {
         id,
-        name: application.name,
-        group: enrolment.group.clone(),
+        name: name.to_owned(),
+        group: group.to_owned(),
         digest: digest(&secret),
         seal: sealed.ok_or_else(|| Problem::new(ProblemKind::Internal, "the key could not be sealed"))?,
-        audit_key: application.audit_key.to_ascii_lowercase(),
+        audit_key: audit_key.to_owned(),
         enrolled_ms: control.shelf.now_ms(),
         report: None,
         arrival: None,
     };
     control.shelf.insert(&gateway).await?;
-    control.acts.changed(&caller.actor(), "gateway.enrolled", &gateway.name, None, Some(&GatewayView::from(&gateway)));
-    let bundle_key = super::bundle::public_key(&control).await?;
-    let id = gateway.id;
-    Ok(Created(Enrolled { id, token: secret, seal: seal.expose().to_owned(), bundle_key, group: enrolment.group }))
+    control.acts.changed(actor, "gateway.enrolled", &gateway.name, None, Some(&GatewayView::from(&gateway)));
+    let bundle_key = super::bundle::public_key(control).await?;
+    let (id, group) = (gateway.id, gateway.group);
+    Ok(Enrolled { id, token: secret, seal: seal.expose().to_owned(), bundle_key, group })
+}
+
+/// Whether this is a gateway of ours.
+pub(super) async fn is_enrolled(control: &Control, id: &str, name: &str) -> Result<bool, Problem> {
+    Ok(control.shelf.get::<Gateway>(id).await?.is_some_and(|it| it.name == name))
+}
+
+/// Removes the gateway of this name, if there is one.
+pub(super) async fn forget(control: &Control, name: &str) -> Result<(), Problem> {
+    for gateway in control.shelf.all::<Gateway>().await?.iter().filter(|it| it.name == name) {
+        control.shelf.delete(gateway).await?;
+    }
+    Ok(())
 }
 
 async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {

@@ -22,6 +22,7 @@ mod server;
 mod settings;
 mod shelf;
 mod sign_in;
+mod start;
 mod teams;
 mod tokens;
 mod users;

@@ -1,5 +1,8 @@
 //! Envelope encryption: every secret has a key of its own, which the master key encrypts. The database alone opens nothing.
 
+use std::io::Read;
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, Payload};
@@ -8,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::domain::Secret;
+use crate::store::{hex, random_key, write_whole};
 
 const NONCE_BYTES: usize = 24;
+/// Larger key files are none of ours.
+const KEY_FILE_BYTES_MAX: u64 = 4096;
 
 /// What the keys of all secrets are encrypted with: 32 bytes from a file or the environment, never in the database.
 pub struct MasterKey(Zeroizing<[u8; 32]>);
@@ -32,6 +38,27 @@ impl MasterKey {
         crate::store::unhex::<32>(text).map(MasterKey::new)
     }
 
+    /// The one that is given, 64 hex digits, else the one of the file `master.key` in the folder, which is made where
+    /// there is none.
+    ///
+    /// # Errors
+    /// Text that is no key, a file that cannot be read or written.
+    pub fn of_folder(folder: &Path, given: Option<&str>) -> Result<MasterKey, String> {
+        let path = folder.join("master.key");
+        let text = match given {
+            Some(text) => Zeroizing::new(text.to_owned()),
+            None if path.exists() => read(&path)?,
+            None => {
+                let bytes = random_key().map_err(|error| format!("no random numbers to be had: {error}"))?;
+                let text = Zeroizing::new(hex(&bytes));
+                let written = write_whole(&path, text.as_bytes());
+                written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+                text
+            }
+        };
+        MasterKey::parse(text.trim()).ok_or_else(|| "the master key is not 64 hex digits".to_owned())
+    }
+
     /// Seals a secret. `about` is bound to it: it opens for the same purpose only.
     pub(super) fn seal(&self, secret: &Secret, about: &str) -> Option<Sealed> {
         let mut key = Zeroizing::new([0; 32]);
@@ -46,6 +73,15 @@ impl MasterKey {
         let key: Zeroizing<[u8; 32]> = Zeroizing::new(key.as_slice().try_into().ok()?);
         String::from_utf8(decrypt(&key, &sealed.text, about)?).ok().map(Secret::new)
     }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, String> {
+    let mut text = Zeroizing::new(String::new());
+    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let file = std::fs::File::open(path).map_err(failed)?;
+    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
+    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 /// XChaCha20-Poly1305 with a random nonce in front; base64.
@@ -75,7 +111,7 @@ pub(super) fn token() -> Option<String> {
 /// SHA-256 in hex: how tokens are stored. They are random, so that nothing can be guessed from it.
 pub(super) fn digest(token: &str) -> String {
     use sha2::{Digest, Sha256};
-    crate::store::hex(&Sha256::digest(token.as_bytes()))
+    hex(&Sha256::digest(token.as_bytes()))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Control {
         Control(Arc::new(Inner {
             shelf: Shelf::new(parts.objects, parts.clock),
             records: parts.records,
-            acts: Acts(parts.scribe),
+            acts: Acts::new(parts.scribe),
             master: parts.master,
             settings: parts.settings,
             hashing: Semaphore::new(HASHING_MAX),

@@ -154,7 +154,10 @@ mod tests {
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client("192.0.2.5", &["198.51.100.9"]), "192.0.2.5", "nobody has asked it");
         let mut untouched = head(&["198.51.100.9"]);
-        assert_eq!(super::client(&Fronts::default(), "192.0.2.5".parse().unwrap(), &mut untouched).to_string(), "192.0.2.5");
+        assert_eq!(
+            super::client(&Fronts::default(), "192.0.2.5".parse().unwrap(), &mut untouched).to_string(),
+            "192.0.2.5"
+        );
         assert!(untouched.headers.contains_key("x-forwarded-for"));
     }
 

@@ -9,6 +9,11 @@ mod arguments;
 mod audit;
 mod configuration;
 mod connect;
+#[cfg(all(feature = "serve", feature = "control"))]
+mod embedded;
+#[cfg(all(feature = "serve", not(feature = "control")))]
+#[path = "embedded_not.rs"]
+mod embedded;
 #[cfg(feature = "control")]
 mod enroll;
 mod fingerprint;

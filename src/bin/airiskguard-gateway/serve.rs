@@ -7,13 +7,14 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use airiskguard_gateway::config::{File, LogLevel, Overrides};
-use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Process, READY, Sockets};
+use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Pages, Process, READY, Sockets};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
 use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Scribe, Sink};
 use airiskguard_gateway::store::{Directory, Key};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Serve;
+use crate::embedded::Embedded;
 use crate::governed::Followed;
 use crate::reload::{self, Reloader};
 use crate::watched::Watch;
@@ -44,10 +45,12 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         Some(it) => *it.key(Key::Installation)?,
         None => configuration::seed().map_err(|error| format!("no random numbers to be had: {error}"))?,
     };
-    let mut followed = directory.as_ref().map(|it| Followed::open(&file, it)).transpose()?.flatten();
+    let sockets = Sockets::open(&file.host, file.port, file.admin.listen.as_deref())?;
+    let embedded = Embedded::open(&file, directory.as_ref(), sockets.admin.as_ref())?;
+    let follows = embedded.as_ref().map_or_else(|| file.clone(), |it| it.followed_by(&file));
+    let mut followed = directory.as_ref().map(|it| Followed::open(&follows, it)).transpose()?.flatten();
     let (snapshot, in_force) = compile(&file, followed.as_mut(), installation)?;
     let metrics = Arc::new(Metrics::new().map_err(|error| format!("cannot register metrics: {error}"))?);
-    let sockets = Sockets::open(&file.host, file.port, file.admin.listen.as_deref())?;
     if let Some(tls) = &file.tls {
         edge::check_certificate(tls).map_err(|error| format!("cannot use the certificate: {error}"))?;
     }
@@ -56,7 +59,9 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         snapshot.warm();
     }
     take_over(serve.take_over, directory.as_mut())?;
-    let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics, followed.as_ref())).transpose()?;
+    // The control plane of this process reads the very store that this gateway writes.
+    let shipped_by = followed.as_ref().filter(|_| embedded.is_none());
+    let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics, shipped_by)).transpose()?;
     tracing::info!(configuration = in_force.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
     warm(snapshot.clone());
     let live = Arc::new(Live::new(snapshot));
@@ -81,7 +86,12 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     if let Some(followed) = followed {
         followed.start(&reloader, live.clone(), metrics.clone(), ledger.as_ref().map(Ledger::scribe))?;
     }
+    let pages = match (embedded, &directory) {
+        (Some(embedded), Some(directory)) => Some(pages(embedded, directory, ledger.as_ref())?),
+        _ => None,
+    };
     let options = Options {
+        pages,
         live,
         listeners: sockets.clients,
         tls: file.tls.clone(),
@@ -116,6 +126,16 @@ fn compile(
             Ok((configuration::compile_with(&in_force, installation)?, in_force))
         }
     }
+}
+
+/// What the control plane of this process shows.
+fn pages(embedded: Embedded, directory: &Directory, ledger: Option<&Ledger>) -> Result<Pages, String> {
+    let (pages, first_run) = embedded.start(directory.path(), ledger.map(Ledger::scribe))?;
+    if let Some(line) = first_run {
+        // Not in the log, which others may read: on the terminal of the one who started it.
+        drop(writeln!(std::io::stdout(), "{line}"));
+    }
+    Ok(pages)
 }
 
 /// Recalls who is in quarantine, and keeps it on disk from now on.

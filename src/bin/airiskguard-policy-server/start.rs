@@ -3,13 +3,10 @@
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
-use airiskguard_gateway::control::{self, Control, MasterKey, Parts, Settings};
+use airiskguard_gateway::control::{self, Control, Settings};
 use airiskguard_gateway::domain::Secret;
-use airiskguard_gateway::sinks::WallClock;
-use airiskguard_gateway::store::{self, Directory, Objects};
+use airiskguard_gateway::store::{self, Directory};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -19,11 +16,6 @@ use crate::recording;
 
 /// Larger settings are a mistake.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// Between two looks for what has expired.
-const TIDY_INTERVAL: Duration = Duration::from_secs(300);
-
-/// Between two looks for what follows from new records.
-const TEND_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
@@ -36,13 +28,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
 async fn serve(arguments: &Arguments) -> Result<(), String> {
     let settings = settings(arguments)?;
     let mut directory = Directory::open(&arguments.data_dir)?;
-    let master = master_key(arguments)?;
     let target = match &settings.store {
         Some(target) => Secret::new(target.clone()),
         None => Secret::new(format!("sqlite:{}", arguments.data_dir.join("control.db").display())),
     };
     let records = store::open(target.expose()).await.map_err(|error| error.to_string())?;
-    let objects = Objects::open(target.expose()).await.map_err(|error| error.to_string())?;
     let ledger = recording::start(&mut directory, &target, &*records, settings.retention_days).await?;
     let listener = TcpListener::bind((arguments.host.as_str(), arguments.port)).await;
     let listener =
@@ -53,51 +43,24 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
         _ => None,
     };
     let public_url = settings.public_url.clone();
-    let control = Control::new(Parts {
-        objects: Arc::new(objects),
-        records: records.into(),
-        scribe: Some(ledger.scribe()),
-        master,
-        settings,
-        clock: Arc::new(WallClock::new()),
-    });
-    if let Some(token) = control.setup_token().await.map_err(|problem| problem.detail)? {
-        let message = format!("first run: open {public_url}/setup?token={token}\n");
-        // Not in the log, which others may read: on the terminal of the one who started it, and in the folder.
-        drop(std::io::stdout().write_all(message.as_bytes()));
-        write_private(&arguments.data_dir.join("setup-token"), token.as_bytes())?;
+    let control = Control::open(&arguments.data_dir, &target, settings, arguments.master_key.as_deref()).await?;
+    control.writes_to(ledger.scribe());
+    if let Some(line) = control.first_run(&arguments.data_dir).await? {
+        // Not in the log, which others may read: on the terminal of the one who started it.
+        drop(writeln!(std::io::stdout(), "{line}"));
     }
     if let Some(path) = &arguments.port_file {
         write_private(path, format!("{address}\n").as_bytes())?;
     }
     tracing::info!(%address, public_url, "listening");
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(tidy(control.clone()));
-    tokio::spawn(tend(control.clone()));
+    tokio::spawn(control.clone().look_after());
     tokio::spawn(async move {
         wait_for_signal().await;
         stop.send_replace(true);
     });
     control::serve(control, listener, tls, stopped).await;
     tokio::task::spawn_blocking(move || ledger.finish()).await.map_err(|error| error.to_string())
-}
-
-async fn tidy(control: Control) {
-    loop {
-        tokio::time::sleep(TIDY_INTERVAL).await;
-        if let Err(problem) = control.tidy().await {
-            tracing::warn!(what = problem.detail, "what has expired could not be removed");
-        }
-    }
-}
-
-async fn tend(control: Control) {
-    loop {
-        tokio::time::sleep(TEND_INTERVAL).await;
-        if let Err(problem) = control.tend().await {
-            tracing::warn!(what = problem.detail, "new records could not be counted");
-        }
-    }
 }
 
 async fn wait_for_signal() {
@@ -120,22 +83,6 @@ fn settings(arguments: &Arguments) -> Result<Settings, String> {
         }
         None => Ok(Settings::default()),
     }
-}
-
-/// From the environment, else from the folder, where it is made at the first start.
-fn master_key(arguments: &Arguments) -> Result<MasterKey, String> {
-    let path = arguments.data_dir.join("master.key");
-    let text = match &arguments.master_key {
-        Some(text) => text.clone(),
-        None if path.exists() => read(&path)?,
-        None => {
-            let bytes = store::random_key().map_err(|error| format!("no random numbers to be had: {error}"))?;
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            write_private(&path, text.as_bytes())?;
-            text
-        }
-    };
-    MasterKey::parse(text.trim()).ok_or_else(|| "the master key is not 64 hex digits".to_owned())
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), String> {

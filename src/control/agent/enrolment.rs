@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::contact::{Answer, Contact};
 use crate::config::PolicyServer;
 use crate::control::ProblemKind;
+use crate::control::gateways::Enrolled;
 use crate::domain::Secret;
 use crate::store::{Directory, Head, Key, Link, Mark, Marker, unhex, write_whole};
 
@@ -55,33 +56,59 @@ struct Application<'a> {
     proof: Mark,
 }
 
-#[derive(Deserialize)]
-struct Enrolled {
-    id: String,
-    token: String,
-    seal: String,
-    bundle_key: String,
-    group: String,
-}
-
 impl Enrolment {
     /// Of the gateway with this folder; `None` where it was not enrolled.
     ///
     /// # Errors
     /// A file that cannot be read or is damaged.
     pub fn load(folder: &Path) -> Result<Option<Enrolment>, String> {
-        let path = file(folder);
-        let mut text = Zeroizing::new(String::new());
-        #[expect(clippy::disallowed_methods, reason = "behind `Read::take` with FILE_BYTES_MAX")]
-        let read = std::fs::File::open(&path).and_then(|it| it.take(FILE_BYTES_MAX).read_to_string(&mut text));
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
-            Ok(_) => {}
+        let Some(kept) = read(folder)? else { return Ok(None) };
+        Enrolment::of(kept).map(Some).ok_or_else(|| damaged(folder))
+    }
+
+    /// Its id on the server.
+    pub(in crate::control) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Keeps what the server gave.
+    ///
+    /// # Errors
+    /// Keys that cannot be used, a folder that cannot be written.
+    pub(in crate::control) fn keep(
+        directory: &Directory,
+        server: &PolicyServer,
+        enrolled: Enrolled,
+    ) -> Result<Enrolment, String> {
+        let address = server.url.to_string();
+        let kept = Kept {
+            server: address.clone(),
+            name: directory.gateway()?.to_string(),
+            group: enrolled.group,
+            id: enrolled.id,
+            token: enrolled.token,
+            seal: enrolled.seal,
+            bundle_key: enrolled.bundle_key,
+        };
+        // What another enrolment was told holds no more.
+        super::kept::forget(directory.path());
+        let undo = "remove the gateway on the server before the next try";
+        write(directory.path(), &kept).map_err(|error| format!("{error}; {undo}"))?;
+        Enrolment::of(kept).ok_or_else(|| format!("{address} gave keys that cannot be used"))
+    }
+
+    /// The same server is at another address.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub(in crate::control) fn moved(folder: &Path, server: &PolicyServer) -> Result<(), String> {
+        let Some(mut kept) = read(folder)? else { return Ok(()) };
+        let address = server.url.to_string();
+        if kept.server == address {
+            return Ok(());
         }
-        let damaged = || format!("{} is damaged: remove it, and enrol this gateway anew", path.display());
-        let kept: Kept = serde_json::from_str(&text).map_err(|_| damaged())?;
-        Enrolment::of(kept).map(Some).ok_or_else(damaged)
+        kept.server = address;
+        write(folder, &kept)
     }
 
     fn of(kept: Kept) -> Option<Enrolment> {
@@ -132,23 +159,29 @@ pub async fn enrol(directory: &Directory, server: &PolicyServer, token: &Secret)
             return Err(format!("{address} refused to enrol this gateway ({name}): {}{help}", it.detail));
         }
     };
-    let kept = Kept {
-        server: address.clone(),
-        name: name.to_string(),
-        group: enrolled.group,
-        id: enrolled.id,
-        token: enrolled.token,
-        seal: enrolled.seal,
-        bundle_key: enrolled.bundle_key,
-    };
-    let text = Zeroizing::new(serde_json::to_vec_pretty(&kept).map_err(|error| error.to_string())?);
-    let enrolment = Enrolment::of(kept).ok_or_else(|| format!("{address} gave keys that cannot be used"))?;
-    // What another enrolment was told holds no more.
-    super::kept::forget(folder);
-    let written = write_whole(&file(folder), &text);
-    let undo = "remove the gateway on the server before the next try";
-    written.map_err(|error| format!("cannot write {}: {error}; {undo}", file(folder).display()))?;
-    Ok(enrolment)
+    Enrolment::keep(directory, server, enrolled)
+}
+
+fn read(folder: &Path) -> Result<Option<Kept>, String> {
+    let path = file(folder);
+    let mut text = Zeroizing::new(String::new());
+    #[expect(clippy::disallowed_methods, reason = "behind `Read::take` with FILE_BYTES_MAX")]
+    let read = std::fs::File::open(&path).and_then(|it| it.take(FILE_BYTES_MAX).read_to_string(&mut text));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+        Ok(_) => {}
+    }
+    serde_json::from_str(&text).map(Some).map_err(|_| damaged(folder))
+}
+
+fn write(folder: &Path, kept: &Kept) -> Result<(), String> {
+    let text = Zeroizing::new(serde_json::to_vec_pretty(kept).map_err(|error| error.to_string())?);
+    write_whole(&file(folder), &text).map_err(|error| format!("cannot write {}: {error}", file(folder).display()))
+}
+
+fn damaged(folder: &Path) -> String {
+    format!("{} is damaged: remove it, and enrol this gateway anew", file(folder).display())
 }
 
 fn file(folder: &Path) -> PathBuf {
