@@ -173,7 +173,7 @@ mod tests {
             ("checks: {}\n...\n", 2, "ends the text"),
             ("checks: {}\nchecks: {}\n", 2, "second time"),
             ("checks: {}\n---\nteams: {}\n", 2, "second YAML document"),
-            ("checks: [", 1, "not valid YAML"),
+            ("checks: [\n", 2, "not valid YAML"),
         ] {
             let (found, said) = refused(text);
             assert!(said.contains(says), "{text}: {said}");

@@ -113,7 +113,6 @@ async fn what_is_published_was_approved_by_somebody_who_did_not_write_it() {
     author.post(&path("submit"), json!({})).await.ok();
     assert_eq!(reviewer.post(&path("approve"), json!({"revision": 1})).await.refused().0, 409, "an older revision");
     reviewer.post(&path("approve"), json!({"revision": 2})).await.ok();
-    // Somebody who only touched it has written on it.
     let done = author.post(&path("publish"), json!({"revision": 2, "note": "go"})).await.ok();
     let published = &done["published"];
     assert_eq!((&published["approved_by"], &published["authors"]), (&json!("rolf"), &json!(["anna"])));

@@ -30,6 +30,7 @@ async fn rules_are_refused_with_line_and_reason() {
         ("house.badges", "secrets.aws", 1, "built-in catalogue"),
         ("risk: high", "risk: severe", 1, "unknown name"),
         ("  why:", "  whhy:", 9, "whhy"),
+        ("[badge-204¦866]", "[&a badge-204866, *a]", 10, "aliases"),
     ] {
         let text = HOUSE.replace(from, to);
         assert_ne!(text, HOUSE);

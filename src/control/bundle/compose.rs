@@ -145,7 +145,7 @@ impl Content {
     }
 
     /// Without the gateway keys that `now` does not have: what is taken back is taken back, whatever else is wrong.
-    /// Who is kept out, and whose keys are whose, is as it is in `now`.
+    /// Who is kept out is as it is in `now`.
     pub(super) fn without_what_ended(&self, now: &Content) -> Content {
         let mut kept = self.clone();
         for (name, team) in kept.teams.iter_mut() {
@@ -168,7 +168,8 @@ impl Content {
                 fields.remove("api_keys");
             }
         }
-        (kept.held, kept.owners) = (now.held.clone(), now.owners.clone());
+        kept.owners.retain(|key, _| now.owners.contains_key(key));
+        kept.held = now.held.clone();
         kept
     }
 }

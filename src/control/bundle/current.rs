@@ -74,19 +74,10 @@ struct Looked {
     state: Arc<State>,
 }
 
-/// What this gateway is to run on, signed.
+/// What this gateway is to run on, signed, with its entity tag; `None` where the gateway has it, by the tag it was told.
 ///
 /// # Errors
 /// The store's; a conflict where nothing was ever composed that loads, with what is wrong.
-pub(crate) async fn current(control: &Control, gateway: &Gateway) -> Result<Signed, Problem> {
-    let state = state(control, &gateway.group).await?;
-    signed(control, gateway, &state).await
-}
-
-/// The same with its entity tag; `None` where the gateway has it, by the tag it was told.
-///
-/// # Errors
-/// As of [`current`].
 pub(crate) async fn changed(
     control: &Control,
     gateway: &Gateway,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use saphyr_parser::{Event, Parser};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
@@ -163,6 +164,10 @@ impl Memory {
         let texts: Vec<RuleText<'_>> = rules.iter().map(|it| RuleText { origin: &it.path, text: &it.text }).collect();
         let files: Vec<RuleFile> =
             rules.iter().map(|it| RuleFile { path: it.path.clone(), text: it.text.clone() }).collect();
+        let repeated: Vec<Fault> = rules.iter().filter_map(repeats).collect();
+        if !repeated.is_empty() {
+            return Err(repeated);
+        }
         let mut of_files = Vec::new();
         for text in &texts {
             let mut checkers: Vec<String> = Vec::new();
@@ -204,6 +209,22 @@ impl Memory {
         let wanted = digest(files);
         lock(&self.proven).iter().find(|(it, _)| *it == wanted).map(|(_, checkers)| checkers.clone())
     }
+}
+
+/// An alias in a rule file: a few bytes of them stand for more text than there is memory.
+fn repeats(rules: &RuleSet) -> Option<Fault> {
+    let mut parser = Parser::new_from_str(&rules.text);
+    while let Some(event) = parser.next_event() {
+        let (place, what) = match event {
+            Ok((Event::Alias(_), span)) => (span.start, "aliases (`*name`) are not read in rules".to_owned()),
+            Ok(_) => continue,
+            Err(error) => (*error.marker(), format!("this is not valid YAML: {}", error.info())),
+        };
+        let help = "each value where it belongs";
+        let (line, column) = (Some(place.line().max(1)), Some(place.col() + 1));
+        return Some(Fault { origin: rules.path.clone(), line, column, ..fault(&what, help) });
+    }
+    None
 }
 
 fn digest(files: &[RuleFile]) -> [u8; 32] {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Bundle, Signed, changed, current, open_for, public_key, state};
+use super::current::state;
+use super::{Bundle, changed, open_for, public_key};
 use crate::config::{File, Reading, Reference};
 use crate::control::gateways::{Gateway, purpose};
 use crate::control::keys::Key;
@@ -164,7 +165,7 @@ impl World {
     }
 
     async fn opened(&self, gateway: &Gateway) -> Bundle {
-        let signed: Signed = current(&self.control, gateway).await.unwrap();
+        let (_, signed) = changed(&self.control, gateway, None).await.unwrap().unwrap();
         signed.verify(&public_key(&self.control).await.unwrap(), &gateway.id, 0).unwrap()
     }
 }
@@ -243,7 +244,7 @@ async fn the_number_grows_with_the_content_and_with_nothing_else() {
 async fn without_teams_nobody_is_let_in_and_without_providers_there_is_no_bundle() {
     let world = world().await;
     let gateway = world.gateway("edge-1", "remote");
-    let problem = current(&world.control, &gateway).await.unwrap_err();
+    let problem = changed(&world.control, &gateway, None).await.unwrap_err();
     assert!(problem.mistakes[0].contains("no upstream"), "{problem:?}");
     world.provider("anthropic", "anthropic", &["made-up-one"]).await;
     world.later(2000);

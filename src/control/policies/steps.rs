@@ -103,8 +103,8 @@ pub(in crate::control) async fn drafted(
     // What was approved was another text.
     draft.standing = Standing::Writing;
     keep(control, &policy, None).await?;
-    let difference = difference(before.as_deref().unwrap_or_default(), text);
-    told(control, granted, subject, "drafted", [("diff", difference.counted())]);
+    let counted = counted(control, before.as_deref().unwrap_or_default(), text).await?;
+    told(control, granted, subject, "drafted", [("diff", counted)]);
     Ok(policy.value)
 }
 
@@ -117,8 +117,8 @@ pub(in crate::control) async fn discarded(
     let mut policy = policy(control, subject).await?;
     let draft = policy.value.draft.take().ok_or_else(|| no_draft(subject))?;
     keep(control, &policy, None).await?;
-    let difference = difference(policy.published_text().unwrap_or_default(), &draft.text);
-    told(control, granted, subject, "discarded", [("diff", difference.counted())]);
+    let counted = counted(control, policy.published_text().unwrap_or_default(), &draft.text).await?;
+    told(control, granted, subject, "discarded", [("diff", counted)]);
     Ok(())
 }
 
@@ -168,7 +168,7 @@ pub(in crate::control) async fn judged(
         true => Standing::Approved { by, note: note.to_owned() },
         false => Standing::Rejected { by, reason: note.to_owned() },
     };
-    let diff = recorded(subject, &published, &draft.text);
+    let diff = recorded(control, subject, &published, &draft.text).await?;
     keep(control, &policy, None).await?;
     let verb = if agrees { "approved" } else { "rejected" };
     told(control, granted, subject, verb, [("note", note.to_owned()), ("diff", diff)]);
@@ -265,13 +265,14 @@ async fn put_in_force(
     version: Version,
     before: &str,
 ) -> Result<Policy, Problem> {
+    let diff = recorded(control, subject, before, &version.text).await?;
     let details = [
         ("version", version.number.to_string()),
         ("note", version.note.clone()),
         ("authors", version.authors.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")),
         ("approved_by", version.approved_by.as_ref().map_or_else(|| "-".to_owned(), |it| it.name.clone())),
         ("taken_from", version.taken_from.map_or_else(|| "-".to_owned(), |it| it.to_string())),
-        ("diff", recorded(subject, before, &version.text)),
+        ("diff", diff),
     ];
     policy.value.published = Some(version.clone());
     keep(control, &policy, Some(&version)).await?;
@@ -309,13 +310,23 @@ async fn scope_exists(control: &Control, subject: &Subject) -> Result<(), Proble
     }
 }
 
+/// How much is different. Off the threads that serve, as texts may be long and unlike.
+async fn counted(control: &Control, before: &str, after: &str) -> Result<String, Problem> {
+    let (before, after) = (before.to_owned(), after.to_owned());
+    control.bundles.loader.run(move || difference(&before, &after).counted()).await
+}
+
 /// What is different, as records say it. Examples of rules stay out of it: somebody may have taken a live key for one.
-fn recorded(subject: &Subject, before: &str, after: &str) -> String {
-    let difference = difference(before, after);
-    match subject.is_rules() {
-        true => format!("{}{}", difference.counted(), changed_rules(before, after)),
-        false => difference.shown(),
-    }
+async fn recorded(control: &Control, subject: &Subject, before: &str, after: &str) -> Result<String, Problem> {
+    let (before, after, is_rules) = (before.to_owned(), after.to_owned(), subject.is_rules());
+    let write = move || {
+        let difference = difference(&before, &after);
+        match is_rules {
+            true => format!("{}{}", difference.counted(), changed_rules(&before, &after)),
+            false => difference.shown(),
+        }
+    };
+    control.bundles.loader.run(write).await
 }
 
 /// The ids of rules that came, went or are otherwise: `+house.a.b -house.a.c ~house.a.d`.
