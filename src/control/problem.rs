@@ -118,7 +118,7 @@ pub(super) struct ProblemBody {
     /// One sentence for the person who asked.
     detail: String,
     /// Each mistake, where there are several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     mistakes: Vec<String>,
 }
 

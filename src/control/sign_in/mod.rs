@@ -12,11 +12,11 @@ mod session;
 mod settings;
 mod setup;
 
-pub(super) use self::flow::{Turnstile, safe_back};
-pub(super) use self::leave::{Left, leave};
+pub(super) use self::flow::Turnstile;
+pub(super) use self::leave::leave;
 pub(super) use self::oidc::Providers;
 pub(super) use self::password::{hash_password, password_mistake};
-pub(super) use self::session::{Session, begin, end_sessions, of_cookie};
+pub(super) use self::session::{begin, end_sessions, of_cookie};
 pub use self::settings::{Membership, Oidc, Saml};
 
 use super::http::Route;
