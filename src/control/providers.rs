@@ -156,7 +156,7 @@ pub(super) async fn added(control: &Control, granted: &Granted, new: NewProvider
     Ok(view)
 }
 
-async fn change(
+pub(super) async fn change(
     State(control): State<Control>,
     granted: Granted,
     Path(name): Path<String>,
@@ -172,7 +172,7 @@ async fn change(
     Ok(Json(after))
 }
 
-async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
     let provider = control.shelf.need::<Provider>(&name).await?;
     control.shelf.delete(&provider).await?;
     let before = ProviderView::from(&provider.value);
@@ -218,7 +218,7 @@ pub(super) async fn key_added(
     Ok(after)
 }
 
-async fn remove_key(
+pub(super) async fn remove_key(
     State(control): State<Control>,
     granted: Granted,
     Path((name, id)): Path<(String, String)>,

@@ -101,7 +101,7 @@ async fn me(State(control): State<Control>, granted: Granted) -> Result<Json<Me>
     }))
 }
 
-async fn sign_out(State(control): State<Control>, granted: Granted) -> Result<Response, Problem> {
+pub(crate) async fn sign_out(State(control): State<Control>, granted: Granted) -> Result<Response, Problem> {
     let mut response = Done.into_response();
     if let Some(id) = granted.actor.session() {
         control.shelf.take::<Session>(id).await?;
