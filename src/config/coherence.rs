@@ -15,6 +15,7 @@ pub(super) fn check(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
     super::exceptions::check(reader, top, file);
     super::audit::check(reader, top, file);
     super::siem::check(reader, top, file);
+    super::control::check(reader, top, file);
     budget_without_record(reader, top, file);
     if let Some(field) = top.find("audit_enabled").filter(|_| !file.audit_enabled) {
         reader.warn(field, "no exchange is recorded", "leave it out or write `audit_enabled: true`");

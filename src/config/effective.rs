@@ -90,7 +90,14 @@ impl File {
         write!(line, " audit_enabled={} open_access={}", self.audit_enabled, self.open_access)?;
         self.write_audit(line)?;
         write!(line, " on_unscannable={} log_level={}", self.on_unscannable.name(), self.log_level.name())?;
-        write!(line, " admin.listen={}", self.admin.listen.as_deref().unwrap_or("off"))
+        write!(line, " admin.listen={}", self.admin.listen.as_deref().unwrap_or("off"))?;
+        match &self.control.server {
+            None => write!(line, " control.embedded={}", self.control.embedded),
+            Some(it) => {
+                let ca = if it.ca_file.is_some() { "(ca_file)" } else { "" };
+                write!(line, " control.server={}{ca} control.poll={}", it.url, duration_text(it.poll))
+            }
+        }
     }
 
     fn write_audit(&self, line: &mut String) -> std::fmt::Result {

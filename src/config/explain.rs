@@ -23,6 +23,11 @@ fn write_all(out: &mut String, file: &File) -> fmt::Result {
         Some(address) => writeln!(out, "Metrics and readiness on {address}.")?,
         None => writeln!(out, "No metrics listener (`admin.listen` is not set).")?,
     }
+    match &file.control.server {
+        Some(it) => writeln!(out, "Runs on what {} says; until it has said something, nobody is served.", it.url)?,
+        None if file.control.embedded => writeln!(out, "Runs on what the control plane in its own process says.")?,
+        None => {}
+    }
     upstreams(out, file)?;
     rules(out, file)?;
     teams(out, file)?;

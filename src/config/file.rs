@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::Span;
-use super::{CircuitLimits, Day, Notifications, Price, Siem, TeamLimits};
+use super::{CircuitLimits, ControlPlane, Day, Notifications, Price, Siem, TeamLimits};
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
@@ -59,6 +59,8 @@ pub struct File {
     pub limits: Limits,
     /// `admin:` the listener for metrics, health and readiness.
     pub admin: Admin,
+    /// `control:` a policy server that says what this gateway runs on. None by default.
+    pub control: ControlPlane,
 }
 
 impl File {
@@ -96,6 +98,7 @@ impl Default for File {
             log_level: LogLevel::Info,
             limits: Limits::default(),
             admin: Admin::default(),
+            control: ControlPlane::default(),
         }
     }
 }

@@ -25,6 +25,7 @@ pub(super) const TOP: &[&str] = &[
     "log_level",
     "limits",
     "admin",
+    "control",
 ];
 
 pub(super) const UPSTREAM: &[&str] =
@@ -148,6 +149,8 @@ pub(super) const LIMITS: &[&str] = &[
 
 pub(super) const ADMIN: &[&str] = &["listen"];
 
+pub(super) const CONTROL: &[&str] = &["server", "ca_file", "poll", "embedded"];
+
 /// Every section's keys.
 pub(super) const EVERY: &[&[&str]] = &[
     TOP,
@@ -175,6 +178,7 @@ pub(super) const EVERY: &[&[&str]] = &[
     AUDIT,
     LIMITS,
     ADMIN,
+    CONTROL,
 ];
 
 /// Whether the value under `key`, itself in the section `parent`, is never shown.

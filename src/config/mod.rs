@@ -1,7 +1,9 @@
 //! `gateway.yaml` as typed data: text in, [`File`] out, mistakes with line and column.
 
 mod audit;
+mod authored;
 mod coherence;
+mod control;
 mod day;
 mod effective;
 mod exceptions;
@@ -27,6 +29,8 @@ mod teams;
 mod units;
 mod upstreams;
 
+pub use authored::Authored;
+pub use control::{ControlPlane, PolicyServer};
 pub use day::Day;
 pub use explain::explain;
 pub use file::*;

@@ -10,7 +10,9 @@ use super::reader::{Field, Reader, Section};
 use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
 use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
-use super::{audit, exceptions, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams};
+use super::{
+    audit, control, exceptions, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams,
+};
 use crate::domain::Checker;
 
 /// The names of `log_level:`.
@@ -108,7 +110,9 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     let empty = Node { span: root.span, value: Value::Mapping(Vec::new()) };
     let node = if matches!(root.value, Value::Null) { &empty } else { root };
     let top = reader.section(&Field { path: String::new(), node }, keys::TOP)?;
-    let mut file = File { upstreams: upstreams::read(reader, &top), rules, ..File::default() };
+    let control = control::read(reader, &top);
+    let upstreams = upstreams::read(reader, &top, control.governs());
+    let mut file = File { upstreams, rules, control, ..File::default() };
     file.tls = top.find("tls").and_then(|it| tls(reader, it));
     if let Some(field) = top.find("checks") {
         checks(reader, field, &mut file.checks);

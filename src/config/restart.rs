@@ -21,6 +21,7 @@ impl File {
         keep("port", self.port != running.port);
         keep("limits.connections_max", self.limits.connections_max != running.limits.connections_max);
         keep("admin", self.admin != running.admin);
+        keep("control", self.control != running.control);
         self.tls.clone_from(&running.tls);
         self.notifications.clone_from(&running.notifications);
         self.siem.clone_from(&running.siem);
@@ -30,6 +31,7 @@ impl File {
         self.port = running.port;
         self.limits.connections_max = running.limits.connections_max;
         self.admin.clone_from(&running.admin);
+        self.control.clone_from(&running.control);
         waiting
     }
 }
@@ -53,10 +55,11 @@ mod tests {
              tls: {cert: a.pem, key: a.key}\nadmin: {listen: \"127.0.0.1:1\"}\n\
              audit: {retention_days: 3, full_text: true}\nlimits: {connections_max: 5, findings_max: 9}\n\
              notifications: {webhook: {url: https://hook.example/a}}\n\
-             siem: [{name: here, to: 'syslog+tcp://127.0.0.1:6514'}]\n",
+             siem: [{name: here, to: 'syslog+tcp://127.0.0.1:6514'}]\ncontrol: {server: 'https://policy.example'}\n",
         );
         let waiting = file.keep_started(&running);
-        let all = ["tls", "notifications", "siem", "audit", "host", "port", "limits.connections_max", "admin"];
+        let all =
+            ["tls", "notifications", "siem", "audit", "host", "port", "limits.connections_max", "admin", "control"];
         assert_eq!(waiting, all);
         assert!(file.redact_secrets && file.limits.findings_max == 9 && file.upstreams[0].url.host == "two.example");
         assert_eq!((file.port, file.tls.is_none(), file.audit.full_text), (running.port, true, false));

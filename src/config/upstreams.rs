@@ -33,8 +33,12 @@ impl Default for CircuitLimits {
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>) -> Vec<Upstream> {
+/// `told`: they come from elsewhere, so that the file may do without.
+pub(super) fn read(reader: &mut Reader<'_>, top: &Section<'_>, told: bool) -> Vec<Upstream> {
     let Some(field) = top.find("upstream") else {
+        if told {
+            return Vec::new();
+        }
         let mistake = Mistake::new("upstream", None, "no upstream is configured");
         let help = "write `upstream:` and below it `anthropic: https://api.anthropic.com`";
         reader.mistakes.push(mistake.expected("at least one provider to forward to").help(help));

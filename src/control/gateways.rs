@@ -37,6 +37,19 @@ pub(super) struct Gateway {
     pub(super) enrolled_ms: u64,
     /// What it said last.
     pub(super) report: Option<Report>,
+    /// That its records are refused, if so.
+    #[serde(default)]
+    pub(super) arrival: Option<Arrival>,
+}
+
+/// Records of a gateway that are refused as they arrive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RefusedRecords")]
+pub(super) struct Arrival {
+    /// Since when, Unix milliseconds.
+    pub(super) refused_ms: u64,
+    /// What is wrong with them.
+    pub(super) refused: String,
 }
 
 /// What a gateway says of itself with every poll.
@@ -109,6 +122,8 @@ pub(super) struct GatewayView {
     pub(super) enrolled_ms: u64,
     /// What it said last.
     pub(super) report: Option<Report>,
+    /// That its records are refused, if so.
+    pub(super) arrival: Option<Arrival>,
 }
 
 impl From<&Gateway> for GatewayView {
@@ -119,6 +134,7 @@ impl From<&Gateway> for GatewayView {
             group: it.group.clone(),
             enrolled_ms: it.enrolled_ms,
             report: it.report.clone(),
+            arrival: it.arrival.clone(),
         }
     }
 }
@@ -158,6 +174,8 @@ pub(super) struct Application {
 /// What an enrolled gateway keeps.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Enrolled {
+    /// Its id: bundles name it.
+    id: String,
     /// What it sends as a bearer from now on.
     token: String,
     /// What secrets in its bundles are sealed with, base64 of 32 bytes.
@@ -248,11 +266,13 @@ async fn enrol(
         audit_key: application.audit_key.to_ascii_lowercase(),
         enrolled_ms: control.shelf.now_ms(),
         report: None,
+        arrival: None,
     };
     control.shelf.insert(&gateway).await?;
     control.acts.changed(&caller.actor(), "gateway.enrolled", &gateway.name, None, Some(&GatewayView::from(&gateway)));
     let bundle_key = super::bundle::public_key(&control).await?;
-    Ok(Created(Enrolled { token: secret, seal: seal.expose().to_owned(), bundle_key, group: enrolment.group }))
+    let id = gateway.id;
+    Ok(Created(Enrolled { id, token: secret, seal: seal.expose().to_owned(), bundle_key, group: enrolment.group }))
 }
 
 pub(super) async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {

@@ -2,11 +2,15 @@
 //! fleet; the same code serves a process of its own and, embedded, a single gateway.
 
 mod acts;
+pub mod agent;
 mod bundle;
 mod gateways;
 mod http;
+mod ingest;
 mod keys;
 mod pages;
+mod policies;
+mod polls;
 mod problem;
 mod providers;
 mod roles;

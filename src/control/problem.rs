@@ -88,6 +88,16 @@ impl ProblemKind {
         self.parts().1.as_u16()
     }
 
+    /// The kind that this status stands for.
+    pub(super) fn of_status(status: u16) -> Option<ProblemKind> {
+        Self::ALL.into_iter().find(|it| it.status() == status)
+    }
+
+    /// Whether this status says that nothing has changed.
+    pub(super) fn is_unchanged(status: u16) -> bool {
+        status == StatusCode::NOT_MODIFIED
+    }
+
     /// Every status that a refusal can have, with its name: for the description of the API.
     pub(super) fn statuses() -> impl Iterator<Item = (u16, &'static str)> {
         Self::ALL.into_iter().map(|it| (it.status(), it.name()))

@@ -11,12 +11,13 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::acts::Acts;
+use super::bundle::Bundles;
 use super::http::{Route, listen, router};
 use super::seal::MasterKey;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::{Problem, sign_in};
-use super::{gateways, keys, pages, providers, teams, tokens, users};
+use super::{gateways, ingest, keys, pages, polls, providers, teams, tokens, users};
 use crate::domain::Clock;
 use crate::sinks::{Scribe, request_id};
 use crate::store::{Objects, Store};
@@ -52,6 +53,7 @@ pub struct Inner {
     pub(super) master: MasterKey,
     pub(super) settings: Settings,
     pub(super) hashing: Semaphore,
+    pub(super) bundles: Bundles,
 }
 
 impl Deref for Control {
@@ -72,6 +74,7 @@ impl Control {
             master: parts.master,
             settings: parts.settings,
             hashing: Semaphore::new(HASHING_MAX),
+            bundles: Bundles::default(),
         }))
     }
 
@@ -83,12 +86,13 @@ impl Control {
         sign_in::setup_token(self).await
     }
 
-    /// Removes what has expired: sessions, tokens, remembered answers of identity providers.
+    /// Removes what has expired: sessions, tokens, remembered answers of identity providers, records.
     ///
     /// # Errors
     /// The store's.
     pub async fn tidy(&self) -> Result<u64, Problem> {
-        self.shelf.expire().await
+        let expired = self.shelf.expire().await?;
+        Ok(expired + ingest::expire(self).await?)
     }
 
     /// A new id, sorted by time.
@@ -112,6 +116,8 @@ pub(super) fn routes() -> Vec<Route> {
         keys::routes(),
         providers::routes(),
         gateways::routes(),
+        polls::routes(),
+        ingest::routes(),
         pages::routes(),
     ]
     .into_iter()

@@ -71,6 +71,7 @@ fn answer(head: &[u8], shared: &Shared) -> (&'static str, &'static str, Vec<u8>)
         Some(b"/config") => ("200 OK", "application/json", configuration(shared)),
         Some(b"/health" | b"/healthz") => text("200 OK", "ok\n"),
         Some(b"/readyz") if shared.draining.load(Ordering::Acquire) => text("503 Service Unavailable", "draining\n"),
+        Some(b"/readyz") if !shared.live.load().is_governed() => text("503 Service Unavailable", "no policy yet\n"),
         Some(b"/readyz") => text("200 OK", "ready\n"),
         _ => text("404 Not Found", "/config, /metrics, /status, /healthz, /readyz\n"),
     }
@@ -80,6 +81,16 @@ fn answer(head: &[u8], shared: &Shared) -> (&'static str, &'static str, Vec<u8>)
 fn configuration(shared: &Shared) -> Vec<u8> {
     let history = shared.live.history();
     let seconds = |at: Stamp| at.unix.as_secs();
+    let control = shared.live.governance().map(|it| {
+        let age = shared.clock.now().unix.as_secs().saturating_sub(it.made_ms / 1000);
+        serde_json::json!({
+            "server": it.server,
+            "generation": it.generation,
+            "age_seconds": (it.generation > 0).then_some(age),
+            "last_contact": it.contact.map(seconds),
+            "refused": it.refused,
+        })
+    });
     let body = serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "generation": shared.live.load().generation(),
@@ -87,6 +98,7 @@ fn configuration(shared: &Shared) -> Vec<u8> {
         "loaded": seconds(history.renewed.unwrap_or(shared.started)),
         "reloads": history.renewals,
         "failures": history.refusals,
+        "control": control,
         "waits_for_restart": history.waiting,
         "refused": history.refused.map(|(at, why)| serde_json::json!({"at": seconds(at), "why": why})),
     });

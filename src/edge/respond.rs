@@ -31,7 +31,10 @@ pub(super) fn status(kind: RefusalKind, dialect: Dialect) -> u16 {
         RefusalKind::RateLimited => 429,
         RefusalKind::UpgradeRefused => 426,
         RefusalKind::UpstreamFailed => 502,
-        RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamUnavailable => match dialect {
+        RefusalKind::Overloaded
+        | RefusalKind::NoPolicy
+        | RefusalKind::AuditUnavailable
+        | RefusalKind::UpstreamUnavailable => match dialect {
             Dialect::Anthropic => 529,
             Dialect::OpenAi | Dialect::Azure => 503,
         },
@@ -45,7 +48,13 @@ fn may_retry(kind: RefusalKind) -> bool {
 
 /// Whether a client is told when, beside what the reply itself says of it.
 fn says_when(kind: RefusalKind) -> bool {
-    matches!(kind, RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamUnavailable)
+    matches!(
+        kind,
+        RefusalKind::Overloaded
+            | RefusalKind::NoPolicy
+            | RefusalKind::AuditUnavailable
+            | RefusalKind::UpstreamUnavailable
+    )
 }
 
 /// A reply as head and body.

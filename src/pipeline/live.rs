@@ -19,6 +19,23 @@ pub struct Live {
     accounts: Mutex<HashMap<String, Arc<Account>>>,
     /// Written by whoever loads configurations, read by operators; no exchange looks at it.
     history: Mutex<History>,
+    /// Written by who asks a control plane, read by operators.
+    governance: Mutex<Option<Governance>>,
+}
+
+/// How a gateway stands with the policy server that it follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Governance {
+    /// The server's address.
+    pub server: String,
+    /// Generation of the bundle in force; 0: none.
+    pub generation: u64,
+    /// When that was made, Unix milliseconds.
+    pub made_ms: u64,
+    /// When the server answered last; `None`: not since the start.
+    pub contact: Option<Stamp>,
+    /// Why the newest bundle is not in force, if so; no secret.
+    pub refused: Option<String>,
 }
 
 /// What became of the configurations that were loaded since the start.
@@ -56,7 +73,7 @@ impl Live {
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
         let accounts = Mutex::default();
         open_accounts(&accounts, &snapshot);
-        Live { snapshot: ArcSwap::new(snapshot), accounts, history: Mutex::default() }
+        Live { snapshot: ArcSwap::new(snapshot), accounts, history: Mutex::default(), governance: Mutex::default() }
     }
 
     /// The snapshot in force.
@@ -95,6 +112,17 @@ impl Live {
     /// What became of the configurations since the start.
     pub fn history(&self) -> History {
         self.lock().clone()
+    }
+
+    /// Notes how this gateway stands with its policy server.
+    pub fn govern(&self, change: impl FnOnce(&mut Governance)) {
+        let mut governance = self.governance.lock().unwrap_or_else(PoisonError::into_inner);
+        change(governance.get_or_insert_default());
+    }
+
+    /// How this gateway stands with its policy server; `None` where it follows none.
+    pub fn governance(&self) -> Option<Governance> {
+        self.governance.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A panic elsewhere must not take it down: its data is valid at every step.

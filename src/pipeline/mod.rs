@@ -46,7 +46,7 @@ pub use answer::{Answering, Flow};
 pub use exchange::Exchange;
 pub use health::{Answered, Changed, Choice, CircuitState, Health, Tried};
 pub use inspect::Inspection;
-pub use live::{History, Live, Past};
+pub use live::{Governance, History, Live, Past};
 pub use opening::{Head, Opening};
 pub use prompt::{Forward, Sending};
 pub use quota::{Account, Admission, Load, Place, Shed, Spent, Turned, Waiting};

@@ -90,6 +90,11 @@ impl Exchange {
         access: Result<Access, String>,
         destination: Result<Destination, route::Nowhere>,
     ) -> Result<(), Refusal> {
+        if !self.snapshot.is_governed() {
+            let message = "this gateway has not been told yet what it runs on: its policy server has not answered since \
+                           it was enrolled";
+            return Err(self.plain(RefusalKind::NoPolicy, message.to_owned()));
+        }
         let access = access.map_err(|message| self.plain(RefusalKind::Unauthorized, message))?;
         self.record.key = access.key;
         let destination = destination.map_err(|it| self.plain(it.kind, it.message))?;

@@ -238,6 +238,11 @@ impl Snapshot {
         &self.witness.generation
     }
 
+    /// Whether it was said where requests go. A file always says it; a control plane may not have been heard yet.
+    pub fn is_governed(&self) -> bool {
+        !self.upstreams.is_empty()
+    }
+
     /// Builds the automata of all rules that a team is checked for: some seconds of work for the default checks, best
     /// done on a thread of its own while texts are scanned already. Names the rules whose automaton would be too large.
     pub fn warm(&self) -> Vec<RuleError> {

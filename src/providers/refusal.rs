@@ -19,6 +19,8 @@ pub enum RefusalKind {
     UnknownPath,
     /// No upstream is configured for that dialect.
     NoUpstream,
+    /// The control plane has not said yet what this gateway runs on.
+    NoPolicy,
     /// The body cannot be read: invalid JSON, unknown encoding, bad framing.
     BadRequest,
     /// A size limit.
@@ -43,13 +45,14 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [RefusalKind; 16] = [
+    pub const ALL: [RefusalKind; 17] = [
         RefusalKind::PolicyBlocked,
         RefusalKind::ModelNotAllowed,
         RefusalKind::Unauthorized,
         RefusalKind::NoProviderKey,
         RefusalKind::UnknownPath,
         RefusalKind::NoUpstream,
+        RefusalKind::NoPolicy,
         RefusalKind::BadRequest,
         RefusalKind::TooLarge,
         RefusalKind::Timeout,
@@ -71,6 +74,7 @@ impl RefusalKind {
             RefusalKind::NoProviderKey => "no_provider_key",
             RefusalKind::UnknownPath => "unknown_path",
             RefusalKind::NoUpstream => "no_upstream",
+            RefusalKind::NoPolicy => "no_policy",
             RefusalKind::BadRequest => "bad_request",
             RefusalKind::TooLarge => "too_large",
             RefusalKind::Timeout => "timeout",

@@ -74,6 +74,11 @@ impl AuditMetrics {
         self.lag.with_label_values(&[outlet]).set(level(records));
     }
 
+    /// How far it was behind when that was looked at last.
+    pub(super) fn records_behind(&self, outlet: &str) -> u64 {
+        u64::try_from(self.lag.with_label_values(&[outlet]).get()).unwrap_or_default()
+    }
+
     /// A delivery failed.
     pub(super) fn outlet_failed(&self, outlet: &str) {
         self.failures.with_label_values(&[outlet]).inc();

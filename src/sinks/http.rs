@@ -135,7 +135,7 @@ fn tls() -> Result<ClientConfig, String> {
 }
 
 /// Why nothing came back, in words of ours: the library's own text names the address.
-fn cause(error: &reqwest::Error) -> String {
+pub(crate) fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }

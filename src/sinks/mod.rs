@@ -4,6 +4,7 @@ pub mod alerts;
 mod audit_metrics;
 mod clock;
 mod config_metrics;
+mod control_metrics;
 #[cfg(test)]
 mod fixture;
 mod http;
@@ -20,6 +21,9 @@ use std::time::Duration;
 use crate::domain::Event;
 
 pub use self::clock::{WallClock, request_id};
+pub use self::control_metrics::Polled;
+#[cfg(feature = "control")]
+pub(crate) use self::http::cause as network_cause;
 pub use self::ledger::{Archive, Following, Ledger, Reader, Scribe, Setup, Ticket, Unavailable, known_head};
 pub use self::log::Log;
 pub use self::outlet::{Failure, Hope, Outlet};

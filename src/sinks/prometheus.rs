@@ -4,6 +4,7 @@ use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, I
 
 use super::audit_metrics::AuditMetrics;
 use super::config_metrics::ConfigMetrics;
+use super::control_metrics::ControlMetrics;
 use super::limit_metrics::LimitMetrics;
 use crate::domain::{Coverage, Direction, Event, Finding, Outcome, Stamp, Verdict};
 
@@ -35,6 +36,7 @@ pub struct Metrics {
     audit: AuditMetrics,
     limits: LimitMetrics,
     config: ConfigMetrics,
+    control: ControlMetrics,
     connections_refused: IntCounter,
     certificate_errors: IntCounter,
     /// Body bytes held by all exchanges together.
@@ -84,6 +86,7 @@ impl Metrics {
             audit: AuditMetrics::new(to)?,
             limits: LimitMetrics::new(to)?,
             config: ConfigMetrics::new(to)?,
+            control: ControlMetrics::new(to)?,
             events_dropped: counter(to, "events_dropped_total", "Events lost because the queue was full.")?,
             connections_refused: counter(to, "connections_refused_total", "Connections that failed to start.")?,
             certificate_errors: counter(to, "certificate_errors_total", "Certificate files that did not load.")?,
@@ -145,6 +148,11 @@ impl Metrics {
     /// What is counted of the audit log.
     pub(super) fn audit(&self) -> &AuditMetrics {
         &self.audit
+    }
+
+    /// What is counted of following a policy server.
+    pub(super) fn control(&self) -> &ControlMetrics {
+        &self.control
     }
 
     /// What is counted of limits.

@@ -1,9 +1,18 @@
 //! What gateways are told: one text in the words of `gateway.yaml`, composed of what administrators keep, signed.
 
+mod change;
 mod check;
+mod compose;
+mod current;
+mod inputs;
+mod load;
 mod payload;
 mod signing;
 
+pub(super) use self::change::check_change;
 pub(super) use self::check::{check_provider, check_team};
+pub(super) use self::current::{Bundles, State, changed, current, known, open_for, state};
+pub(super) use self::inputs::{Change, Inputs};
+pub(super) use self::load::{Fault, Loaded, Outcome, sentences};
 pub(super) use self::payload::{Bundle, Signed, Untrusted, VERSION};
 pub(super) use self::signing::{is_signed, public_key, sign};

@@ -33,9 +33,10 @@ fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::UnknownPath => "not_found_error",
         RefusalKind::TooLarge => "request_too_large",
         RefusalKind::Timeout => "timeout_error",
-        RefusalKind::Overloaded | RefusalKind::AuditUnavailable | RefusalKind::UpstreamUnavailable => {
-            "overloaded_error"
-        }
+        RefusalKind::Overloaded
+        | RefusalKind::NoPolicy
+        | RefusalKind::AuditUnavailable
+        | RefusalKind::UpstreamUnavailable => "overloaded_error",
         RefusalKind::RateLimited => "rate_limit_error",
         RefusalKind::UpstreamFailed => "api_error",
         RefusalKind::PolicyBlocked

@@ -56,6 +56,7 @@ fn error(refusal: &Refusal) -> Error<'_> {
 fn error_type(kind: RefusalKind) -> &'static str {
     match kind {
         RefusalKind::Overloaded
+        | RefusalKind::NoPolicy
         | RefusalKind::AuditUnavailable
         | RefusalKind::UpstreamFailed
         | RefusalKind::UpstreamUnavailable

@@ -226,6 +226,8 @@ fn sentence(act: &str) -> String {
         "audit.store_down" => "The audit store is down".to_owned(),
         "audit.store_back" => "The audit store is back".to_owned(),
         "audit.damaged" => "The audit log is damaged".to_owned(),
+        "config.refused" => "A changed configuration is refused".to_owned(),
+        "bundle.refused" => "A bundle of the policy server is refused".to_owned(),
         "alerts.tested" => "This is a test of alerts".to_owned(),
         other => clean(other, NAME_CHARS_MAX),
     }

@@ -13,7 +13,15 @@ use super::alert::{Alert, Check, Key, Occasion, Reported};
 const ACTIONS: [&str; 3] = ["block", "redact", "review"];
 
 /// Acts that people are told of.
-const ACTS: [&str; 5] = ["audit.lost", "audit.store_down", "audit.store_back", "audit.damaged", "alerts.tested"];
+const ACTS: [&str; 7] = [
+    "audit.lost",
+    "audit.store_down",
+    "audit.store_back",
+    "audit.damaged",
+    "config.refused",
+    "bundle.refused",
+    "alerts.tested",
+];
 
 /// Acts of which each ends what the other began, so that its next time is news.
 const OPPOSITES: [(&str, &str); 2] =
