@@ -14,6 +14,7 @@ mod polls;
 mod problem;
 mod providers;
 mod roles;
+mod rules;
 mod seal;
 mod server;
 mod settings;

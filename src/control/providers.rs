@@ -4,6 +4,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bundle::{Change, check_change};
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post, put};
 use super::roles::Permission;
 use super::seal::Sealed;
@@ -150,6 +151,7 @@ pub(super) async fn added(control: &Control, granted: &Granted, new: NewProvider
     name_mistake("provider", &new.name)?;
     let provider = Provider { name: new.name, settings: new.settings, keys: Vec::new() };
     check(&provider)?;
+    check_change(control, &Change::Provider(provider.clone())).await?;
     control.shelf.insert(&provider).await?;
     let view = ProviderView::from(&provider);
     control.acts.changed(&granted.actor, "provider.created", &provider.name, None, Some(&view));
@@ -166,6 +168,7 @@ pub(super) async fn change(
     let before = ProviderView::from(&provider.value);
     provider.value.settings = settings;
     check(&provider.value)?;
+    check_change(&control, &Change::Provider(provider.value.clone())).await?;
     control.shelf.update(&provider).await?;
     let after = ProviderView::from(&provider.value);
     control.acts.changed(&granted.actor, "provider.changed", &name, Some(&before), Some(&after));
@@ -174,6 +177,7 @@ pub(super) async fn change(
 
 pub(super) async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
     let provider = control.shelf.need::<Provider>(&name).await?;
+    check_change(&control, &Change::NoProvider(name.clone())).await?;
     control.shelf.delete(&provider).await?;
     let before = ProviderView::from(&provider.value);
     control.acts.changed(&granted.actor, "provider.deleted", &name, Some(&before), None);

@@ -17,7 +17,7 @@ use super::seal::MasterKey;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::{Problem, sign_in};
-use super::{gateways, ingest, keys, pages, polls, providers, teams, tokens, users};
+use super::{gateways, ingest, keys, pages, policies, polls, providers, rules, teams, tokens, users};
 use crate::domain::Clock;
 use crate::sinks::{Scribe, request_id};
 use crate::store::{Objects, Store};
@@ -118,6 +118,8 @@ pub(super) fn routes() -> Vec<Route> {
         gateways::routes(),
         polls::routes(),
         ingest::routes(),
+        policies::routes(),
+        rules::routes(),
         pages::routes(),
     ]
     .into_iter()

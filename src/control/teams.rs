@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
+use super::bundle::{Change, check_change};
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post, put};
 use super::keys::{self, Key};
 use super::roles::{Permission, Reach};
@@ -164,6 +165,7 @@ pub(super) async fn made(control: &Control, granted: &Granted, new: NewTeam) -> 
     name_mistake("team", &new.name)?;
     check(&new.settings)?;
     let team = Team { name: new.name, settings: new.settings, created_ms: control.shelf.now_ms() };
+    check_change(control, &Change::Team(team.clone())).await?;
     control.shelf.insert(&team).await?;
     control.acts.changed(&granted.actor, "team.created", &team.name, None, Some(&team.settings));
     Ok(view(&team, 0))
@@ -188,6 +190,7 @@ pub(super) async fn changed(
     check(&settings)?;
     let mut team = control.shelf.need::<Team>(name).await?;
     let before = std::mem::replace(&mut team.value.settings, settings);
+    check_change(control, &Change::Team(team.value.clone())).await?;
     control.shelf.update(&team).await?;
     control.acts.changed(&granted.actor, "team.changed", name, Some(&before), Some(&team.settings));
     Ok(view(&team.value, keys::holding(control, name).await?))
@@ -201,6 +204,7 @@ pub(super) async fn remove(State(control): State<Control>, granted: Granted, Pat
     if control.shelf.all::<User>().await?.iter().any(|it| it.teams.contains(&name)) {
         return Err(Problem::conflict(format!("somebody belongs to the team `{name}`: change that first")));
     }
+    check_change(&control, &Change::NoTeam(name.clone())).await?;
     control.shelf.delete(&team).await?;
     control.acts.changed(&granted.actor, "team.deleted", &name, Some(&team.settings), None);
     Ok(Done)

@@ -55,9 +55,7 @@ async fn groups(control: &Control) -> Result<Vec<String>, Problem> {
             groups.push(group);
         }
     }
-    groups.extend(
-        control.shelf.all::<State>().await?.iter().map(|it| crate::control::shelf::Stored::id(&it.value).to_owned()),
-    );
+    groups.extend(control.shelf.all::<State>().await?.iter().map(|it| it.group.clone()));
     groups.sort_unstable();
     groups.dedup();
     Ok(groups)

@@ -32,7 +32,7 @@ const TRIES_MAX: usize = 8;
 /// What a group runs on, as its servers agreed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
-    group: String,
+    pub(crate) group: String,
     /// Grows with every change of the content.
     pub(crate) generation: u64,
     /// When this generation was made, Unix milliseconds.
@@ -129,11 +129,6 @@ pub(crate) async fn state(control: &Control, group: &str) -> Result<Arc<State>, 
         }
     }
     Err(Problem::new(ProblemKind::Unavailable, "several servers number bundles at the same time; try again"))
-}
-
-/// What is known of a group, whether it can be composed or not; `None` where no gateway has asked yet.
-pub(crate) async fn known(control: &Control, group: &str) -> Result<Option<State>, Problem> {
-    Ok(control.shelf.get::<State>(group).await?.map(|it| it.value))
 }
 
 /// The state is read before what it is composed of: who writes on the ground of an older look comes too late.

@@ -1,7 +1,7 @@
 //! Reads composed texts with the gateway's own loader: what it accepts, gateways accept. Off the threads that serve, and
 //! not too many at the same time; what was proven once is not proven again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::compose::{Content, OwnChecks, SECRET_PREFIX, check_authored};
 use super::inputs::{Inputs, RuleSet};
 use crate::checkers::{self, RuleText, Trial};
-use crate::config::{File, Mistake, Mistakes, Reading, Reference, RuleFile, RuleMistake};
+use crate::config::{Checks, File, Mistake, Mistakes, Reading, Reference, RuleFile, RuleMistake, Rules};
 use crate::control::{Problem, ProblemKind};
 use crate::domain::Checker;
 use crate::pipeline::{Snapshot, custom_checkers};
@@ -83,6 +83,21 @@ impl Loader {
         self.run(move || memory.load(&inputs)).await
     }
 
+    /// Tries rule files beside the built-in rules, all checkers running. `look` gets the snapshot, and the ids of the
+    /// rules of these files.
+    pub(crate) async fn try_rules<T: Send + 'static>(
+        &self,
+        rules: Vec<RuleSet>,
+        look: impl FnOnce(&Arc<Snapshot>, &HashSet<String>) -> T + Send + 'static,
+    ) -> Result<Result<T, Vec<Fault>>, Problem> {
+        let memory = self.memory.clone();
+        self.run(move || {
+            let (snapshot, own) = memory.all_running(&rules)?;
+            Ok(look(&snapshot, &own))
+        })
+        .await
+    }
+
     /// Runs something that takes a core for a while, in its turn.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
         let busy = || Problem::new(ProblemKind::Unavailable, "too many texts are being checked; try again");
@@ -121,6 +136,26 @@ impl Memory {
         let lines = content.authored_lines();
         let warnings = faults(&warnings, lines).into_iter().filter(|it| it.line.is_some()).collect();
         Ok(Loaded { content, file, snapshot, warnings })
+    }
+
+    /// A snapshot in which every checker runs, and the ids of these rules.
+    fn all_running(&self, rules: &[RuleSet]) -> Result<(Arc<Snapshot>, HashSet<String>), Vec<Fault>> {
+        let own: Vec<String> = self.prove(rules)?.into_iter().flatten().collect();
+        let checks = Checker::BUILT_IN.into_iter().filter(|it| *it != "pii");
+        let mut checks: Vec<Checker> = checks.chain(own.iter().map(String::as_str)).map(Checker::new).collect();
+        checks.sort_unstable();
+        checks.dedup();
+        let files = rules.iter().map(|it| RuleFile { path: it.path.clone(), text: it.text.clone() }).collect();
+        let file = File {
+            checks: Checks { outbound: checks.clone(), inbound: checks },
+            rules: Rules { files, checkers: Vec::new() },
+            ..File::default()
+        };
+        let newest = lock(&self.newest).clone();
+        let snapshot = Snapshot::compile_beside(&file, [0; 32], newest.as_deref());
+        let snapshot = snapshot.map_err(|error| vec![fault(&error.to_string(), "")])?;
+        let entries = rules.iter().flat_map(|it| checkers::parse(&it.text, &it.path).unwrap_or_default());
+        Ok((Arc::new(snapshot), entries.map(|it| it.rule.info.id).collect()))
     }
 
     /// The checkers of each rule file, in order, once every rule was tried on its examples.

@@ -9,9 +9,9 @@ mod load;
 mod payload;
 mod signing;
 
-pub(super) use self::change::check_change;
+pub(super) use self::change::{check_change, faults_of, standing_in};
 pub(super) use self::check::{check_provider, check_team};
-pub(super) use self::current::{Bundles, State, changed, current, known, open_for, state};
+pub(super) use self::current::{Bundles, State, changed, current, open_for, state};
 pub(super) use self::inputs::{Change, Inputs};
 pub(super) use self::load::{Fault, Loaded, Outcome, sentences};
 pub(super) use self::payload::{Bundle, Signed, Untrusted, VERSION};

@@ -156,6 +156,18 @@ pub(crate) enum Standing {
     Rejected { by: Person, reason: String },
 }
 
+impl Standing {
+    /// Its name in the API.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Standing::Writing => "writing",
+            Standing::Submitted { .. } => "submitted",
+            Standing::Approved { .. } => "approved",
+            Standing::Rejected { .. } => "rejected",
+        }
+    }
+}
+
 /// What was published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Version {

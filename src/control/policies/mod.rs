@@ -2,6 +2,14 @@
 //! published and taken back. Rules go through the same steps as policies, because who can take a rule away can open what
 //! a policy closed.
 
+mod difference;
+mod dry_run;
 mod kept;
+mod recorded;
+mod routes;
+mod steps;
+mod view;
 
-pub(super) use self::kept::{Draft, Policy, Standing, Subject, Version};
+pub(super) use self::kept::{Policy, Subject};
+pub(super) use self::routes::{routes, rule_routes, text_or_draft};
+pub(super) use self::view::MistakeView;
