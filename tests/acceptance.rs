@@ -22,6 +22,8 @@ mod known;
 mod odd_bodies;
 #[path = "acceptance/places.rs"]
 mod places;
+#[path = "acceptance/quarantine.rs"]
+mod quarantine;
 #[path = "acceptance/random_prompts.rs"]
 mod random_prompts;
 #[path = "acceptance/settings.rs"]

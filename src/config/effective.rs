@@ -66,7 +66,7 @@ impl File {
         write!(line, " checks.outbound={}", checkers(&self.checks.outbound))?;
         write!(line, " checks.inbound={}", checkers(&self.checks.inbound))?;
         write!(line, " rules={} policies={}", self.rules.files.len(), self.policies.len())?;
-        write!(line, " exceptions={}", self.exceptions.len())?;
+        write!(line, " exceptions={} quarantine_rules={}", self.exceptions.len(), self.quarantine.rules.len())?;
         write!(line, " known_secrets.files={}", self.known_secrets.files.len())?;
         for team in &self.teams {
             let limits: String = team.limits.set().iter().map(|(key, it)| format!(",{key}={it}")).collect();

@@ -33,6 +33,7 @@ fn write_all(out: &mut String, file: &File) -> fmt::Result {
     teams(out, file)?;
     policies(out, file)?;
     exceptions(out, file)?;
+    quarantine(out, file)?;
     by_default(out, file)?;
     rest(out, file)
 }
@@ -134,6 +135,17 @@ fn exceptions(out: &mut String, file: &File) -> fmt::Result {
     for it in &file.exceptions {
         writeln!(out, "  {}: {}, until {}", it.name, excepted(&it.scope), it.expires)?;
         writeln!(out, "     {}", it.reason)?;
+    }
+    Ok(())
+}
+
+fn quarantine(out: &mut String, file: &File) -> fmt::Result {
+    if file.quarantine.rules.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nQuarantine")?;
+    for it in &file.quarantine.rules {
+        writeln!(out, "  {}: a {} is kept out after {}", it.name, it.per.name(), it.reason())?;
     }
     Ok(())
 }

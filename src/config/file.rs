@@ -1,11 +1,10 @@
 //! Every option there is, with its default. What the user typed, checked; not yet what the program runs on.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::Span;
-use super::{CircuitLimits, ControlPlane, Day, Notifications, Price, Siem, TeamLimits};
+use super::{CircuitLimits, ControlPlane, Day, Notifications, Price, Quarantine, Siem, TeamLimits};
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
@@ -23,6 +22,8 @@ pub struct File {
     pub policies: Vec<Policy>,
     /// `exceptions:` findings that may pass, in the order of the file.
     pub exceptions: Vec<Exception>,
+    /// `quarantine:` who is kept out after how many findings.
+    pub quarantine: Quarantine,
     /// `teams:` in the order of the file; without any, everyone is the team `default`.
     pub teams: Vec<Team>,
     /// `team_limits:` what a team may use that has no `limits:` of its own.
@@ -80,6 +81,7 @@ impl Default for File {
             rules: Rules::default(),
             policies: Vec::new(),
             exceptions: Vec::new(),
+            quarantine: Quarantine::default(),
             teams: Vec::new(),
             team_limits: TeamLimits::default(),
             prices: super::prices::examples(),
@@ -139,20 +141,6 @@ pub struct UpstreamUrl {
     pub port: u16,
     /// Path that every request path is appended to; no trailing slash, empty for none.
     pub path: String,
-}
-
-impl fmt::Display for UpstreamUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, usual) = if self.tls { ("https", 443) } else { ("http", 80) };
-        match self.host.contains(':') {
-            true => write!(f, "{scheme}://[{}]", self.host)?,
-            false => write!(f, "{scheme}://{}", self.host)?,
-        }
-        if self.port != usual {
-            write!(f, ":{}", self.port)?;
-        }
-        f.write_str(&self.path)
-    }
 }
 
 /// Which provider's API an upstream speaks.

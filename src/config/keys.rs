@@ -7,6 +7,7 @@ pub(super) const TOP: &[&str] = &[
     "rules",
     "policies",
     "exceptions",
+    "quarantine",
     "teams",
     "team_limits",
     "prices",
@@ -63,6 +64,10 @@ pub(super) const CHECKERS_ABOVE: &[&str] = &["risk", "score", "count"];
 pub(super) const EXCEPTION: &[&str] = &["name", "reason", "expires", "scope"];
 
 pub(super) const SCOPE: &[&str] = &["rule", "type", "checker", "fingerprint", "team", "model", "direction", "source"];
+
+pub(super) const QUARANTINE: &[&str] = &["contact", "rules"];
+
+pub(super) const QUARANTINE_RULE: &[&str] = &["name", "findings", "risk", "within", "per", "for"];
 
 pub(super) const TEAM: &[&str] =
     &["api_keys", "model_allowlist", "outbound_checks", "inbound_checks", "redact_secrets", "limits"];
@@ -164,6 +169,8 @@ pub(super) const EVERY: &[&[&str]] = &[
     CHECKERS_ABOVE,
     EXCEPTION,
     SCOPE,
+    QUARANTINE,
+    QUARANTINE_RULE,
     TEAM,
     TEAM_LIMITS,
     PRICE,

@@ -18,6 +18,7 @@ mod overrides;
 mod parse;
 mod policies;
 mod prices;
+mod quarantine;
 mod reader;
 mod reference;
 mod restart;
@@ -39,6 +40,7 @@ pub use notifications::{Channel, Email, Notifications, PagerDuty, Slack, Webhook
 pub use overrides::Overrides;
 pub use parse::Reading;
 pub use prices::Price;
+pub use quarantine::{Quarantine, QuarantineRule};
 pub use reference::{Reference, Resolve};
 pub use rules::{ReadRules, RuleMistake};
 pub use siem::{Facility, Siem, SiemFormat, SiemFraming, SiemInclude, SiemTarget, SyslogOver};

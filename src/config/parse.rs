@@ -11,7 +11,8 @@ use super::reference::Resolve;
 use super::rules::{ReadRules, RuleMistake};
 use super::{Admin, Checks, File, Limits, LogLevel, OnUnscannable, Redaction, RuleFile, Rules, Tls, units};
 use super::{
-    audit, control, exceptions, known, notifications, policies, prices, rules, siem, team_limits, teams, upstreams,
+    audit, control, exceptions, known, notifications, policies, prices, quarantine, rules, siem, team_limits, teams,
+    upstreams,
 };
 use crate::domain::Checker;
 
@@ -122,6 +123,7 @@ fn file(reader: &mut Reader<'_>, root: &Node, rules: Rules) -> Option<File> {
     file.prices = prices::read(reader, &top);
     file.policies = policies::read(reader, &top, &file.teams);
     file.exceptions = exceptions::read(reader, &top, &file.teams);
+    file.quarantine = quarantine::read(reader, &top);
     file.known_secrets = known::read(reader, &top);
     file.notifications = notifications::read(reader, &top);
     file.siem = siem::read(reader, &top);

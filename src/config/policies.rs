@@ -138,7 +138,7 @@ fn passed(reader: &mut Reader<'_>, field: &Field<'_>, section: &Section<'_>, pas
 }
 
 /// `">= high"`; a bare level compares with `bare`.
-fn risk(reader: &mut Reader<'_>, field: &Field<'_>, bare: Operator) -> Option<Compare<Risk>> {
+pub(super) fn risk(reader: &mut Reader<'_>, field: &Field<'_>, bare: Operator) -> Option<Compare<Risk>> {
     let text = reader.text(field)?;
     let (operator, level) = units::comparison(&text, bare);
     let Ok(value) = level.parse::<Risk>() else {

@@ -1,5 +1,6 @@
 //! `upstream:` providers in short form (an address) and in long form.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::keys;
@@ -30,6 +31,20 @@ pub struct CircuitLimits {
 impl Default for CircuitLimits {
     fn default() -> Self {
         CircuitLimits { failures_max: 5, open: Duration::from_secs(5) }
+    }
+}
+
+impl fmt::Display for UpstreamUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, usual) = if self.tls { ("https", 443) } else { ("http", 80) };
+        match self.host.contains(':') {
+            true => write!(f, "{scheme}://[{}]", self.host)?,
+            false => write!(f, "{scheme}://{}", self.host)?,
+        }
+        if self.port != usual {
+            write!(f, ":{}", self.port)?;
+        }
+        f.write_str(&self.path)
     }
 }
 

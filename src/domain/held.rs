@@ -16,6 +16,21 @@ pub enum HeldKind {
     Team,
 }
 
+impl HeldKind {
+    /// Every kind.
+    pub const ALL: [HeldKind; 4] = [HeldKind::Session, HeldKind::Key, HeldKind::User, HeldKind::Team];
+
+    /// The lower-case name used in configuration, documents and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            HeldKind::Session => "session",
+            HeldKind::Key => "key",
+            HeldKind::User => "user",
+            HeldKind::Team => "team",
+        }
+    }
+}
+
 /// One quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
@@ -25,6 +40,9 @@ pub struct Held {
     pub kind: HeldKind,
     /// Which one.
     pub value: String,
+    /// Of a session: the team whose session it is, since clients name sessions as they like; `None`: whoever names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// Why, for the developer.
     pub reason: String,
     /// Who to ask.
@@ -33,4 +51,11 @@ pub struct Held {
     pub since_ms: u64,
     /// When it ends by itself, Unix milliseconds; `None`: when somebody releases it.
     pub until_ms: Option<u64>,
+}
+
+impl Held {
+    /// Whether it holds at this moment, Unix milliseconds.
+    pub fn is_in_force(&self, now_ms: u64) -> bool {
+        self.until_ms.is_none_or(|it| now_ms < it)
+    }
 }

@@ -21,6 +21,7 @@ pub(super) fn status(kind: RefusalKind, dialect: Dialect) -> u16 {
     match kind {
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
+        | RefusalKind::Quarantined
         | RefusalKind::NoProviderKey
         | RefusalKind::BudgetExhausted
         | RefusalKind::BadRequest

@@ -12,6 +12,7 @@ use super::held::Held;
 use super::judge::Judge;
 use super::label::{Labels, Originals};
 use super::locate::Located;
+use super::quarantine::{self, Who};
 use super::record::Record;
 use super::route::Destination;
 use super::{Reply, Snapshot, notice, quota, redact};
@@ -115,6 +116,7 @@ impl Exchange {
         if let Some(destination) = &self.destination {
             quota::charge(&self.snapshot, &self.judge.team, destination.upstream.dialect, &mut event, now);
         }
+        self.snapshot.quarantine().note(&self.snapshot.quarantine_rules, &event, now);
         event
     }
 
@@ -148,6 +150,17 @@ impl Exchange {
 
     pub(super) fn plain(&self, kind: RefusalKind, message: String) -> Refusal {
         notice::plain(kind, message, &self.record.request)
+    }
+
+    /// Whether this caller may go on, as far as they are known by now.
+    pub(super) fn check_quarantine(&self, now: Stamp) -> Result<(), Refusal> {
+        let Record { team, key, session, .. } = &self.record;
+        let (key, session) = (key.as_ref().map(|it| it.as_str()), session.as_ref().map(|it| it.as_str()));
+        let who = Who { team: team.as_str(), key, session };
+        match self.snapshot.quarantine().holds(who, now) {
+            None => Ok(()),
+            Some(held) => Err(self.plain(RefusalKind::Quarantined, quarantine::message(&held, now))),
+        }
     }
 
     /// Puts a refusal into the shape of this exchange's dialect.

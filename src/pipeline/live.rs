@@ -1,22 +1,23 @@
 //! The one place where edge and control meet: the snapshot in force, swapped atomically, how it came there, and what
-//! outlives it: the accounts of teams and the health of providers.
+//! outlives it: the accounts of teams, the health of providers and who is kept out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::quota::{Account, Spent, counted};
-use super::{Snapshot, Upstream};
+use super::{Quarantine, Snapshot, Upstream};
 use crate::config::Dialect;
-use crate::domain::{Stamp, Tokens};
+use crate::domain::{Held, Stamp, Tokens};
 
 /// Holder of the snapshot in force. An exchange keeps the one it started with.
 pub struct Live {
     snapshot: ArcSwap<Snapshot>,
     /// Of every team that was ever configured. Only looked into when a snapshot is put in force.
     accounts: Mutex<HashMap<String, Arc<Account>>>,
+    quarantine: Arc<Quarantine>,
     /// Written by whoever loads configurations, read by operators; no exchange looks at it.
     history: Mutex<History>,
     /// Written by who asks a control plane, read by operators.
@@ -73,7 +74,9 @@ impl Live {
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
         let accounts = Mutex::default();
         open_accounts(&accounts, &snapshot);
-        Live { snapshot: ArcSwap::new(snapshot), accounts, history: Mutex::default(), governance: Mutex::default() }
+        let quarantine = snapshot.quarantine().clone();
+        let snapshot = ArcSwap::new(snapshot);
+        Live { snapshot, accounts, quarantine, history: Mutex::default(), governance: Mutex::default() }
     }
 
     /// The snapshot in force.
@@ -81,11 +84,24 @@ impl Live {
         self.snapshot.load_full()
     }
 
+    /// Who is kept out, under every snapshot.
+    pub fn quarantine(&self) -> &Arc<Quarantine> {
+        &self.quarantine
+    }
+
+    /// The server's word on who is kept out, in the place of what it said before; `owners` are the users of keys, by the
+    /// first eight hex digits of a key's digest. What this gateway has imposed by itself is kept beside.
+    pub fn held(&self, held: Vec<Held>, owners: BTreeMap<String, String>) {
+        self.quarantine.told(held, owners);
+    }
+
     /// Puts another in force. Teams keep what they have used, addresses and keys of providers what is known of them.
     /// `waiting` are the keys that differ from it, and need a restart.
     pub fn renew(&self, snapshot: Arc<Snapshot>, waiting: Vec<&'static str>, now: Stamp) {
         let mut history = self.lock();
         open_accounts(&self.accounts, &snapshot);
+        // A snapshot that was in force before has it already.
+        let _ = snapshot.quarantine.set(self.quarantine.clone());
         let old = self.load();
         for upstream in &snapshot.upstreams {
             if let Some(other) = old.upstream_named(&upstream.name) {

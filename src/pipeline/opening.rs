@@ -101,6 +101,7 @@ impl Exchange {
         self.record.upstream = Some(destination.upstream.name.clone());
         self.record.endpoint = destination.route.endpoint.name();
         self.record.dialect = Some(destination.upstream.dialect.name());
+        self.check_quarantine(self.judge.now)?;
         self.credentials = access.credentials;
         if self.credentials.need_provider_key && destination.upstream.api_key.is_none() {
             let message = format!(

@@ -73,6 +73,8 @@ impl Exchange {
             .session
             .take()
             .or_else(|| gathered.session.as_deref().map(|it| SessionId::new(&self.snapshot.witness.name(it))));
+        // A session that is named in the body is known only now.
+        self.check_quarantine(now)?;
         self.check_models(&gathered.models)?;
         self.record.forget(&complete.located);
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);

@@ -8,6 +8,7 @@ use super::access::Access;
 use super::health::Health;
 use super::label::Labels;
 use super::memory::Memory;
+use super::quarantine::Quarantine;
 use super::quota::{Account, Prices};
 use super::rules::custom_specs;
 use super::seen::Seen;
@@ -152,6 +153,9 @@ pub struct Snapshot {
     pub(super) value_key: Option<FingerprintKey>,
     pub(super) witness: Witness,
     pub(super) prices: Prices,
+    pub(super) quarantine_rules: config::Quarantine,
+    /// Set when the snapshot is put in force.
+    pub(super) quarantine: OnceLock<Arc<Quarantine>>,
 }
 
 /// Why a configuration cannot be enforced.
@@ -215,6 +219,8 @@ impl Snapshot {
             value_key: value_key.map(FingerprintKey::new),
             witness,
             prices: Prices::new(&file.prices),
+            quarantine_rules: file.quarantine.clone(),
+            quarantine: OnceLock::new(),
         })
     }
 
@@ -241,6 +247,11 @@ impl Snapshot {
     /// Whether it was said where requests go. A file always says it; a control plane may not have been heard yet.
     pub fn is_governed(&self) -> bool {
         !self.upstreams.is_empty()
+    }
+
+    /// Who is kept out.
+    pub(super) fn quarantine(&self) -> &Arc<Quarantine> {
+        self.quarantine.get_or_init(Arc::default)
     }
 
     /// Builds the automata of all rules that a team is checked for: some seconds of work for the default checks, best

@@ -90,6 +90,11 @@ impl Exchange {
             Opening::Answer(reply) if matches!(reply.kind, RefusalKind::UnknownPath | RefusalKind::NoUpstream) => {
                 Sending::Answer(exchange.refuse_upgrade())
             }
+            // At the sight of this status clients ask over plain HTTP, where they show what they are told.
+            Opening::Answer(reply) if reply.kind == RefusalKind::Quarantined => {
+                let message = "this caller is in quarantine; ask over plain HTTP to learn why";
+                Sending::Answer(exchange.refuse(RefusalKind::UpgradeRefused, message.into()))
+            }
             Opening::Answer(reply) => Sending::Answer(reply),
             Opening::ReadBody { .. } if !exchange.takes_messages() => Sending::Answer(exchange.refuse_upgrade()),
             Opening::ReadBody { .. } => exchange.connect(),

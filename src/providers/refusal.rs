@@ -11,6 +11,8 @@ pub enum RefusalKind {
     PolicyBlocked,
     /// The team may not use that model.
     ModelNotAllowed,
+    /// The session, the key, its user or the team is kept out.
+    Quarantined,
     /// No gateway key, or an unknown one.
     Unauthorized,
     /// No provider key is configured for that upstream.
@@ -48,6 +50,7 @@ impl RefusalKind {
     pub const ALL: [RefusalKind; 17] = [
         RefusalKind::PolicyBlocked,
         RefusalKind::ModelNotAllowed,
+        RefusalKind::Quarantined,
         RefusalKind::Unauthorized,
         RefusalKind::NoProviderKey,
         RefusalKind::UnknownPath,
@@ -70,6 +73,7 @@ impl RefusalKind {
         match self {
             RefusalKind::PolicyBlocked => "policy_blocked",
             RefusalKind::ModelNotAllowed => "model_not_allowed",
+            RefusalKind::Quarantined => "quarantined",
             RefusalKind::Unauthorized => "unauthorized",
             RefusalKind::NoProviderKey => "no_provider_key",
             RefusalKind::UnknownPath => "unknown_path",

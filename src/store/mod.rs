@@ -32,7 +32,7 @@ pub use self::left::{Left, LeftReader, LeftWriter};
 pub use self::mark::Marker;
 pub use self::objects::{CommitError, Listing, OBJECTS_MAX, Object, Objects, Write};
 pub use self::open::open;
-pub use self::query::{Columns, Query, Row};
+pub use self::query::{Columns, Position, Query, Row};
 pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};
 pub use self::unseal::{SEALED_VERSION, unseal};
 pub use self::verify::{FAULTS_MAX, Fault, Verdict, Verifier, verify_stored};

@@ -79,6 +79,26 @@ pub struct Query {
     pub from_ms: Option<u64>,
     /// Written before this moment, Unix milliseconds.
     pub until_ms: Option<u64>,
+    /// Behind this one in the order of answers: the pages after the first.
+    pub before: Option<Position>,
     /// Most entries that are returned.
     pub rows_max: usize,
+}
+
+/// Where an entry stands among those of all gateways: by time, then by gateway, then by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// When it was written, Unix milliseconds.
+    pub written_ms: u64,
+    /// Its gateway.
+    pub gateway: String,
+    /// Its number in the gateway's chain.
+    pub sequence: u64,
+}
+
+impl Position {
+    /// Of this entry.
+    pub fn of(entry: &Entry) -> Position {
+        Position { written_ms: entry.written_ms, gateway: entry.gateway.to_string(), sequence: entry.sequence }
+    }
 }

@@ -26,7 +26,7 @@ use super::failure::{failure, migration};
 use super::pages::{self, Pages};
 use super::query::{Query, Row};
 use super::record::Mark;
-use super::search::{BELONGS, COLUMNS, Search, Value, gateway, number, search};
+use super::search::{BELONGS, COLUMNS, Search, Value, number, numbers, search};
 use super::stored::{self, Gateways, Values};
 use super::{Store, StoreError};
 
@@ -156,8 +156,8 @@ impl Store for Sqlite {
     async fn search(&self, query: &Query) -> Result<Vec<Entry>, StoreError> {
         let mut reader = self.reader().await?;
         let gateways = gateways(&mut reader).await?;
-        let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
-        let Search { sql, values } = search(query, gateway, indexed_by);
+        let Ok(numbers) = numbers(query, &gateways) else { return Ok(Vec::new()) };
+        let Search { sql, values } = search(query, numbers, indexed_by);
         let statement = bind(sqlx::query(AssertSqlSafe(sql)), values);
         let rows = statement.fetch_all(&mut *reader).await.map_err(failure)?;
         rows.iter().map(|row| stored::row(row, &gateways).map(|it| it.entry)).collect()
@@ -166,8 +166,8 @@ impl Store for Sqlite {
     async fn plan(&self, query: &Query) -> Result<Vec<String>, StoreError> {
         let mut reader = self.reader().await?;
         let gateways = gateways(&mut reader).await?;
-        let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
-        let Search { sql, values } = search(query, gateway, indexed_by);
+        let Ok(numbers) = numbers(query, &gateways) else { return Ok(Vec::new()) };
+        let Search { sql, values } = search(query, numbers, indexed_by);
         let statement = bind(sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))), values);
         let rows = statement.fetch_all(&mut *reader).await.map_err(failure)?;
         rows.iter().map(|row| stored::required(row, 3, "plan").map_err(stored::damaged)).collect()

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airiskguard_gateway::config::{File, Reference};
-use airiskguard_gateway::domain::{Event, Outcome, RequestId, Stamp, Tokens};
+use airiskguard_gateway::domain::{Event, Held, Outcome, RequestId, Stamp, Tokens};
 use airiskguard_gateway::pipeline::{
     Admission, Answering, Exchange, Flow, Forward, Head, Live, Load, Opening, Past, Place, Reply, Sending, Snapshot,
 };
@@ -37,6 +37,8 @@ pub struct Before {
     pub tokens: u64,
     /// Body bytes that all exchanges hold.
     pub held_bytes: u64,
+    /// Who is kept out.
+    pub quarantine: Vec<Held>,
 }
 
 /// What the provider answers.
@@ -179,6 +181,9 @@ pub fn run_on<'a>(
 fn happened(snapshot: &Arc<Snapshot>, script: &Script, head: &Head<'_>) -> Vec<Place> {
     let Before { requests, in_flight, tokens, .. } = script.before;
     let live = Live::new(snapshot.clone());
+    if !script.before.quarantine.is_empty() {
+        live.held(script.before.quarantine.clone(), Default::default());
+    }
     if tokens > 0 {
         let (exchange, _) = Exchange::open(snapshot.clone(), RequestId::new("before"), head, at(0));
         let team = exchange.team().as_str().to_owned();

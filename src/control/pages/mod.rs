@@ -12,7 +12,9 @@ mod show;
 mod sign_in;
 mod start;
 mod teams;
+mod texts;
 mod tokens;
+mod trial;
 mod users;
 
 use axum::response::Response;
@@ -31,6 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
         sign_in::routes(),
         start::routes(),
         teams::routes(),
+        texts::routes(),
         tokens::routes(),
         users::routes(),
     ]

@@ -35,7 +35,7 @@ pub(super) struct Typed {
     #[serde(default)]
     pub(super) urls: String,
     #[serde(default)]
-    key: String,
+    pub(super) key: String,
 }
 
 #[derive(Deserialize)]

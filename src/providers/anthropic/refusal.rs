@@ -41,6 +41,7 @@ fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::UpstreamFailed => "api_error",
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
+        | RefusalKind::Quarantined
         | RefusalKind::NoProviderKey
         | RefusalKind::NoUpstream
         | RefusalKind::BudgetExhausted

@@ -64,6 +64,7 @@ fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::RateLimited => "rate_limit_error",
         RefusalKind::PolicyBlocked
         | RefusalKind::ModelNotAllowed
+        | RefusalKind::Quarantined
         | RefusalKind::BudgetExhausted
         | RefusalKind::Unauthorized
         | RefusalKind::NoProviderKey

@@ -25,7 +25,7 @@ use super::failure::{failure, migration, misses_partition};
 use super::pages::{self, Pages};
 use super::query::{Query, Row};
 use super::record::Mark;
-use super::search::{BELONGS, COLUMNS, Search, Value, gateway, number, search};
+use super::search::{BELONGS, COLUMNS, Search, Value, number, numbers, search};
 use super::stored::{self, Gateways, Values};
 use super::{Store, StoreError};
 
@@ -215,8 +215,8 @@ impl Store for Postgres {
     async fn search(&self, query: &Query) -> Result<Vec<Entry>, StoreError> {
         within(CALL, async {
             let gateways = gateways(&self.pool).await?;
-            let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
-            let Search { sql, values } = search(query, gateway, |_| String::new());
+            let Ok(numbers) = numbers(query, &gateways) else { return Ok(Vec::new()) };
+            let Search { sql, values } = search(query, numbers, |_| String::new());
             let statement = bind(sqlx::query(AssertSqlSafe(sql)), values);
             let rows = statement.fetch_all(&self.pool).await.map_err(failure)?;
             rows.iter().map(|row| stored::row(row, &gateways).map(|it| it.entry)).collect()
@@ -227,8 +227,8 @@ impl Store for Postgres {
     async fn plan(&self, query: &Query) -> Result<Vec<String>, StoreError> {
         within(CALL, async {
             let gateways = gateways(&self.pool).await?;
-            let Ok(gateway) = gateway(query, &gateways) else { return Ok(Vec::new()) };
-            let Search { sql, values } = search(query, gateway, |_| String::new());
+            let Ok(numbers) = numbers(query, &gateways) else { return Ok(Vec::new()) };
+            let Search { sql, values } = search(query, numbers, |_| String::new());
             let statement = bind(sqlx::query(AssertSqlSafe(format!("EXPLAIN {sql}"))), values);
             let rows = statement.fetch_all(&self.pool).await.map_err(failure)?;
             rows.iter().map(|row| stored::required(row, 0, "plan").map_err(stored::damaged)).collect()

@@ -1,0 +1,256 @@
+//! Who is kept out, whoever said so: the server, a rule of this gateway, the gateway before a restart. Outlives snapshots.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use sha2::{Digest, Sha256};
+
+use crate::config::{Quarantine as Rules, QuarantineRule};
+use crate::domain::{Event, Held, HeldKind, Stamp};
+use crate::policy::{Subject, Windows, counted};
+
+/// Quarantines of this gateway's own rules that hold at the same time; of more, the oldest end.
+const IMPOSED_MAX: usize = 10_000;
+/// Letters of a reference: no two that look the same.
+const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// What stands in a record for a session that is itself a secret: many sessions, of which none can be told.
+const HIDDEN: &str = "[REDACTED]";
+
+/// Everyone who is kept out. Asked by every exchange, which waits for nobody's lock.
+#[derive(Default)]
+pub struct Quarantine {
+    table: ArcSwap<Table>,
+    kept: Mutex<Kept>,
+    windows: Mutex<Windows>,
+}
+
+/// Who asks to be let through.
+#[derive(Clone, Copy)]
+pub(super) struct Who<'a> {
+    pub(super) team: &'a str,
+    pub(super) key: Option<&'a str>,
+    pub(super) session: Option<&'a str>,
+}
+
+/// What is looked up.
+#[derive(Default)]
+struct Table {
+    held: HashMap<HeldKind, HashMap<String, Vec<Arc<Held>>>>,
+    owners: Arc<BTreeMap<String, String>>,
+}
+
+/// Where it comes from.
+#[derive(Default)]
+struct Kept {
+    /// By the server.
+    told: Vec<Arc<Held>>,
+    /// By rules of this gateway.
+    imposed: Vec<Arc<Held>>,
+    /// Of those, what nobody has written down yet.
+    fresh: Vec<Arc<Held>>,
+    owners: Arc<BTreeMap<String, String>>,
+}
+
+impl Quarantine {
+    /// The server's word: these and no others that it told before. What this gateway has imposed and the server now
+    /// tells is from then on the server's, which alone releases it.
+    pub fn told(&self, held: Vec<Held>, owners: BTreeMap<String, String>) {
+        let mut kept = self.kept();
+        kept.told = held.into_iter().map(Arc::new).collect();
+        kept.owners = Arc::new(owners);
+        let Kept { told, imposed, .. } = &mut *kept;
+        imposed.retain(|it| told.iter().all(|other| other.reference != it.reference));
+        self.publish(&kept);
+    }
+
+    /// What this gateway had imposed before it was started.
+    pub fn recall(&self, held: Vec<Held>) {
+        let mut kept = self.kept();
+        for it in held {
+            let known = |other: &Arc<Held>| other.reference == it.reference;
+            if !kept.told.iter().any(known) && !kept.imposed.iter().any(known) {
+                kept.imposed.push(Arc::new(it));
+            }
+        }
+        bound(&mut kept.imposed);
+        self.publish(&kept);
+    }
+
+    /// Lets go of what this gateway has imposed; whether it had.
+    pub fn release(&self, reference: &str) -> bool {
+        let mut kept = self.kept();
+        let before = kept.imposed.len();
+        kept.imposed.retain(|it| it.reference != reference);
+        self.publish(&kept);
+        kept.imposed.len() < before
+    }
+
+    /// What this gateway has imposed and still holds.
+    pub fn imposed(&self, now: Stamp) -> Vec<Held> {
+        let now_ms = millis(now);
+        let mut kept = self.kept();
+        let before = kept.imposed.len();
+        kept.imposed.retain(|it| it.is_in_force(now_ms));
+        if kept.imposed.len() < before {
+            self.publish(&kept);
+        }
+        kept.imposed.iter().map(|it| Held::clone(it)).collect()
+    }
+
+    /// What was imposed since the last call: each is to be written down once.
+    pub fn take_fresh(&self) -> Vec<Held> {
+        std::mem::take(&mut self.kept().fresh).iter().map(|it| Held::clone(it)).collect()
+    }
+
+    /// Everyone who is kept out at this moment.
+    pub fn in_force(&self, now: Stamp) -> Vec<Held> {
+        let now_ms = millis(now);
+        let kept = self.kept();
+        let all = kept.told.iter().chain(&kept.imposed).filter(|it| it.is_in_force(now_ms));
+        all.map(|it| Held::clone(it)).collect()
+    }
+
+    /// Why this one is kept out; `None` lets it through. What concerns most people is said first.
+    pub(super) fn holds(&self, who: Who<'_>, now: Stamp) -> Option<Arc<Held>> {
+        let table = self.table.load();
+        if table.held.is_empty() {
+            return None;
+        }
+        let user = who.key.and_then(|it| table.owners.get(it)).map(String::as_str);
+        let asked = [
+            (HeldKind::Team, Some(who.team)),
+            (HeldKind::User, user),
+            (HeldKind::Key, who.key),
+            (HeldKind::Session, who.session.filter(|it| *it != HIDDEN)),
+        ];
+        let now_ms = millis(now);
+        asked.into_iter().find_map(|(kind, value)| {
+            let all = table.held.get(&kind)?.get(value?)?;
+            let concerns = |it: &&Arc<Held>| it.team.as_deref().is_none_or(|team| team == who.team);
+            all.iter().find(|it| it.is_in_force(now_ms) && concerns(it)).cloned()
+        })
+    }
+
+    /// Counts the findings of an exchange that has ended; whoever has too many now is kept out from now on.
+    pub(super) fn note(&self, rules: &Rules, event: &Event, now: Stamp) {
+        if rules.rules.is_empty() || (event.outbound_findings.is_empty() && event.inbound_findings.is_empty()) {
+            return;
+        }
+        for rule in &rules.rules {
+            let Some((kind, subject)) = self.subject(rule, event) else { continue };
+            let tripped = {
+                let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+                windows.note(rule, &subject, counted(rule, event), now)
+            };
+            if tripped {
+                self.impose(rule, kind, subject, rules.contact.clone(), event, now);
+            }
+        }
+    }
+
+    /// Whose findings these are by this rule; `None` where nobody can be told.
+    fn subject(&self, rule: &QuarantineRule, event: &Event) -> Option<(HeldKind, Subject)> {
+        let key = event.key.as_ref().map(|it| it.as_str());
+        let (kind, value, team) = match rule.per {
+            HeldKind::Team => (HeldKind::Team, event.team.as_str().to_owned(), None),
+            HeldKind::Key => (HeldKind::Key, key?.to_owned(), None),
+            HeldKind::User => match self.table.load().owners.get(key?) {
+                Some(user) => (HeldKind::User, user.clone(), None),
+                None => (HeldKind::Key, key?.to_owned(), None),
+            },
+            HeldKind::Session => {
+                let session = event.session.as_ref().map(|it| it.as_str()).filter(|it| *it != HIDDEN)?;
+                (HeldKind::Session, session.to_owned(), Some(event.team.as_str().to_owned()))
+            }
+        };
+        Some((kind, Subject { rule: rule.name.clone(), team, value }))
+    }
+
+    fn impose(
+        &self,
+        rule: &QuarantineRule,
+        kind: HeldKind,
+        subject: Subject,
+        contact: Option<String>,
+        event: &Event,
+        now: Stamp,
+    ) {
+        let mut kept = self.kept();
+        let same = |it: &&Arc<Held>| it.kind == kind && it.value == subject.value && it.team == subject.team;
+        let now_ms = millis(now);
+        // Exchanges that were in flight when it began do not begin it again.
+        if kept.told.iter().chain(&kept.imposed).filter(same).any(|it| it.is_in_force(now_ms)) {
+            return;
+        }
+        let held = Arc::new(Held {
+            reference: reference(event.request.as_str(), rule, &subject.value),
+            kind,
+            value: subject.value,
+            team: subject.team,
+            reason: rule.reason(),
+            contact,
+            since_ms: now_ms,
+            until_ms: rule.lasts.map(|it| now_ms.saturating_add(duration_millis(it))),
+        });
+        kept.imposed.push(held.clone());
+        kept.fresh.push(held);
+        bound(&mut kept.imposed);
+        bound(&mut kept.fresh);
+        self.publish(&kept);
+    }
+
+    fn publish(&self, kept: &Kept) {
+        let mut held: HashMap<HeldKind, HashMap<String, Vec<Arc<Held>>>> = HashMap::new();
+        for it in kept.told.iter().chain(&kept.imposed) {
+            held.entry(it.kind).or_default().entry(it.value.clone()).or_default().push(it.clone());
+        }
+        self.table.store(Arc::new(Table { held, owners: kept.owners.clone() }));
+    }
+
+    /// A panic elsewhere must not take it down: its data is valid at every step.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bound(all: &mut Vec<Arc<Held>>) {
+    let more = all.len().saturating_sub(IMPOSED_MAX);
+    all.drain(..more);
+}
+
+/// Short enough to be read out: from the exchange that caused it, whose id nobody guesses.
+fn reference(request: &str, rule: &QuarantineRule, value: &str) -> String {
+    let digest = Sha256::digest(format!("{request}\n{}\n{value}", rule.name));
+    let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
+    format!("Q-{}", digest.iter().take(10).map(letter).collect::<String>())
+}
+
+/// What the developer is told.
+pub(super) fn message(held: &Held, now: Stamp) -> String {
+    let who = match held.kind {
+        HeldKind::Session => "This session is in quarantine".to_owned(),
+        HeldKind::Key => "This gateway key is in quarantine".to_owned(),
+        HeldKind::User => "Your gateway keys are in quarantine".to_owned(),
+        HeldKind::Team => format!("The team `{}` is in quarantine", held.value),
+    };
+    let ask = held.contact.as_deref().unwrap_or("your administrator");
+    let minutes = |until: u64| until.saturating_sub(millis(now)).div_ceil(60_000);
+    let end = match held.until_ms.map(minutes) {
+        None => String::new(),
+        Some(1) => " It ends by itself in a minute.".to_owned(),
+        Some(more @ ..120) => format!(" It ends by itself in {more} minutes."),
+        Some(more) => format!(" It ends by itself in {} hours.", more.div_ceil(60)),
+    };
+    let Held { reason, reference, .. } = held;
+    format!("{who}: {reason}. Nothing is sent to the provider. Ask {ask} to release it, and name {reference}.{end}")
+}
+
+fn millis(now: Stamp) -> u64 {
+    duration_millis(now.unix)
+}
+
+fn duration_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
