@@ -47,7 +47,7 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [RefusalKind; 17] = [
+    pub const ALL: [RefusalKind; 18] = [
         RefusalKind::PolicyBlocked,
         RefusalKind::ModelNotAllowed,
         RefusalKind::Quarantined,

@@ -407,3 +407,9 @@ fn side(line: &str) -> &'static str {
         _ => "same",
     }
 }
+
+impl TextPage {
+    fn is_days(&self, days: &u32) -> bool {
+        self.days == *days
+    }
+}
