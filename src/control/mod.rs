@@ -30,3 +30,4 @@ pub use self::roles::{Permission, Reach, Role};
 pub use self::seal::MasterKey;
 pub use self::server::{Control, Parts, app, serve, tls};
 pub use self::settings::Settings;
+pub use self::sign_in::{Membership, Oidc, Saml};

@@ -54,6 +54,7 @@ pub struct Inner {
     pub(super) settings: Settings,
     pub(super) hashing: Semaphore,
     pub(super) bundles: Bundles,
+    pub(super) sign_in: sign_in::State,
 }
 
 impl Deref for Control {
@@ -75,6 +76,7 @@ impl Control {
             settings: parts.settings,
             hashing: Semaphore::new(HASHING_MAX),
             bundles: Bundles::default(),
+            sign_in: sign_in::State::default(),
         }))
     }
 

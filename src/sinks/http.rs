@@ -122,7 +122,7 @@ impl Reply {
 }
 
 /// The roots that the system trusts, and ring, whatever else the process has installed.
-fn tls() -> Result<ClientConfig, String> {
+pub(crate) fn tls() -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

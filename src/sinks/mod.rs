@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use crate::domain::Event;
 
+pub(crate) use self::http::tls as tls_of_system_roots;
+
 pub use self::clock::{WallClock, request_id};
 pub use self::control_metrics::Polled;
 #[cfg(feature = "control")]

@@ -2,7 +2,10 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unreachable_pub)]
 
+mod oidc;
 mod openapi;
 mod people;
+#[cfg(feature = "saml")]
+mod saml;
 mod server;
 mod teams;

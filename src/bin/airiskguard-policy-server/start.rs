@@ -99,7 +99,12 @@ async fn wait_for_signal() {
 
 fn settings(arguments: &Arguments) -> Result<Settings, String> {
     match &arguments.config {
-        Some(path) => Settings::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display())),
+        Some(path) => {
+            #[expect(clippy::disallowed_methods, reason = "this is the binary, which hands it on")]
+            let environment = |name: &str| std::env::var(name).ok();
+            let settings = Settings::parse_with(&read(path)?, &environment);
+            settings.map_err(|error| format!("{}: {error}", path.display()))
+        }
         None => Ok(Settings::default()),
     }
 }

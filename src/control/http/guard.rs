@@ -44,13 +44,19 @@ struct Post {
     control: Control,
     access: Access,
     surface: Surface,
+    is_from_elsewhere: bool,
 }
 
 /// The router over these routes.
 pub(crate) fn router(control: Control, routes: Vec<Route>) -> Router {
     let mut router = Router::new();
     for Route { operation, router: methods } in routes {
-        let post = Post { control: control.clone(), access: operation.access, surface: operation.surface };
+        let post = Post {
+            control: control.clone(),
+            access: operation.access,
+            surface: operation.surface,
+            is_from_elsewhere: operation.is_from_elsewhere,
+        };
         router = router.route(operation.path, methods.layer(from_fn_with_state(post, guard)));
     }
     let router = router.method_not_allowed_fallback(no_such_method).fallback(nothing_here);
@@ -90,12 +96,15 @@ async fn guard(State(post): State<Post>, request: Request, next: Next) -> Respon
 /// The request with the decision about it.
 async fn admit(post: &Post, request: Request) -> Result<Request, Problem> {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
-    let who = identify(&post.control, request.headers()).await?;
+    let who = match post.is_from_elsewhere {
+        true => Who::Nobody,
+        false => identify(&post.control, request.headers()).await?,
+    };
     let actor = Actor::new(who, address);
     let reach = decide(post.access, &actor)?;
     let bytes_max = if post.access == Access::Gateway { GATEWAY_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
     let mut request = bounded(request, bytes_max).await?;
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !post.is_from_elsewhere && !matches!(*request.method(), Method::GET | Method::HEAD) {
         same_origin(request.headers())?;
         request = with_csrf(request, &actor).await?;
     }

@@ -51,6 +51,8 @@ pub(crate) struct Operation {
     pub(crate) access: Access,
     /// Whom it is for.
     pub(crate) surface: Surface,
+    /// Whether forms of other sites may be sent to it.
+    pub(crate) is_from_elsewhere: bool,
     pub(super) summary: &'static str,
     pub(super) takes: Option<SchemaOf>,
     pub(super) asks: Option<SchemaOf>,
@@ -98,6 +100,13 @@ impl Route {
         self
     }
 
+    /// Forms of other sites may be sent to it. No cookie of the request is looked at, so that nothing rests on one.
+    #[cfg(feature = "saml")]
+    pub(crate) fn from_elsewhere(mut self) -> Self {
+        self.operation.is_from_elsewhere = true;
+        self
+    }
+
     /// The JSON of what it has made.
     pub(crate) fn makes<T: JsonSchema>(mut self) -> Self {
         self.operation.makes = true;
@@ -126,6 +135,7 @@ where
         path,
         access,
         surface,
+        is_from_elsewhere: false,
         summary: "",
         takes: None,
         asks: None,

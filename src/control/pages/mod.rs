@@ -1,11 +1,16 @@
 //! The dashboard: pages for people over the same functions as the API.
 
 pub(crate) mod assets;
+mod audit;
+mod chart;
 mod forms;
 mod gateways;
 mod layout;
+mod overview;
 mod providers;
 mod refusal;
+mod review;
+mod sessions;
 mod settings;
 mod setup;
 mod show;
@@ -16,6 +21,7 @@ mod texts;
 mod tokens;
 mod trial;
 mod users;
+mod verify;
 
 use axum::response::Response;
 
@@ -26,8 +32,12 @@ use super::server::Control;
 pub(super) fn routes() -> Vec<Route> {
     [
         assets::routes(),
+        audit::routes(),
         gateways::routes(),
+        overview::routes(),
         providers::routes(),
+        review::routes(),
+        sessions::routes(),
         settings::routes(),
         setup::routes(),
         sign_in::routes(),
@@ -36,6 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
         texts::routes(),
         tokens::routes(),
         users::routes(),
+        verify::routes(),
     ]
     .into_iter()
     .flatten()

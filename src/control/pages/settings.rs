@@ -9,6 +9,7 @@ use crate::control::Problem;
 use crate::control::http::{Granted, Route, page};
 use crate::control::roles::Permission;
 use crate::control::server::Control;
+use crate::control::sign_in;
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -19,6 +20,7 @@ struct SettingsPage {
     store: &'static str,
     retention_days: u32,
     local_sign_in: bool,
+    ways: Vec<String>,
     approvals: bool,
     version: &'static str,
 }
@@ -38,6 +40,7 @@ async fn read(State(control): State<Control>, granted: Granted) -> Result<Respon
         store: if postgres { "PostgreSQL" } else { "SQLite, a file in the data folder" },
         retention_days: settings.retention_days,
         local_sign_in: settings.local_sign_in(),
+        ways: sign_in::ways(&control).into_iter().map(|it| it.name).collect(),
         approvals: settings.approvals,
         version: env!("CARGO_PKG_VERSION"),
     })

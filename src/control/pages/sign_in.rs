@@ -24,15 +24,17 @@ struct SignIn {
     /// What went wrong with the last try.
     refused: String,
     signed_out: bool,
+    /// Whether the session at the identity provider is still there to be ended.
+    leads_on: bool,
     local: bool,
     needs_setup: bool,
     ways: Vec<Way>,
 }
 
-/// One way of single sign-on: a link.
-pub(super) struct Way {
-    pub(super) name: String,
-    pub(super) path: String,
+/// One way of single sign-on: a link, because the content policy lets forms lead nowhere else.
+struct Way {
+    name: String,
+    path: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -71,7 +73,8 @@ async fn ask(
         return Ok(Redirect::to(&within(&asked.back)).into_response());
     }
     let mut form = form(&control, &asked.back).await?;
-    form.signed_out = asked.said == "signed-out";
+    form.signed_out = asked.said.starts_with("signed-out");
+    form.leads_on = asked.said == "signed-out-here";
     shown(&form)
 }
 
@@ -83,13 +86,16 @@ async fn form(control: &Control, back: &str) -> Result<SignIn, Problem> {
         name: String::new(),
         refused: String::new(),
         signed_out: false,
+        leads_on: false,
         local: control.settings.local_sign_in(),
         needs_setup: sign_in::is_needed(control).await?,
     })
 }
 
-fn ways(_: &Control, _: &str) -> Vec<Way> {
-    Vec::new()
+fn ways(control: &Control, back: &str) -> Vec<Way> {
+    let back = serde_html_form::to_string([("back", back)]).unwrap_or_default();
+    let way = |it: sign_in::Way| Way { name: it.name, path: format!("{}?{back}", it.path) };
+    sign_in::ways(control).into_iter().map(way).collect()
 }
 
 async fn sign_in(
@@ -117,10 +123,12 @@ fn is_about_the_try(kind: ProblemKind) -> bool {
 }
 
 async fn sign_out(State(control): State<Control>, granted: Granted) -> Result<Response, Problem> {
-    let ended = sign_in::sign_out(State(control), granted).await?;
-    let mut response = Redirect::to("/sign-in?said=signed-out").into_response();
-    for cookie in ended.headers().get_all(SET_COOKIE) {
-        response.headers_mut().append(SET_COOKIE, cookie.clone());
+    let left = sign_in::leave(&control, &granted).await?;
+    // A link leads on to the identity provider: what follows a form has to stay here.
+    let there = if left.continue_at.is_some() { "signed-out-here" } else { "signed-out" };
+    let mut response = Redirect::to(&format!("/sign-in?said={there}")).into_response();
+    for cookie in left.cookies {
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
 }

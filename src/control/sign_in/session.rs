@@ -2,12 +2,10 @@
 
 use axum::extract::State;
 use axum::http::HeaderValue;
-use axum::http::header::SET_COOKIE;
-use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::control::http::{Access, Actor, Done, Granted, Json, Route, get, post};
+use crate::control::http::{Access, Actor, Granted, Json, Route, get};
 use crate::control::roles::{Permission, Reach, Role};
 use crate::control::seal::{digest, token};
 use crate::control::server::Control;
@@ -21,6 +19,7 @@ const LIFE_MS: u64 = 12 * 3600 * 1000;
 const IDLE_MS: u64 = 60 * 60 * 1000;
 /// How exactly the last use is kept.
 const TOUCH_MS: u64 = 60 * 1000;
+const COOKIE_NAME: &str = "airiskguard";
 
 /// Somebody signed in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,8 +33,8 @@ pub(crate) struct Session {
     pub(crate) method: String,
     /// What the identity provider wants to see at the end.
     pub(crate) id_token: Option<String>,
-    begun_ms: u64,
-    used_ms: u64,
+    pub(super) begun_ms: u64,
+    pub(super) used_ms: u64,
 }
 
 impl Stored for Session {
@@ -81,10 +80,7 @@ struct Allowed {
 }
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        get("session.me", "/api/v1/me", Access::SignedIn, me).says("Who is signed in").answers::<Me>(),
-        post("session.end", "/api/v1/sign-out", Access::SignedIn, sign_out).says("Ends this session"),
-    ]
+    vec![get("session.me", "/api/v1/me", Access::SignedIn, me).says("Who is signed in").answers::<Me>()]
 }
 
 async fn me(State(control): State<Control>, granted: Granted) -> Result<Json<Me>, Problem> {
@@ -99,16 +95,6 @@ async fn me(State(control): State<Control>, granted: Granted) -> Result<Json<Me>
         permissions: permissions.collect(),
         csrf: granted.csrf().map(str::to_owned),
     }))
-}
-
-pub(crate) async fn sign_out(State(control): State<Control>, granted: Granted) -> Result<Response, Problem> {
-    let mut response = Done.into_response();
-    if let Some(id) = granted.actor.session() {
-        control.shelf.take::<Session>(id).await?;
-        control.acts.note(&granted.actor, "session.ended", []);
-    }
-    response.headers_mut().append(SET_COOKIE, cookie(&control, "", 0)?);
-    Ok(response)
 }
 
 /// Begins a session of this user. Returns the cookie to set.
@@ -144,8 +130,8 @@ pub(crate) async fn begin(
 
 /// The session and the user that a request's cookies belong to.
 pub(crate) async fn of_cookie(control: &Control, cookies: &str) -> Result<Option<(Session, User)>, Problem> {
-    let name = cookie_name(control);
-    let value = cookies.split(';').find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='));
+    let name = full_name(control, COOKIE_NAME);
+    let value = cookies.split(';').find_map(|it| it.trim().strip_prefix(name.as_str())?.strip_prefix('='));
     let Some(value) = value.filter(|it| !it.is_empty()) else { return Ok(None) };
     let Some(mut session) = control.shelf.get::<Session>(&digest(value)).await? else { return Ok(None) };
     let Some(user) = control.shelf.get::<User>(&session.user).await?.filter(|it| !it.disabled) else {
@@ -169,13 +155,20 @@ pub(crate) async fn end_sessions(control: &Control, user: &str) -> Result<(), Pr
 }
 
 /// Over HTTPS the browser itself sees to it that the cookie comes from this host alone.
-fn cookie_name(control: &Control) -> &'static str {
-    if control.is_https() { "__Host-airiskguard" } else { "airiskguard" }
+pub(super) fn full_name(control: &Control, name: &str) -> String {
+    if control.is_https() { format!("__Host-{name}") } else { name.to_owned() }
 }
 
-fn cookie(control: &Control, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
+/// The session's cookie.
+pub(super) fn cookie(control: &Control, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
+    named_cookie(control, COOKIE_NAME, value, seconds)
+}
+
+/// A cookie for this host alone, out of reach of scripts.
+pub(super) fn named_cookie(control: &Control, name: &str, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
     let secure = if control.is_https() { "; Secure" } else { "" };
+    let name = full_name(control, name);
     // Lax: the answer of an identity provider comes from another site.
-    let text = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", cookie_name(control));
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).map_err(|_| Problem::new(ProblemKind::Internal, "no cookie could be made"))
 }

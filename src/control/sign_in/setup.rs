@@ -43,7 +43,7 @@ impl Stored for Setup {
 /// Where the server stands.
 #[derive(Serialize, JsonSchema)]
 struct Stage {
-    /// Whether there is nobody yet who could sign in.
+    /// Whether there is no owner yet.
     needs_setup: bool,
 }
 
@@ -75,12 +75,13 @@ async fn stage(State(control): State<Control>) -> Result<Json<Stage>, Problem> {
     Ok(Json(Stage { needs_setup: is_needed(&control).await? }))
 }
 
-/// Whether there is nobody yet.
+/// Whether there is no owner: nobody at all, or only those whom an identity provider knows and whose groups own nothing.
 pub(crate) async fn is_needed(control: &Control) -> Result<bool, Problem> {
-    Ok(control.shelf.all::<User>().await?.is_empty())
+    let users = control.shelf.all::<User>().await?;
+    Ok(!users.iter().any(|it| it.roles.contains(&Role::Owner) && !it.disabled))
 }
 
-/// A token for whoever starts the server, where there is nobody yet. Those given before hold no more.
+/// A token for whoever starts the server, where there is no owner. Those given before hold no more.
 ///
 /// # Errors
 /// The store's.

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Installs the identity provider of the tests into FOLDER, once for each version of the pins: install.sh FOLDER
+set -euo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
+folder=$1
+cmp -s "$here/package.json" "$folder/installed" && exit
+rm -rf "$folder" && mkdir -p "$folder"
+cp "$here/package.json" "$folder/package.json"
+(cd "$folder" && npm install --no-package-lock --no-audit --no-fund --loglevel=error >&2)
+cp "$here/package.json" "$folder/installed"

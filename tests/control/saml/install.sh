@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Installs the identity provider of the tests into FOLDER, once for each version of the pins: install.sh FOLDER
+set -euo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
+folder=$1
+cmp -s "$here/requirements.txt" "$folder/installed" && exit
+rm -rf "$folder"
+python3 -m venv "$folder"
+"$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" >&2
+cp "$here/requirements.txt" "$folder/installed"
