@@ -141,6 +141,7 @@ impl File {
             prices: told.prices,
             block_on_secrets: told.block_on_secrets,
             redact_secrets: told.redact_secrets,
+            quarantine: told.quarantine,
             redaction: super::Redaction {
                 restore: told.redaction.restore,
                 key: told.redaction.key.or_else(|| self.redaction.key.clone()),

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Access, Body, Caller, Created, Done, Granted, Json, Path, Route, delete, get, post};
+use super::ingest::{self, SignedMark};
 use super::roles::Permission;
 use super::seal::{Sealed, digest, token};
 use super::server::Control;
@@ -169,6 +170,9 @@ pub(super) struct Application {
     name: String,
     /// The public key of its audit marks, 64 hex digits.
     audit_key: String,
+    /// That it holds the key: a mark on nothing. Needed where records of this name have arrived before.
+    #[serde(default)]
+    proof: Option<SignedMark>,
 }
 
 /// What an enrolled gateway keeps.
@@ -245,6 +249,7 @@ async fn enrol(
     if !is_key {
         return Err(Problem::invalid("`audit_key` is no Ed25519 public key in hex"));
     }
+    ingest::need_owner(&control, &application.name, &application.audit_key, application.proof.as_ref()).await?;
     if control.shelf.all::<Gateway>().await?.iter().any(|it| it.name == application.name) {
         return Err(Problem::conflict(format!(
             "there is a gateway `{}` already: remove it first, or give this one another folder",

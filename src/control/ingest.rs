@@ -33,7 +33,7 @@ pub(super) struct Shipment {
     entries: Vec<Shipped>,
     /// Where nothing has arrived yet: the gateway's word for what its chain begins behind.
     #[serde(default)]
-    start: Option<Start>,
+    start: Option<SignedMark>,
     /// Whether what stands between the last record that has arrived and these is lost for good.
     #[serde(default)]
     lost: bool,
@@ -55,7 +55,7 @@ struct Shipped {
 /// A gateway's signed word for an entry of its chain, and thereby for all before it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Start {
+pub(super) struct SignedMark {
     /// The entry's number.
     sequence: u64,
     /// Its hash, 64 hex digits.
@@ -129,7 +129,7 @@ async fn taken(
     shipment: &Shipment,
 ) -> Result<Option<Head>, Problem> {
     let head = control.records.head(&gateway.name).await?;
-    let start = shipment.start.as_ref().filter(|_| head.is_none()).map(Start::mark);
+    let start = shipment.start.as_ref().filter(|_| head.is_none()).map(SignedMark::mark);
     let fitting = fitting(&gateway, head, start.as_ref(), shipment.lost, entries);
     let (entries, lost) = match fitting {
         Ok(it) => it,
@@ -239,7 +239,7 @@ fn entries(name: &str, shipment: &Shipment) -> Result<Vec<Entry>, Problem> {
     Ok(entries)
 }
 
-impl Start {
+impl SignedMark {
     fn mark(&self) -> Mark {
         Mark {
             sequence: self.sequence,
@@ -248,6 +248,34 @@ impl Start {
             key: self.key.clone(),
             signature: self.signature.clone(),
         }
+    }
+}
+
+/// Whether the gateway that applies is the one whose records of this name are here already, if there are any: nobody else
+/// may add to its chain.
+pub(super) async fn need_owner(
+    control: &Control,
+    name: &str,
+    audit_key: &str,
+    proof: Option<&SignedMark>,
+) -> Result<(), Problem> {
+    if !control.records.gateways().await?.iter().any(|it| it == name) {
+        return Ok(());
+    }
+    let last =
+        Query { gateway: Some(name.to_owned()), kind: Some("checkpoint".to_owned()), rows_max: 1, ..Query::default() };
+    let found = control.records.search(&last).await?;
+    let mark = match found.first().and_then(|it| it.record().ok()).map(|it| it.subject) {
+        Some(Subject::Checkpoint(mark)) => Some(mark),
+        _ => control.records.mark(name).await?,
+    };
+    let proof = proof.map(SignedMark::mark);
+    let holds = proof.is_some_and(|it| it.sequence == 0 && it.key == audit_key && it.holds(name));
+    match mark.is_some_and(|it| it.key == audit_key) && holds {
+        true => Ok(()),
+        false => Err(Problem::conflict(format!(
+            "records of a gateway `{name}` are here, and this one does not prove to be the same: give it another folder"
+        ))),
     }
 }
 

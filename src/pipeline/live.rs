@@ -75,8 +75,13 @@ impl Live {
         let accounts = Mutex::default();
         open_accounts(&accounts, &snapshot);
         let quarantine = snapshot.quarantine().clone();
-        let snapshot = ArcSwap::new(snapshot);
-        Live { snapshot, accounts, quarantine, history: Mutex::default(), governance: Mutex::default() }
+        Live {
+            snapshot: ArcSwap::new(snapshot),
+            accounts,
+            quarantine,
+            history: Mutex::default(),
+            governance: Mutex::default(),
+        }
     }
 
     /// The snapshot in force.

@@ -7,5 +7,9 @@ mod openapi;
 mod people;
 #[cfg(feature = "saml")]
 mod saml;
+mod gateways;
+mod ingest;
+mod policies;
+mod rules;
 mod server;
 mod teams;

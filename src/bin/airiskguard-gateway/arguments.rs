@@ -76,6 +76,10 @@ pub(crate) enum Command {
     #[cfg(feature = "audit")]
     #[command(subcommand)]
     Alerts(Alerts),
+    /// Enrol this gateway at a policy server, once
+    #[cfg(feature = "control")]
+    #[command(alias = "enrol")]
+    Enroll(Enroll),
     /// Make a gateway key and the digest to put into gateway.yaml
     Keygen {
         /// Team name that becomes part of the key
@@ -93,6 +97,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
     },
+}
+
+/// What `enroll` takes.
+#[cfg(feature = "control")]
+#[derive(Args, Debug)]
+pub(crate) struct Enroll {
+    /// The policy server, such as https://policy.company.com (default: `control.server` of the configuration)
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The one-time token that an administrator made there
+    #[arg(long, value_name = "TOKEN", env = "AIRISKGUARD_ENROLMENT_TOKEN", hide_env_values = true)]
+    pub(crate) token: String,
+    #[command(flatten)]
+    pub(crate) config: Config,
 }
 
 /// What `alerts` does.

@@ -1,5 +1,5 @@
-//! The gateway: serves by default; `check`, `scan`, `rules`, `fingerprint`, `audit`, `alerts`, `keygen` and `connect`
-//! beside it.
+//! The gateway: serves by default; `check`, `scan`, `rules`, `fingerprint`, `audit`, `alerts`, `enroll`, `keygen` and
+//! `connect` beside it.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 #[cfg(feature = "audit")]
@@ -9,7 +9,11 @@ mod arguments;
 mod audit;
 mod configuration;
 mod connect;
+#[cfg(feature = "control")]
+mod enroll;
 mod fingerprint;
+#[cfg(feature = "serve")]
+mod governed;
 mod keygen;
 #[cfg(feature = "serve")]
 mod recording;
@@ -58,6 +62,8 @@ fn main() -> ExitCode {
         Some(Command::Fingerprint(fingerprint)) => fingerprint::run(&fingerprint, &mut out),
         #[cfg(feature = "audit")]
         Some(Command::Audit(command)) => audit::run(&command, &mut out),
+        #[cfg(feature = "control")]
+        Some(Command::Enroll(command)) => enroll::run(&command).and_then(|text| print(&mut out, &text)),
         Some(Command::Keygen { team }) => keygen::lines(&team).and_then(|text| print(&mut out, &text)),
         Some(Command::Connect { client, url, key }) => print(&mut out, &connect::lines(client, &url, key.as_deref())),
     };

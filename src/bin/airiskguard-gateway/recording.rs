@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::governed::Followed;
 use crate::records;
 use airiskguard_gateway::config::File;
 use airiskguard_gateway::domain::Secret;
@@ -20,11 +21,19 @@ const TAKE_OVER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether anyone reads what is recorded.
 pub(crate) fn is_wanted(file: &File) -> bool {
-    file.audit_enabled || file.notifications.channels().next().is_some() || !file.siem.is_empty()
+    file.control.server.is_some()
+        || file.audit_enabled
+        || file.notifications.channels().next().is_some()
+        || !file.siem.is_empty()
 }
 
 /// Starts recording.
-pub(crate) fn start(file: &File, directory: &mut Directory, metrics: &Arc<Metrics>) -> Result<Ledger, String> {
+pub(crate) fn start(
+    file: &File,
+    directory: &mut Directory,
+    metrics: &Arc<Metrics>,
+    followed: Option<&Followed>,
+) -> Result<Ledger, String> {
     let gateway = directory.gateway()?;
     let signing = directory.key(Key::Signing)?;
     let target = records::target(file);
@@ -34,7 +43,8 @@ pub(crate) fn start(file: &File, directory: &mut Directory, metrics: &Arc<Metric
     let journal = Journal::open(&directory.journal(), gateway.clone(), known);
     let (journal, recovery) =
         journal.map_err(|error| format!("cannot use the journal in {}: {error}", directory.journal().display()))?;
-    let readers = readers(file, directory, &gateway, &signing, journal.head(), stored)?;
+    let mut readers = readers(file, directory, &gateway, &signing, journal.head(), stored)?;
+    readers.extend(followed.map(|it| it.reader(file, directory, &gateway, &signing, journal.head())));
     let text_key = if file.audit.full_text { Some(*directory.key(Key::Text)?) } else { None };
     let first = journal.head().sequence + 1;
     let ledger = Ledger::start(Setup {

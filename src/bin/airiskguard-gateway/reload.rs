@@ -2,7 +2,7 @@
 //! refused with nothing changed. Every one of them is an act in the audit log.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use airiskguard_gateway::config::{File, Overrides, Warnings};
 use airiskguard_gateway::domain::Clock;
@@ -13,6 +13,7 @@ use airiskguard_gateway::store::Act;
 
 use crate::arguments::Config;
 use crate::configuration;
+use crate::governed::Told;
 use crate::serve::LogFilter;
 use crate::watched::{Look, Watch};
 
@@ -25,6 +26,10 @@ pub(crate) struct Reloader {
     pub(crate) overrides: Overrides,
     /// The configuration that the gateway was started with.
     pub(crate) started: File,
+    /// The newest file that could be put in force, without what a policy server says.
+    pub(crate) local: File,
+    /// What the policy server says; `None` where none is followed, or nothing was said.
+    pub(crate) told: Option<Told>,
     pub(crate) installation: [u8; 32],
     pub(crate) live: Arc<Live>,
     pub(crate) metrics: Arc<Metrics>,
@@ -49,7 +54,13 @@ impl Reloader {
             Ok(_) => read,
             Err(_) => read.with(self.watch.watched()),
         };
-        let renewed = loaded.and_then(|(file, warnings)| self.renew(occasion, file, &warnings));
+        let renewed = loaded.and_then(|(mut file, warnings)| {
+            let waiting = file.keep_started(&self.started);
+            let in_force = self.governed(&file, self.told.as_ref());
+            self.renew(cause(occasion), &in_force, waiting, &warnings, self.told.as_ref().map(|it| it.generation))?;
+            self.local = file;
+            Ok(())
+        });
         self.watch.read(read);
         match renewed {
             Ok(()) => true,
@@ -60,10 +71,36 @@ impl Reloader {
         }
     }
 
-    fn renew(&self, occasion: Occasion, mut file: File, warnings: &Warnings) -> Result<(), String> {
-        let waiting = file.keep_started(&self.started);
+    /// Puts what a policy server says in force, beside the file as it is; nothing changes where that is not possible.
+    pub(crate) fn offer(&mut self, told: &Told) -> Result<(), String> {
+        if self.told.as_ref().is_none_or(|it| !it.is_read_as(told)) {
+            let in_force = self.governed(&self.local, Some(told));
+            let waiting = self.live.history().waiting;
+            self.renew("bundle", &in_force, waiting, &told.warnings, Some(told.generation))?;
+        }
+        self.told = Some(told.clone());
+        Ok(())
+    }
+
+    /// The file with what was told in it; nobody is served where that is wanted and missing.
+    fn governed(&self, file: &File, told: Option<&Told>) -> File {
+        match told {
+            _ if self.started.control.server.is_none() => file.clone(),
+            Some(told) => file.governed_by(told.file.clone()),
+            None => file.ungoverned(),
+        }
+    }
+
+    fn renew(
+        &self,
+        cause: &str,
+        file: &File,
+        waiting: Vec<&'static str>,
+        warnings: &Warnings,
+        bundle: Option<u64>,
+    ) -> Result<(), String> {
         let running = self.live.load();
-        let snapshot = Snapshot::compile_beside(&file, self.installation, Some(&running));
+        let snapshot = Snapshot::compile_beside(file, self.installation, Some(&running));
         let snapshot = snapshot.map_err(|error| error.to_string())?;
         // Before it is in force, so that no request waits for an automaton.
         for error in snapshot.warm() {
@@ -81,12 +118,15 @@ impl Reloader {
         self.metrics.config_renewed(waiting.len(), now);
         let restart = waiting.join(",");
         self.live.renew(Arc::new(snapshot), waiting, now);
-        tracing::info!(cause = cause(occasion), generation, before, restart, "the configuration is in force");
+        tracing::info!(cause, generation, before, bundle, restart, "the configuration is in force");
         let mut details = BTreeMap::from([("generation", generation), ("before", before)]);
         if !restart.is_empty() {
             details.insert("restart", restart);
         }
-        self.act("config.reloaded", occasion, details);
+        if let Some(bundle) = bundle {
+            details.insert("bundle", bundle.to_string());
+        }
+        self.act("config.reloaded", cause, details);
         Ok(())
     }
 
@@ -100,16 +140,21 @@ impl Reloader {
         self.live.refuse(why.to_owned(), WallClock::new().now());
         let generation = self.live.load().generation().to_owned();
         let why = why[..why.floor_char_boundary(REASON_BYTES_MAX)].to_owned();
-        self.act("config.refused", occasion, BTreeMap::from([("generation", generation), ("why", why)]));
+        self.act("config.refused", cause(occasion), BTreeMap::from([("generation", generation), ("why", why)]));
     }
 
-    fn act(&self, act: &str, occasion: Occasion, details: BTreeMap<&str, String>) {
+    fn act(&self, act: &str, cause: &str, details: BTreeMap<&str, String>) {
         let Some(scribe) = &self.scribe else { return };
         let mut details: BTreeMap<String, String> =
             details.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
-        details.insert("cause".to_owned(), cause(occasion).to_owned());
+        details.insert("cause".to_owned(), cause.to_owned());
         scribe.act(Act { act: act.to_owned(), actor: "gateway".to_owned(), details });
     }
+}
+
+/// A panic while it was held has changed nothing that is not valid.
+pub(crate) fn lock(reloader: &Mutex<Reloader>) -> MutexGuard<'_, Reloader> {
+    reloader.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn cause(occasion: Occasion) -> &'static str {

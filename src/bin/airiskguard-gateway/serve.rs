@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use airiskguard_gateway::config::{LogLevel, Overrides};
+use airiskguard_gateway::config::{File, LogLevel, Overrides};
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Process, READY, Sockets};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
 use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Sink};
@@ -14,7 +14,8 @@ use airiskguard_gateway::store::{Directory, Key};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Serve;
-use crate::reload::Reloader;
+use crate::governed::Followed;
+use crate::reload::{self, Reloader};
 use crate::watched::Watch;
 use crate::{configuration, overrides, recording, spent};
 
@@ -43,7 +44,8 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         Some(it) => *it.key(Key::Installation)?,
         None => configuration::seed().map_err(|error| format!("no random numbers to be had: {error}"))?,
     };
-    let snapshot = configuration::compile_with(&file, installation)?;
+    let mut followed = directory.as_ref().map(|it| Followed::open(&file, it)).transpose()?.flatten();
+    let (snapshot, in_force) = compile(&file, followed.as_mut(), installation)?;
     let metrics = Arc::new(Metrics::new().map_err(|error| format!("cannot register metrics: {error}"))?);
     let sockets = Sockets::open(&file.host, file.port, file.admin.listen.as_deref())?;
     if let Some(tls) = &file.tls {
@@ -54,17 +56,19 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         snapshot.warm();
     }
     take_over(serve.take_over, directory.as_mut())?;
-    let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics)).transpose()?;
-    tracing::info!(configuration = file.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
+    let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics, followed.as_ref())).transpose()?;
+    tracing::info!(configuration = in_force.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
     warm(snapshot.clone());
     let live = Arc::new(Live::new(snapshot));
     if let Some(directory) = &directory {
-        spent::rebuild(&file, directory.gateway()?, live.clone(), metrics.clone(), begun);
+        spent::rebuild(&in_force, directory.gateway()?, live.clone(), metrics.clone(), begun);
     }
-    let mut reloader = Reloader {
+    let reloader = Reloader {
         config: serve.config.clone(),
         overrides,
         started: file.clone(),
+        local: file.clone(),
+        told: followed.as_ref().and_then(Followed::told),
         installation,
         live: live.clone(),
         metrics: metrics.clone(),
@@ -72,6 +76,10 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         log,
         watch: Watch::new(read),
     };
+    let reloader = Arc::new(Mutex::new(reloader));
+    if let Some(followed) = followed {
+        followed.start(&reloader, live.clone(), metrics.clone(), ledger.as_ref().map(Ledger::scribe))?;
+    }
     let options = Options {
         live,
         listeners: sockets.clients,
@@ -85,10 +93,28 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let port_file = serve.port_file.clone();
     let process = Process {
         started: Box::new(move |gateway| started(gateway, port_file.as_deref())),
-        changes: Box::new(move |occasion| reloader.look(occasion)),
+        changes: Box::new(move |occasion| reload::lock(&reloader).look(occasion)),
         successor: successor(),
     };
     edge::serve(options, process).map_err(|error| error.to_string())
+}
+
+/// What is in force first: the file, with what the policy server said last in it where one is followed.
+fn compile(
+    file: &File,
+    followed: Option<&mut Followed>,
+    installation: [u8; 32],
+) -> Result<(Arc<Snapshot>, File), String> {
+    let Some(followed) = followed else { return Ok((configuration::compile_with(file, installation)?, file.clone())) };
+    let in_force = followed.governed(file);
+    match configuration::compile_with(&in_force, installation) {
+        Ok(snapshot) => Ok((snapshot, in_force)),
+        Err(why) => {
+            followed.drop_told(why);
+            let in_force = followed.governed(file);
+            Ok((configuration::compile_with(&in_force, installation)?, in_force))
+        }
+    }
 }
 
 /// Tells the process before this one that it may go, and waits until it lets go of the audit log.

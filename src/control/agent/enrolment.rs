@@ -12,7 +12,7 @@ use super::contact::{Answer, Contact};
 use crate::config::PolicyServer;
 use crate::control::ProblemKind;
 use crate::domain::Secret;
-use crate::store::{Directory, Key, Marker, unhex, write_whole};
+use crate::store::{Directory, Head, Key, Link, Mark, Marker, unhex, write_whole};
 
 const FILE: &str = "enrolment.json";
 /// Larger files are none of ours.
@@ -52,6 +52,7 @@ struct Application<'a> {
     token: &'a str,
     name: &'a str,
     audit_key: String,
+    proof: Mark,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +115,8 @@ pub async fn enrol(directory: &Directory, server: &PolicyServer, token: &Secret)
     }
     let name = directory.gateway()?;
     let marker = Marker::new(&name, &*directory.key(Key::Signing)?);
-    let application = Application { token: token.expose(), name: &name, audit_key: marker.public_key() };
+    let proof = marker.mark(Head { sequence: 0, hash: Link::FIRST }, 0);
+    let application = Application { token: token.expose(), name: &name, audit_key: marker.public_key(), proof };
     let contact = Contact::new(server, None)?;
     let address = server.url.to_string();
     let answer = contact.post::<Enrolled>("/api/v1/enrol", &application).await;

@@ -119,6 +119,9 @@ impl Following {
             it.server = self.server.url.to_string();
             (it.generation, it.made_ms, it.refused) = (generation, made_ms, self.unusable.clone());
         });
+        if let Some(told) = &self.told {
+            setup.live.held(told.held.clone(), told.owners.clone());
+        }
         setup.metrics.control_follows(generation, now);
         let Following { enrolment, contact, server, folder, told: _, unusable } = self;
         let poller = Poller {
@@ -255,6 +258,7 @@ impl Poller {
         let done = told.and_then(|told| (self.setup.offer)(&told).map(|()| told));
         match done {
             Ok(told) => {
+                self.setup.live.held(told.held, told.owners);
                 if let Err(what) = kept::save(&self.folder, signed) {
                     tracing::error!("what is in force could not be kept for the next start: {what}");
                 }

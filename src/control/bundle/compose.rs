@@ -144,12 +144,6 @@ impl Content {
         (self.teams.keys().map(String::as_str).collect(), self.upstream.keys().map(String::as_str).collect())
     }
 
-    /// Whether this reads the same to the loader: who is kept out and whose keys are whose may differ.
-    pub(super) fn is_read_as(&self, other: &Content) -> bool {
-        (&self.policy, &self.upstream, &self.teams, &self.files)
-            == (&other.policy, &other.upstream, &other.teams, &other.files)
-    }
-
     /// Without the gateway keys that `now` does not have: what is taken back is taken back, whatever else is wrong.
     /// Who is kept out, and whose keys are whose, is as it is in `now`.
     pub(super) fn without_what_ended(&self, now: &Content) -> Content {

@@ -8,11 +8,13 @@ mod inputs;
 mod load;
 mod payload;
 mod signing;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::change::{check_change, faults_of, standing_in};
 pub(super) use self::check::{check_provider, check_team};
 pub(super) use self::current::{Bundles, State, changed, current, open_for, state};
 pub(super) use self::inputs::{Change, Inputs};
-pub(super) use self::load::{Fault, Loaded, Outcome, sentences};
+pub(super) use self::load::{Fault, sentences};
 pub(super) use self::payload::{Bundle, Signed, Untrusted, VERSION};
 pub(super) use self::signing::{is_signed, public_key, sign};

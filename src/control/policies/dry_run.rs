@@ -180,7 +180,7 @@ pub(in crate::control) async fn dry_run(
             break;
         }
     }
-    let complete = pages.is_over;
+    let complete = pages.is_over && !pages.is_cut;
     Ok(tally.into_run(complete))
 }
 
@@ -192,6 +192,8 @@ struct Pages {
     /// Records of the last moment that was read: others of the same moment may still come.
     seen: BTreeSet<(Arc<str>, u64)>,
     is_over: bool,
+    /// Whether something was left out.
+    is_cut: bool,
 }
 
 impl Pages {
@@ -210,6 +212,7 @@ impl Pages {
             page.retain(|it| !self.seen.contains(&key(it)));
             let Some(last) = page.last().map(|it| it.written_ms) else {
                 // A whole page of one moment: what else is of it stays unread.
+                self.is_cut |= !self.is_over;
                 self.until_ms = self.until_ms.map(|it| it.saturating_sub(1));
                 continue;
             };

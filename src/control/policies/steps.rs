@@ -1,8 +1,11 @@
 //! The steps that a text goes through: drafted, submitted, approved by a second person, published, taken back. Each is an
 //! act with who did it and what is different.
 
-use super::difference::{Difference, difference};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::difference::difference;
 use super::kept::{Draft, Person, Policy, Standing, Subject, Version};
+use crate::checkers;
 use crate::control::bundle::{faults_of, sentences};
 use crate::control::http::Granted;
 use crate::control::server::Control;
@@ -165,10 +168,10 @@ pub(in crate::control) async fn judged(
         true => Standing::Approved { by, note: note.to_owned() },
         false => Standing::Rejected { by, reason: note.to_owned() },
     };
-    let difference = difference(&published, &draft.text);
+    let diff = recorded(subject, &published, &draft.text);
     keep(control, &policy, None).await?;
     let verb = if agrees { "approved" } else { "rejected" };
-    told(control, granted, subject, verb, [("note", note.to_owned()), ("diff", difference.shown())]);
+    told(control, granted, subject, verb, [("note", note.to_owned()), ("diff", diff)]);
     Ok(policy.value)
 }
 
@@ -268,7 +271,7 @@ async fn put_in_force(
         ("authors", version.authors.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")),
         ("approved_by", version.approved_by.as_ref().map_or_else(|| "-".to_owned(), |it| it.name.clone())),
         ("taken_from", version.taken_from.map_or_else(|| "-".to_owned(), |it| it.to_string())),
-        ("diff", difference(before, &version.text).shown()),
+        ("diff", recorded(subject, before, &version.text)),
     ];
     policy.value.published = Some(version.clone());
     keep(control, &policy, Some(&version)).await?;
@@ -306,6 +309,31 @@ async fn scope_exists(control: &Control, subject: &Subject) -> Result<(), Proble
     }
 }
 
+/// What is different, as records say it. Examples of rules stay out of it: somebody may have taken a live key for one.
+fn recorded(subject: &Subject, before: &str, after: &str) -> String {
+    let difference = difference(before, after);
+    match subject.is_rules() {
+        true => format!("{}{}", difference.counted(), changed_rules(before, after)),
+        false => difference.shown(),
+    }
+}
+
+/// The ids of rules that came, went or are otherwise: `+house.a.b -house.a.c ~house.a.d`.
+fn changed_rules(before: &str, after: &str) -> String {
+    let read = |text: &str| -> BTreeMap<String, String> {
+        let entries = checkers::parse(text, "").unwrap_or_default();
+        entries.into_iter().map(|it| (it.rule.info.id.clone(), format!("{it:?}"))).collect()
+    };
+    let (before, after) = (read(before), read(after));
+    let ids: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let sign = |id: &String| match (before.get(id), after.get(id)) {
+        (None, _) => Some('+'),
+        (_, None) => Some('-'),
+        (before, after) => (before != after).then_some('~'),
+    };
+    ids.into_iter().filter_map(|id| Some(format!(" {}{id}", sign(id)?))).collect()
+}
+
 fn no_draft(subject: &Subject) -> Problem {
     let name = subject.name();
     Problem::new(ProblemKind::Conflict, format!("nobody has drafted anything for `{name}`"))
@@ -318,7 +346,7 @@ fn told<const N: usize>(
     verb: &str,
     details: [(&str, String); N],
 ) {
-    let mut all = std::collections::BTreeMap::from(details.map(|(name, value)| (name.to_owned(), value)));
+    let mut all = BTreeMap::from(details.map(|(name, value)| (name.to_owned(), value)));
     all.insert("id".to_owned(), subject.name());
     control.acts.told(&granted.actor, &format!("{}.{verb}", subject.word()), all);
 }

@@ -1,0 +1,44 @@
+//! `enroll`: a one-time token of a policy server becomes this gateway's own.
+
+use airiskguard_gateway::config::{Overrides, PolicyServer};
+use airiskguard_gateway::control::agent;
+use airiskguard_gateway::domain::Secret;
+use airiskguard_gateway::store::Directory;
+
+use crate::arguments::Enroll;
+use crate::{configuration, records};
+
+/// Enrols the gateway with this configuration; what to do next.
+pub(crate) fn run(enroll: &Enroll) -> Result<String, String> {
+    // Before the first TLS handshake of this process.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let (file, _) = configuration::load(&enroll.config, &Overrides::default())?;
+    let configured = file.control.server.clone();
+    let server = match (&enroll.server, configured) {
+        (None, None) => {
+            return Err("which server? Name it with --server, or under `control:` in gateway.yaml".to_owned());
+        }
+        (None, Some(it)) => it,
+        (Some(text), configured) => {
+            let named = PolicyServer::at(text).map_err(|error| format!("--server: {error}"))?;
+            // Its roots hold for it, too, where it is the same one.
+            configured.filter(|it| it.url == named.url).unwrap_or(named)
+        }
+    };
+    let folder = records::directory(&file);
+    let directory = Directory::open(&folder)
+        .map_err(|error| format!("{error}\nIf it is this gateway that runs: stop it, enroll it, and start it again"))?;
+    let token = Secret::new(enroll.token.clone());
+    let enrolment = records::block_on(agent::enrol(&directory, &server, &token))??;
+    let mut text = format!(
+        "enrolled: {} is a gateway of {}, group `{}`; what it is known by is kept in {}\n",
+        enrolment.name,
+        enrolment.server,
+        enrolment.group,
+        folder.display()
+    );
+    if file.control.server.is_none() {
+        text.push_str(&format!("put this into gateway.yaml:\ncontrol:\n  server: {}\n", enrolment.server));
+    }
+    Ok(text)
+}

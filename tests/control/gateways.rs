@@ -1,0 +1,114 @@
+//! Gateways: enrolment, polls, and what they say of themselves.
+
+use std::time::Duration;
+
+use airiskguard_gateway::store::{Head, Link, Marker};
+use serde_json::{Value, json};
+
+use crate::server::{Client, Server, start};
+
+/// A gateway's own client, its id, and what signs its marks.
+pub async fn enrolled(server: &Server, owner: &Client, name: &str) -> (Client, Value, Marker) {
+    let token = owner.post("/api/v1/enrolments", json!({"hours": 1})).await.ok()["token"].clone();
+    let marker = Marker::new(name, &[9; 32]);
+    let application = json!({"token": token, "name": name, "audit_key": marker.public_key()});
+    let made = server.nobody().post("/api/v1/enrol", application).await.ok();
+    let client = server.nobody().with_token(made["token"].as_str().unwrap());
+    (client, made, marker)
+}
+
+/// A provider and a team, so that there is something to run on; the team's key.
+pub async fn something_to_run_on(owner: &Client, url: &str) -> String {
+    let provider = json!({"name": "anthropic", "settings": {"urls": [url], "dialect": "anthropic"}});
+    owner.post("/api/v1/providers", provider).await.ok();
+    let key = ["sk", "ant", "made", "up", "one"].join("-");
+    owner.post("/api/v1/providers/anthropic/keys", json!({"name": "main", "key": key})).await.ok();
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    owner.post("/api/v1/teams/red/keys", json!({"name": "laptops"})).await.ok()["key"].as_str().unwrap().to_owned()
+}
+
+async fn poll(gateway: &Client, tag: Option<&str>, said: &str) -> (u16, Option<String>, String) {
+    let mut request = gateway.http.get(format!("{}/api/v1/bundle?{said}", gateway.url));
+    request = request.bearer_auth(gateway.token.as_ref().unwrap());
+    if let Some(tag) = tag {
+        request = request.header("if-none-match", tag);
+    }
+    let response = request.send().await.unwrap();
+    let tag = response.headers().get("etag").map(|it| it.to_str().unwrap().to_owned());
+    (response.status().as_u16(), tag, response.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_token_enrols_once_and_a_name_is_given_once() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let token = owner.post("/api/v1/enrolments", json!({"hours": 1})).await.ok()["token"].clone();
+    let application = |name: &str| json!({"token": token, "name": name, "audit_key": "ab".repeat(32)});
+    server.nobody().post("/api/v1/enrol", application("edge-1")).await.ok();
+    assert_eq!(server.nobody().post("/api/v1/enrol", application("edge-2")).await.refused().0, 403);
+    assert_eq!(server.nobody().post("/api/v1/enrol", application("edge-1")).await.refused().0, 409);
+    let late = owner.post("/api/v1/enrolments", json!({"hours": 1})).await.ok()["token"].clone();
+    server.clock.by(Duration::from_secs(3601));
+    let application = json!({"token": late, "name": "edge-3", "audit_key": "ab".repeat(32)});
+    assert_eq!(server.nobody().post("/api/v1/enrol", application).await.refused().0, 403);
+}
+
+#[tokio::test]
+async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, _, _) = enrolled(&server, &owner, "edge-1").await;
+    let nothing = poll(&gateway, None, "version=1&generation=0").await;
+    assert_eq!(nothing.0, 409, "{}", nothing.2);
+    let key = something_to_run_on(&owner, "https://api.anthropic.com").await;
+    server.clock.by(Duration::from_secs(2));
+    let (status, tag, text) = poll(&gateway, None, "version=1&generation=0").await;
+    assert_eq!(status, 200, "{text}");
+    assert!(!text.contains(&key) && !text.contains("sk-ant"), "no key in clear");
+    let (status, _, text) = poll(&gateway, tag.as_deref(), "version=1&generation=1").await;
+    assert_eq!((status, text.as_str()), (304, ""));
+    let id = owner.get("/api/v1/teams/red/keys").await.ok()[0]["id"].as_str().unwrap().to_owned();
+    owner.delete(&format!("/api/v1/keys/{id}")).await.ok();
+    server.clock.by(Duration::from_secs(2));
+    let (status, newer, _) = poll(&gateway, tag.as_deref(), "version=1&generation=1").await;
+    assert!(status == 200 && newer != tag, "a key that is taken back is another bundle");
+    assert_eq!(server.nobody().get("/api/v1/bundle?version=1&generation=0").await.refused().0, 401);
+    assert_eq!(owner.get("/api/v1/bundle?version=1&generation=0").await.refused().0, 403);
+}
+
+#[tokio::test]
+async fn what_a_gateway_says_is_shown_and_a_removed_one_is_unknown() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, made, _) = enrolled(&server, &owner, "edge-1").await;
+    let id = made["id"].as_str().unwrap().to_owned();
+    poll(&gateway, None, "version=1.2.3&generation=7&refused=no+way&records_behind=12").await;
+    let listed = owner.get("/api/v1/gateways").await.ok();
+    let report = &listed[0]["report"];
+    assert_eq!((&report["version"], &report["generation"]), (&json!("1.2.3"), &json!(7)));
+    assert_eq!((&report["refused"], &report["records_behind"]), (&json!("no way"), &json!(12)));
+    let first = report["at_ms"].clone();
+    poll(&gateway, None, "version=1.2.3&generation=7&refused=no+way&records_behind=13").await;
+    assert_eq!(owner.get("/api/v1/gateways").await.ok()[0]["report"]["at_ms"], first, "nothing new: not written again");
+    server.clock.by(Duration::from_secs(31));
+    poll(&gateway, None, "version=1.2.3&generation=7&refused=no+way&records_behind=13").await;
+    assert_eq!(owner.get("/api/v1/gateways").await.ok()[0]["report"]["records_behind"], 13);
+    owner.delete(&format!("/api/v1/gateways/{id}")).await.ok();
+    assert_eq!(poll(&gateway, None, "version=1&generation=7").await.0, 401);
+}
+
+#[tokio::test]
+async fn the_chain_of_another_is_not_continued() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let own = server.acts("user.created").await;
+    assert!(!own.is_empty());
+    let name = std::fs::read_to_string(server.folder.path().join("data/gateway.id")).unwrap();
+    let name = name.trim();
+    let token = owner.post("/api/v1/enrolments", json!({"hours": 1})).await.ok()["token"].clone();
+    let marker = Marker::new(name, &[9; 32]);
+    let proof = serde_json::to_value(marker.mark(Head { sequence: 0, hash: Link::FIRST }, 0)).unwrap();
+    let application = json!({"token": token, "name": name, "audit_key": marker.public_key(), "proof": proof});
+    let refused = server.nobody().post("/api/v1/enrol", application).await;
+    assert_eq!(refused.refused().0, 409, "{}", refused.text);
+}
