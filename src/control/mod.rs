@@ -4,6 +4,7 @@
 mod acts;
 pub mod agent;
 mod bundle;
+mod findings;
 mod gateways;
 mod http;
 mod ingest;
@@ -13,6 +14,7 @@ mod policies;
 mod polls;
 mod problem;
 mod providers;
+mod quarantine;
 mod roles;
 mod rules;
 mod seal;

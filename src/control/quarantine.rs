@@ -237,7 +237,7 @@ pub(super) async fn imposed(
     let now_ms = control.shelf.now_ms();
     let active = control.shelf.of::<Quarantine>(ACTIVE).await?;
     let in_force = || active.iter().filter(|it| it.is_in_force(now_ms));
-    if let Some(same) = in_force().find(|it| (it.kind, &it.value, &it.team) == (kind, &value, &team)) {
+    if let Some(same) = in_force().find(|it| (it.kind, &it.value.value, &it.team) == (kind, &value, &team)) {
         return Err(Problem::conflict(format!("this is in quarantine already: {}", same.reference)));
     }
     if in_force().count() >= ACTIVE_MAX {
@@ -268,12 +268,18 @@ async fn subject(
 ) -> Result<(HeldKind, String, Option<String>), Problem> {
     let value = new.value.as_str();
     if value.is_empty() || value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
-        return Err(Problem::invalid(format!("`value` has to be 1 to {VALUE_BYTES_MAX} bytes without control characters")));
+        return Err(Problem::invalid(format!(
+            "`value` has to be 1 to {VALUE_BYTES_MAX} bytes without control characters"
+        )));
     }
     if new.team.is_some() && new.kind != Kind::Session {
         return Err(Problem::invalid("`team` is for sessions alone"));
     }
-    if new.team.as_ref().is_some_and(|it| it.is_empty() || it.len() > VALUE_BYTES_MAX || it.chars().any(char::is_control)) {
+    if new
+        .team
+        .as_ref()
+        .is_some_and(|it| it.is_empty() || it.len() > VALUE_BYTES_MAX || it.chars().any(char::is_control))
+    {
         return Err(Problem::invalid("`team` is no name of a team"));
     }
     let everywhere = || match granted.reach {
@@ -317,11 +323,7 @@ async fn session(
     }
 }
 
-async fn key(
-    control: &Control,
-    granted: &Granted,
-    value: &str,
-) -> Result<(HeldKind, String, Option<String>), Problem> {
+async fn key(control: &Control, granted: &Granted, value: &str) -> Result<(HeldKind, String, Option<String>), Problem> {
     let keys = control.shelf.all::<Key>().await?;
     let named = keys.iter().find(|it| it.id == value || it.in_records() == value);
     match named.filter(|it| granted.need_team(&it.team).is_ok()) {
@@ -377,7 +379,7 @@ pub(crate) async fn held(control: &Control) -> Result<Vec<Held>, Problem> {
     if in_force.iter().any(|it| it.kind == HeldKind::User) {
         let keys = control.shelf.all::<Key>().await?;
         for user in in_force.iter().filter(|it| it.kind == HeldKind::User) {
-            let own = keys.iter().filter(|it| it.owner.as_ref() == Some(&user.value) && it.holds(now_ms));
+            let own = keys.iter().filter(|it| it.owner.as_ref() == Some(&user.value.value) && it.holds(now_ms));
             let held = |it: &Kept<Key>| Held { kind: HeldKind::Key, value: it.in_records().to_owned(), ..user.held() };
             all.extend(own.map(held));
         }
@@ -418,7 +420,8 @@ pub(crate) async fn reported(control: &Control, gateway: &str, act: &Act) -> Res
 }
 
 fn reported_as(gateway: &str, act: &Act) -> Option<Quarantine> {
-    let text = |name: &str| act.details.get(name).filter(|it| !it.is_empty() && it.len() <= 4 * TEXT_CHARS_MAX).cloned();
+    let text =
+        |name: &str| act.details.get(name).filter(|it| !it.is_empty() && it.len() <= 4 * TEXT_CHARS_MAX).cloned();
     let number = |name: &str| act.details.get(name).and_then(|it| it.parse::<u64>().ok());
     let kind = text("kind")?;
     let kind = HeldKind::ALL.into_iter().find(|it| it.name() == kind)?;
@@ -475,5 +478,68 @@ pub(super) fn text_mistake(name: &str, text: &str) -> Result<(), Problem> {
     match fits && !text.chars().any(|it| it.is_control() && it != '\n') {
         true => Ok(()),
         false => Err(Problem::invalid(format!("`{name}` has to be 1 to {TEXT_CHARS_MAX} characters of text"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn act(details: &[(&str, &str)]) -> Act {
+        let details = details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Act { act: "quarantine.imposed".to_owned(), actor: "gateway".to_owned(), details }
+    }
+
+    const WHOLE: [(&str, &str); 6] = [
+        ("reference", "Q-ABC"),
+        ("kind", "session"),
+        ("value", "s-1"),
+        ("team", "red"),
+        ("reason", "3 different findings"),
+        ("since_ms", "17"),
+    ];
+
+    #[test]
+    fn a_report_becomes_a_quarantine_that_every_gateway_can_hold() {
+        let it = reported_as("edge-1", &act(&WHOLE)).map(|it| (it.by.clone(), it.held()));
+        let held = Held {
+            reference: "Q-ABC".into(),
+            kind: HeldKind::Session,
+            value: "s-1".into(),
+            team: Some("red".into()),
+            reason: "3 different findings".into(),
+            contact: None,
+            since_ms: 17,
+            until_ms: None,
+        };
+        assert_eq!(it, Some(("gateway:edge-1".to_owned(), held)));
+    }
+
+    #[test]
+    fn a_report_that_is_none_changes_nothing() {
+        for missing in ["reference", "kind", "value", "reason", "since_ms"] {
+            let rest: Vec<_> = WHOLE.into_iter().filter(|(name, _)| *name != missing).collect();
+            assert!(reported_as("edge-1", &act(&rest)).is_none(), "{missing}");
+        }
+        let other = Act { act: "quarantine.released".to_owned(), ..act(&WHOLE) };
+        assert!(reported_as("edge-1", &other).is_none());
+        let long = "x".repeat(VALUE_BYTES_MAX + 1);
+        let of_kind = |kind, value| {
+            act(&WHOLE.map(|(name, it)| match name {
+                "kind" => (name, kind),
+                "value" => (name, value),
+                _ => (name, it),
+            }))
+        };
+        assert!(reported_as("edge-1", &of_kind("group", "s-1")).is_none());
+        assert!(reported_as("edge-1", &of_kind("session", &long)).is_none());
+        assert!(reported_as("edge-1", &of_kind("team", "red")).is_some());
+    }
+
+    #[test]
+    fn a_session_is_held_by_itself_and_with_its_team() {
+        let held: Vec<Held> = reported_as("edge-1", &act(&WHOLE)).map(|it| it.held()).into_iter().collect();
+        assert!(is_session_held(&held, "red", "s-1"));
+        assert!(!is_session_held(&held, "blue", "s-1") && !is_session_held(&held, "red", "s-2"));
     }
 }

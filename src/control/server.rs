@@ -17,13 +17,18 @@ use super::seal::MasterKey;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::{Problem, sign_in};
-use super::{gateways, ingest, keys, pages, policies, polls, providers, rules, teams, tokens, users};
+use super::{
+    findings, gateways, ingest, keys, pages, policies, polls, providers, quarantine, rules, teams, tokens, users,
+};
 use crate::domain::Clock;
 use crate::sinks::{Scribe, request_id};
 use crate::store::{Objects, Store};
 
 /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
 const HASHING_MAX: usize = 2;
+
+/// Steps of 500 records of each gateway that one call of [`Control::tend`] counts.
+const TEND_STEPS_MAX: usize = 20;
 
 /// What a control plane is made of.
 pub struct Parts {
@@ -97,6 +102,14 @@ impl Control {
         Ok(expired + ingest::expire(self).await?)
     }
 
+    /// Brings what follows from the records up to date: the counts of the overview. To be called every few seconds.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tend(&self) -> Result<(), Problem> {
+        findings::catch_up(self, TEND_STEPS_MAX).await.map(drop)
+    }
+
     /// A new id, sorted by time.
     pub(super) fn new_id(&self) -> String {
         request_id().as_str().to_owned()
@@ -122,6 +135,8 @@ pub(super) fn routes() -> Vec<Route> {
         ingest::routes(),
         policies::routes(),
         rules::routes(),
+        quarantine::routes(),
+        findings::routes(),
         pages::routes(),
     ]
     .into_iter()

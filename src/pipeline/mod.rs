@@ -51,6 +51,8 @@ pub use live::{Governance, History, Live, Past};
 pub use opening::{Head, Opening};
 pub use prompt::{Forward, Sending};
 pub use quarantine::Quarantine;
+#[cfg(feature = "control")]
+pub(crate) use quota::Prices;
 pub use quota::{Account, Admission, Load, Place, Shed, Spent, Turned, Waiting};
 pub use reply::Reply;
 pub use rules::custom_checkers;

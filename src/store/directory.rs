@@ -233,8 +233,11 @@ fn read_line(path: &Path) -> io::Result<String> {
     Ok(text.trim_end().to_owned())
 }
 
-/// Writes a file that is there whole, or not at all, whenever the machine stops.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that is there whole, or not at all, whenever the machine stops. Only its owner may read it.
+///
+/// # Errors
+/// The system's.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;

@@ -23,8 +23,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-pub use self::directory::{Directory, Key, Lock, random_key};
-pub(crate) use self::directory::{hex, write_whole};
+pub(crate) use self::directory::hex;
+pub use self::directory::{Directory, Key, Lock, random_key, write_whole};
 pub(crate) use self::entry::unhex;
 pub use self::entry::{Entry, Head, Link};
 pub use self::journal::{Batch, Feed, Journal, Recovery, Unsynced};
@@ -35,7 +35,7 @@ pub use self::open::open;
 pub use self::query::{Columns, Position, Query, Row};
 pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};
 pub use self::unseal::{SEALED_VERSION, unseal};
-pub use self::verify::{FAULTS_MAX, Fault, Verdict, Verifier, verify_stored};
+pub use self::verify::{FAULTS_MAX, Fault, Verdict, Verifier, verify_stored, verify_stored_telling};
 
 /// A database that keeps records. Every implementation passes the same contract suite.
 #[async_trait]

@@ -35,6 +35,19 @@ const ROWS_MAX: usize = 2_000;
 /// # Errors
 /// A store that does not answer. What it answers wrongly is told by the verifier.
 pub async fn verify_stored(store: &dyn Store, gateway: &str, key: Option<String>) -> Result<Verifier, StoreError> {
+    verify_stored_telling(store, gateway, key, |_| {}).await
+}
+
+/// The same; `told` hears after each page how many rows were read.
+///
+/// # Errors
+/// As of [`verify_stored`].
+pub async fn verify_stored_telling(
+    store: &dyn Store,
+    gateway: &str,
+    key: Option<String>,
+    told: impl Fn(u64) + Send + Sync,
+) -> Result<Verifier, StoreError> {
     let (mark, unreadable) = match store.mark(gateway).await {
         Ok(mark) => (mark, None),
         Err(StoreError::Damaged(damage)) => (None, Some(damage.what)),
@@ -49,6 +62,7 @@ pub async fn verify_stored(store: &dyn Store, gateway: &str, key: Option<String>
         match store.read(gateway, from, ROWS_MAX).await {
             Ok(rows) => {
                 rows.iter().for_each(|row| verifier.row(row));
+                told(verifier.rows);
                 match rows.last() {
                     Some(last) => from = last.entry.sequence + 1,
                     None => return Ok(verifier),

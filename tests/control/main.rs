@@ -3,13 +3,18 @@
 #![allow(unreachable_pub)]
 
 mod oidc;
+mod chain;
 mod openapi;
+mod overview;
 mod people;
 #[cfg(feature = "saml")]
 mod saml;
 mod gateways;
 mod ingest;
 mod policies;
+mod quarantine;
+mod records;
+mod review;
 mod rules;
 mod server;
 mod teams;

@@ -108,7 +108,7 @@ pub(crate) fn read(path: &Path) -> std::io::Result<String> {
     read_within(path, FILE_BYTES_MAX)
 }
 
-fn read_within(path: &Path, bytes_max: u64) -> std::io::Result<String> {
+pub(crate) fn read_within(path: &Path, bytes_max: u64) -> std::io::Result<String> {
     let mut text = String::new();
     let mut file = std::fs::File::open(path)?.take(bytes_max + 1);
     #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]

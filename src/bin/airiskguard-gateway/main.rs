@@ -15,6 +15,8 @@ mod fingerprint;
 #[cfg(feature = "serve")]
 mod governed;
 mod keygen;
+#[cfg(any(feature = "serve", all(test, feature = "audit")))]
+mod quarantined;
 #[cfg(feature = "serve")]
 mod recording;
 #[cfg(feature = "audit")]

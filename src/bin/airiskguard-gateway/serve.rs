@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use airiskguard_gateway::config::{File, LogLevel, Overrides};
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Process, READY, Sockets};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
-use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Sink};
+use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Scribe, Sink};
 use airiskguard_gateway::store::{Directory, Key};
 use tracing_subscriber::EnvFilter;
 
@@ -17,7 +17,7 @@ use crate::arguments::Serve;
 use crate::governed::Followed;
 use crate::reload::{self, Reloader};
 use crate::watched::Watch;
-use crate::{configuration, overrides, recording, spent};
+use crate::{configuration, overrides, quarantined, recording, spent};
 
 /// The flag that a successor is started with.
 const TAKE_OVER: &str = "--take-over";
@@ -62,6 +62,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let live = Arc::new(Live::new(snapshot));
     if let Some(directory) = &directory {
         spent::rebuild(&in_force, directory.gateway()?, live.clone(), metrics.clone(), begun);
+        keep_quarantines(directory, live.clone(), ledger.as_ref().map(Ledger::scribe))?;
     }
     let reloader = Reloader {
         config: serve.config.clone(),
@@ -115,6 +116,17 @@ fn compile(
             Ok((configuration::compile_with(&in_force, installation)?, in_force))
         }
     }
+}
+
+/// Recalls who is in quarantine, and keeps it on disk from now on.
+fn keep_quarantines(directory: &Directory, live: Arc<Live>, scribe: Option<Scribe>) -> Result<(), String> {
+    let keeper = quarantined::Keeper::open(directory.path(), live)?;
+    let write_down = move |act| {
+        if let Some(scribe) = &scribe {
+            scribe.act(act);
+        }
+    };
+    quarantined::start(keeper, write_down).map_err(|error| format!("cannot keep quarantines: {error}"))
 }
 
 /// Tells the process before this one that it may go, and waits until it lets go of the audit log.

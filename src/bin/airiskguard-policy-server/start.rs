@@ -22,6 +22,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Between two looks for what has expired.
 const TIDY_INTERVAL: Duration = Duration::from_secs(300);
 
+/// Between two looks for what follows from new records.
+const TEND_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let log = tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
@@ -70,6 +73,7 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
     tracing::info!(%address, public_url, "listening");
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(tidy(control.clone()));
+    tokio::spawn(tend(control.clone()));
     tokio::spawn(async move {
         wait_for_signal().await;
         stop.send_replace(true);
@@ -83,6 +87,15 @@ async fn tidy(control: Control) {
         tokio::time::sleep(TIDY_INTERVAL).await;
         if let Err(problem) = control.tidy().await {
             tracing::warn!(what = problem.detail, "what has expired could not be removed");
+        }
+    }
+}
+
+async fn tend(control: Control) {
+    loop {
+        tokio::time::sleep(TEND_INTERVAL).await;
+        if let Err(problem) = control.tend().await {
+            tracing::warn!(what = problem.detail, "new records could not be counted");
         }
     }
 }

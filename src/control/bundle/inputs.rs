@@ -7,6 +7,7 @@ use crate::control::gateways::DEFAULT_GROUP;
 use crate::control::keys::Key;
 use crate::control::policies::{Policy, Subject};
 use crate::control::providers::Provider;
+use crate::control::quarantine;
 use crate::control::server::Control;
 use crate::control::shelf::{Kept, Stored};
 use crate::control::teams::Team;
@@ -78,7 +79,7 @@ impl Inputs {
                 rules.push(RuleSet { path: subject.path(), team, text: text.to_owned() });
             }
         }
-        let held = held(control).await?;
+        let held = quarantine::held(control).await?;
         let providers = every::<Provider>(control).await?;
         Ok(Inputs { policy: policy.unwrap_or_default(), teams, keys, providers, rules, held })
     }
@@ -118,11 +119,6 @@ impl Inputs {
         }
         self
     }
-}
-
-/// Who is kept out of all gateways.
-async fn held(_: &Control) -> Result<Vec<Held>, Problem> {
-    Ok(Vec::new())
 }
 
 async fn published(control: &Control, subject: &Subject) -> Result<Option<String>, Problem> {

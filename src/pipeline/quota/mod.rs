@@ -14,4 +14,4 @@ pub use account::{Account, Spent};
 pub(super) use admission::charge;
 pub use admission::{Admission, Place, Turned, Waiting};
 pub use load::{Load, Shed};
-pub(super) use price::{Prices, counted};
+pub(crate) use price::{Prices, counted};

@@ -1,0 +1,220 @@
+//! Quarantines of this gateway's own rules on disk, so that a restart forgets none: a file in the gateway's folder, brought
+//! up to date beside the requests. An entry that somebody removes from it is released. Each step is an act in the audit log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use airiskguard_gateway::domain::{Held, Stamp};
+use airiskguard_gateway::pipeline::Live;
+use airiskguard_gateway::store::{Act, write_whole};
+
+use crate::configuration;
+
+/// The file in the gateway's folder.
+const FILE: &str = "quarantine.json";
+/// A larger one is none of ours.
+const FILE_BYTES_MAX: u64 = 32 << 20;
+/// Between two looks at what was imposed and at the file.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Keeps the file and the quarantines in step.
+pub(crate) struct Keeper {
+    live: Arc<Live>,
+    path: PathBuf,
+    /// What stands in the file, by reference.
+    written: BTreeSet<String>,
+    /// How the file was when it was read or written.
+    mark: Option<Mark>,
+    told: bool,
+}
+
+/// What tells one version of the file from another.
+type Mark = (SystemTime, u64);
+
+impl Keeper {
+    /// Recalls what was imposed before this start.
+    ///
+    /// # Errors
+    /// A file that cannot be read: nobody knows who is to be kept out.
+    pub(crate) fn open(folder: &Path, live: Arc<Live>) -> Result<Keeper, String> {
+        let path = folder.join(FILE);
+        let mut keeper = Keeper { live, path, written: BTreeSet::new(), mark: None, told: false };
+        keeper.mark = keeper.look();
+        if keeper.mark.is_some() {
+            let held = keeper.read()?;
+            keeper.written = held.iter().map(|it| it.reference.clone()).collect();
+            keeper.live.quarantine().recall(held);
+        }
+        Ok(keeper)
+    }
+
+    /// Brings file and memory in step; what has happened since the last step.
+    pub(crate) fn step(&mut self, now: Stamp) -> Vec<Act> {
+        let mut acts: Vec<Act> = self.live.quarantine().take_fresh().iter().map(imposed).collect();
+        acts.extend(self.changed_by_hand());
+        let held = self.live.quarantine().imposed(now);
+        let references: BTreeSet<String> = held.iter().map(|it| it.reference.clone()).collect();
+        if references != self.written {
+            match self.write(&held) {
+                Ok(()) => (self.written, self.told) = (references, false),
+                Err(error) if !self.told => {
+                    tracing::error!("a restart would forget who is in quarantine: {error}");
+                    self.told = true;
+                }
+                Err(_) => {}
+            }
+        }
+        acts
+    }
+
+    /// What somebody else has written: entries that are gone are released, new ones hold, such as those of the process
+    /// that this one takes over from.
+    fn changed_by_hand(&mut self) -> Vec<Act> {
+        let mark = self.look();
+        if mark == self.mark {
+            return Vec::new();
+        }
+        self.mark = mark;
+        let held = match self.read() {
+            Ok(held) => held,
+            Err(error) => {
+                tracing::error!("the quarantines stay as they are: {error}");
+                return Vec::new();
+            }
+        };
+        let there: BTreeSet<String> = held.iter().map(|it| it.reference.clone()).collect();
+        let gone = std::mem::replace(&mut self.written, there.clone()).into_iter().filter(|it| !there.contains(it));
+        let released = gone.filter(|it| self.live.quarantine().release(it)).map(|it| released(&it)).collect();
+        self.live.quarantine().recall(held);
+        released
+    }
+
+    fn look(&self) -> Option<Mark> {
+        let metadata = std::fs::metadata(&self.path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    }
+
+    fn read(&self) -> Result<Vec<Held>, String> {
+        let unusable = |error: String| format!("cannot use {}: {error}", self.path.display());
+        if !self.path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = configuration::read_within(&self.path, FILE_BYTES_MAX).map_err(|it| unusable(it.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))
+    }
+
+    fn write(&mut self, held: &[Held]) -> Result<(), String> {
+        let text = serde_json::to_string_pretty(held).map_err(|error| error.to_string())?;
+        let written = write_whole(&self.path, format!("{text}\n").as_bytes());
+        written.map_err(|error| format!("cannot write {}: {error}", self.path.display()))?;
+        self.mark = self.look();
+        Ok(())
+    }
+}
+
+/// Keeps them in step from now on, on a thread of its own. `write_down` gets the acts.
+#[cfg(feature = "serve")]
+pub(crate) fn start(mut keeper: Keeper, write_down: impl Fn(Act) + Send + 'static) -> std::io::Result<()> {
+    let run = move || {
+        loop {
+            keeper.step(configuration::now()).into_iter().for_each(&write_down);
+            std::thread::sleep(INTERVAL);
+        }
+    };
+    std::thread::Builder::new().name("quarantine".into()).spawn(run).map(drop)
+}
+
+fn imposed(it: &Held) -> Act {
+    let mut details = BTreeMap::from([
+        ("reference".to_owned(), it.reference.clone()),
+        ("kind".to_owned(), it.kind.name().to_owned()),
+        ("value".to_owned(), it.value.clone()),
+        ("reason".to_owned(), it.reason.clone()),
+        ("since_ms".to_owned(), it.since_ms.to_string()),
+    ]);
+    let optional = [
+        ("team", it.team.clone()),
+        ("contact", it.contact.clone()),
+        ("until_ms", it.until_ms.map(|it| it.to_string())),
+    ];
+    details.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    Act { act: "quarantine.imposed".to_owned(), actor: "gateway".to_owned(), details }
+}
+
+fn released(reference: &str) -> Act {
+    let details = [("reference", reference), ("cause", "file")];
+    let details = details.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Act { act: "quarantine.released".to_owned(), actor: "gateway".to_owned(), details: BTreeMap::from(details) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use airiskguard_gateway::config::File;
+    use airiskguard_gateway::domain::HeldKind;
+    use airiskguard_gateway::pipeline::Snapshot;
+
+    fn live() -> Arc<Live> {
+        let yaml = "upstream: {anthropic: https://one.example}\n";
+        let file = File::parse(yaml, "gateway.yaml", &|_| Err("none".into())).unwrap();
+        Arc::new(Live::new(Arc::new(Snapshot::compile(&file, [7; 32]).unwrap())))
+    }
+
+    fn held(reference: &str) -> Held {
+        Held {
+            reference: reference.into(),
+            kind: HeldKind::Key,
+            value: "0a0b0c0d".into(),
+            team: None,
+            reason: "3 findings".into(),
+            contact: None,
+            since_ms: 5,
+            until_ms: None,
+        }
+    }
+
+    fn references(live: &Live) -> Vec<String> {
+        live.quarantine().imposed(configuration::now()).into_iter().map(|it| it.reference).collect()
+    }
+
+    #[test]
+    fn a_restart_recalls_who_is_out_and_a_removed_entry_is_a_release() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, now) = (live(), configuration::now());
+        let mut keeper = Keeper::open(folder.path(), first.clone()).unwrap();
+        first.quarantine().recall(vec![held("Q-ONE"), held("Q-TWO")]);
+        assert!(keeper.step(now).is_empty(), "what is recalled is no new act");
+
+        let second = live();
+        let mut keeper = Keeper::open(folder.path(), second.clone()).unwrap();
+        assert_eq!(references(&second), ["Q-ONE", "Q-TWO"]);
+        let text = serde_json::to_string(&[held("Q-TWO"), held("Q-THREE")]).unwrap();
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        let acts = keeper.step(now);
+        assert_eq!((acts.len(), acts[0].act.as_str()), (1, "quarantine.released"));
+        assert_eq!(acts[0].details["reference"], "Q-ONE");
+        assert_eq!(references(&second), ["Q-TWO", "Q-THREE"]);
+        assert!(keeper.step(now).is_empty());
+        std::fs::remove_file(folder.path().join(FILE)).unwrap();
+        assert_eq!(keeper.step(now).len(), 2);
+        assert!(references(&second).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_lets_no_gateway_start() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "[{").unwrap();
+        assert!(Keeper::open(folder.path(), live()).is_err());
+    }
+
+    #[test]
+    fn an_act_says_all_that_other_gateways_need() {
+        let it = Held { team: Some("red".into()), until_ms: Some(9), contact: Some("#s".into()), ..held("Q-ONE") };
+        let names: Vec<_> = imposed(&it).details.into_keys().collect();
+        assert_eq!(names, ["contact", "kind", "reason", "reference", "since_ms", "team", "until_ms", "value"]);
+    }
+}

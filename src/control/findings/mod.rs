@@ -1,0 +1,37 @@
+//! What was found, over the records of all gateways: search, export, verification, counts over time, sessions, the live
+//! feed and what waits for review. Nobody sees beyond their reach, and nothing here holds a secret.
+
+mod count;
+mod counts;
+mod export;
+mod feed;
+mod overview;
+mod paging;
+mod precision;
+mod record;
+mod records;
+mod review;
+mod scope;
+mod sessions;
+mod suggestion;
+mod verification;
+
+use super::http::Route;
+
+pub(super) use self::counts::catch_up;
+
+pub(super) fn routes() -> Vec<Route> {
+    [
+        records::routes(),
+        export::routes(),
+        verification::routes(),
+        overview::routes(),
+        sessions::routes(),
+        feed::routes(),
+        review::routes(),
+        precision::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

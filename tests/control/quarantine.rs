@@ -1,0 +1,106 @@
+//! Quarantines of the fleet: by hand, within reach, until released.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::chain::{Chain, exchange, now_ms};
+use crate::server::{Client, start};
+
+async fn listed(client: &Client, query: &str) -> Vec<Value> {
+    client.get(&format!("/api/v1/quarantines{query}")).await.ok().as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_quarantine_is_imposed_once_and_released_with_a_reason() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let analyst = server.user(&owner, "ana", &["analyst"], &[]).await;
+    let new =
+        json!({"kind": "session", "value": "s-1", "team": "red", "reason": "too many keys", "contact": "#security"});
+    let made = analyst.post("/api/v1/quarantines", new.clone()).await.ok();
+    let reference = made["reference"].as_str().unwrap();
+    assert!(reference.starts_with("Q-") && made["holds"] == true && made["by"] == "user:ana");
+    assert_eq!(analyst.post("/api/v1/quarantines", new.clone()).await.refused().0, 409);
+    assert_eq!(listed(&analyst, "").await.len(), 1);
+    let path = format!("/api/v1/quarantines/{reference}/release");
+    assert_eq!(analyst.post(&path, json!({"reason": " "})).await.refused().0, 422);
+    let released = analyst.post(&path, json!({"reason": "it was a drill"})).await.ok();
+    assert_eq!((&released["holds"], &released["released"]["reason"]), (&json!(false), &json!("it was a drill")));
+    assert_eq!(analyst.post(&path, json!({"reason": "again"})).await.refused().0, 409);
+    assert_eq!((listed(&analyst, "").await.len(), listed(&analyst, "?all=true").await.len()), (0, 1));
+    analyst.post("/api/v1/quarantines", new).await.ok();
+    let acts = server.acts("quarantine.released").await;
+    let released = acts.iter().find(|it| it.0 == "quarantine.released").unwrap();
+    assert!(released.1 == "user:ana" && released.2["released"].contains("it was a drill"));
+}
+
+#[tokio::test]
+async fn one_with_an_end_ends_by_itself() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let new = json!({"kind": "session", "value": "s-1", "reason": "a while", "hours": 2});
+    owner.post("/api/v1/quarantines", new).await.ok();
+    server.clock.by(Duration::from_secs(2 * 3600 + 1));
+    let owner = server.signed_in("olga").await;
+    assert_eq!((listed(&owner, "").await.len(), listed(&owner, "?all=true").await.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_lead_keeps_out_sessions_and_keys_of_the_own_team_alone() {
+    let server = start().await;
+    let owner = server.owner().await;
+    for name in ["red", "blue"] {
+        owner.post("/api/v1/teams", json!({"name": name})).await.ok();
+    }
+    Chain::new("edge-1").write(&server, now_ms(), vec![exchange("red"), exchange("blue")]).await;
+    let mut keys = Vec::new();
+    for team in ["red", "blue"] {
+        let key = owner.post(&format!("/api/v1/teams/{team}/keys"), json!({"name": "laptop"})).await.ok();
+        keys.push(key["in_records"].as_str().unwrap().to_owned());
+    }
+    let lead = server.user(&owner, "lea", &["team_lead"], &["red"]).await;
+    let held = |kind: &str, value: &str, team: Option<&str>| json!({"kind": kind, "value": value, "team": team, "reason": "odd"});
+    for (new, status) in [
+        (held("session", "red-session", Some("red")), 201),
+        (held("session", "red-session", None), 422),
+        (held("session", "blue-session", Some("blue")), 404),
+        (held("session", "blue-session", Some("red")), 404),
+        (held("key", &keys[0], None), 201),
+        (held("key", &keys[1], None), 404),
+        (held("key", "0a0b0c0d", None), 404),
+        (held("team", "red", None), 403),
+        (held("user", "anybody", None), 403),
+        (held("session", "\u{0}", Some("red")), 422),
+        (held("session", "", Some("red")), 422),
+    ] {
+        let reply = lead.post("/api/v1/quarantines", new.clone()).await;
+        assert_eq!(reply.status, status, "{new}: {}", reply.text);
+    }
+    let blue = owner.post("/api/v1/quarantines", held("key", &keys[1], None)).await.ok();
+    let team = owner.post("/api/v1/quarantines", held("team", "blue", None)).await.ok();
+    assert_eq!((listed(&lead, "").await.len(), listed(&owner, "").await.len()), (2, 4));
+    for it in [blue, team] {
+        let path = format!("/api/v1/quarantines/{}/release", it["reference"].as_str().unwrap());
+        assert_eq!(lead.post(&path, json!({"reason": "mine now"})).await.refused().0, 404);
+    }
+    let developer = server.user(&owner, "dev", &["developer"], &["red"]).await;
+    assert_eq!(developer.get("/api/v1/quarantines").await.refused().0, 403);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_cannot_be_kept_out() {
+    let server = start().await;
+    let owner = server.owner().await;
+    for (kind, value, status) in
+        [("team", "none", 404), ("user", "none", 404), ("key", "none", 404), ("key", "0a0b0c0d", 201)]
+    {
+        let reply = owner.post("/api/v1/quarantines", json!({"kind": kind, "value": value, "reason": "odd"})).await;
+        assert_eq!(reply.status, status, "{kind}: {}", reply.text);
+    }
+    assert_eq!(
+        owner.post("/api/v1/quarantines", json!({"kind": "group", "value": "x", "reason": "odd"})).await.refused().0,
+        422
+    );
+    assert_eq!(owner.post("/api/v1/quarantines/none/release", json!({"reason": "x"})).await.refused().0, 404);
+}
