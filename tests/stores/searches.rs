@@ -1,6 +1,6 @@
 //! Searches, each beside what a filter in memory finds.
 
-use airiskguard_gateway::store::{Columns, Entry, Exchange, Query, Store, Subject};
+use airiskguard_gateway::store::{Columns, Entry, Exchange, Position, Query, Store, Subject};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -182,10 +182,21 @@ fn query(now: u64) -> impl Strategy<Value = Query> {
     let time = move || prop::option::weighted(0.3, DAY - 3_010..now + 10);
     let texts = (text(GATEWAYS), text(TEAMS), text(SESSIONS), text(RULES), text(MODELS), text(ACTIONS), text(RISKS));
     let rows_max = prop_oneof![Just(1_000_usize), 0..20_usize];
-    (texts, text(KINDS), time(), time(), rows_max).prop_map(|(texts, kind, from_ms, until_ms, rows_max)| {
+    let position = (DAY - 3_010..now + 10, prop::sample::select(&GATEWAYS[..2]), 0..120_u64);
+    let before = position.prop_map(|(written_ms, gateway, sequence)| {
+        let gateway = gateway.to_owned();
+        Position { written_ms, gateway, sequence }
+    });
+    let bounds = (time(), time(), prop::option::weighted(0.3, before));
+    (texts, text(KINDS), bounds, rows_max).prop_map(|(texts, kind, (from_ms, until_ms, before), rows_max)| {
         let (gateway, team, session, rule, model, action, risk) = texts;
-        Query { gateway, team, session, rule, model, action, risk, kind, id: None, from_ms, until_ms, rows_max }
+        Query { gateway, team, session, rule, model, action, risk, kind, id: None, from_ms, until_ms, before, rows_max }
     })
+}
+
+/// In the order of answers: the database knew `north` first.
+fn place(it: &Position) -> (u64, bool, u64) {
+    (it.written_ms, it.gateway == "south", it.sequence)
 }
 
 fn filter(entries: &[Entry], query: &Query) -> Vec<Entry> {
@@ -202,9 +213,10 @@ fn filter(entries: &[Entry], query: &Query) -> Vec<Entry> {
             && query.rule.as_ref().is_none_or(|it| columns.rules.contains(it))
             && query.from_ms.is_none_or(|it| entry.written_ms >= it)
             && query.until_ms.is_none_or(|it| entry.written_ms < it)
+            && query.before.as_ref().is_none_or(|it| place(&Position::of(entry)) < place(it))
     };
     let mut found: Vec<Entry> = entries.iter().filter(matches).cloned().collect();
-    found.sort_by_key(|it| std::cmp::Reverse((it.written_ms, &*it.gateway == "south", it.sequence)));
+    found.sort_by_key(|it| std::cmp::Reverse(place(&Position::of(it))));
     found.truncate(query.rows_max);
     found
 }

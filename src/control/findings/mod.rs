@@ -4,17 +4,17 @@
 mod count;
 mod counts;
 mod export;
-mod feed;
-mod overview;
+pub(super) mod feed;
+pub(super) mod overview;
 mod paging;
-mod precision;
-mod record;
-mod records;
-mod review;
+pub(super) mod precision;
+pub(super) mod record;
+pub(super) mod records;
+pub(super) mod review;
 mod scope;
-mod sessions;
+pub(super) mod sessions;
 mod suggestion;
-mod verification;
+pub(super) mod verification;
 
 use super::http::Route;
 
