@@ -20,6 +20,10 @@ help: ## List the tasks
 run: tools ## Build the gateway and start it with CONFIG (conf/gateway.yaml)
 	cargo run --locked --profile $(PROFILE) -- --config $(CONFIG)
 
+.PHONY: run-control
+run-control: saml-tools ## Build the policy server, SAML included, and start it on 127.0.0.1:8090
+	cargo run --locked --profile $(PROFILE) --no-default-features --features saml --bin airiskguard-policy-server
+
 .PHONY: demo
 demo: tools ## Show a redaction, a block, a stopped completion and a restored value, on loopback only
 	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
@@ -38,6 +42,8 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) test-frontends
 	$(MAKE) test-browser
 	$(MAKE) test-all
+	$(MAKE) test-saml
+	$(MAKE) test-api
 
 .PHONY: test-pure
 test-pure: ## Only the pure rooms, without Pingora: the quick loop while writing
@@ -96,6 +102,18 @@ test-frontends: test-program ## Three gateways behind HAProxy and Envoy: rolling
 .PHONY: test-browser
 test-browser: test-program ## The dashboard in a real browser; pictures of every page in target/browser/screenshots
 	tests/browser/run.sh $(TARGET)/debug/airiskguard-policy-server
+
+# SAML links libxml2 and xmlsec1, which the gateway never does: a build of its own.
+.PHONY: test-saml
+test-saml: test-tools ## Sign-in by SAML, with a real identity provider
+	cargo test --locked --no-default-features --features saml --test control saml
+
+# About two minutes; `API_SECONDS=600` for longer.
+API_SECONDS ?= 90
+.PHONY: test-api
+test-api: test-tools ## The policy server under whatever its API's description allows, and does not
+	cargo build --locked --no-default-features --features saml --bin airiskguard-policy-server
+	tests/control/schemathesis.sh $(TARGET)/debug/airiskguard-policy-server $(API_SECONDS)
 
 .PHONY: test-clients
 test-clients: ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
@@ -189,11 +207,16 @@ lint: ## Lints, warnings being errors; the pure rooms also without Pingora
 	cargo clippy --locked --no-default-features --lib -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features --features kafka,otlp --lib -- -D warnings
+	cargo clippy --locked --no-default-features --features saml --all-targets -- -D warnings
 	cargo clippy --locked -p airiskguard-loadtest --all-targets -- -D warnings
 
 .PHONY: tools
 tools:
 	@.ci/install build
+
+.PHONY: saml-tools
+saml-tools:
+	@.ci/install saml
 
 .PHONY: test-tools
 test-tools:

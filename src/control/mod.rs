@@ -26,7 +26,7 @@ mod teams;
 mod tokens;
 mod users;
 
-pub use self::http::openapi;
+pub use self::http::{Offered, Whom, offered, openapi};
 pub use self::problem::{Problem, ProblemKind};
 pub use self::roles::{Permission, Reach, Role};
 pub use self::seal::MasterKey;
