@@ -280,7 +280,11 @@ async fn enrol(
     Ok(Created(Enrolled { id, token: secret, seal: seal.expose().to_owned(), bundle_key, group: enrolment.group }))
 }
 
-pub(super) async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn remove(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(id): Path<String>,
+) -> Result<Done, Problem> {
     let gateway = control.shelf.need::<Gateway>(&id).await?;
     control.shelf.delete(&gateway).await?;
     let before = GatewayView::from(&gateway.value);

@@ -175,7 +175,11 @@ pub(super) async fn change(
     Ok(Json(after))
 }
 
-pub(super) async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn remove(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(name): Path<String>,
+) -> Result<Done, Problem> {
     let provider = control.shelf.need::<Provider>(&name).await?;
     check_change(&control, &Change::NoProvider(name.clone())).await?;
     control.shelf.delete(&provider).await?;

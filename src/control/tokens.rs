@@ -154,7 +154,11 @@ pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) 
     Ok(IssuedToken { token: secret, view })
 }
 
-pub(super) async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn revoke(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(id): Path<String>,
+) -> Result<Done, Problem> {
     let token = control.shelf.need::<Token>(&id).await?;
     if token.user != granted.user()? {
         return Err(Problem::not_found(Token::KIND, &id));

@@ -42,7 +42,7 @@ scene("the first run leads to a key and its lines", async ({ browser, server, sh
   await olga.open("/start");
   await olga.seesNot(key);
   await olga.send('form[action="/start/gateway"]');
-  await olga.sees("enroll --server", "Waiting.");
+  await olga.sees("airiskguard-gateway enroll", "Waiting.");
   await olga.picture("start-5-gateway");
   shared.key = key;
   await olga.leave();

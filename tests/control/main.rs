@@ -2,20 +2,20 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unreachable_pub)]
 
+mod chain;
+mod gateways;
+mod ingest;
 mod matrix;
 mod oidc;
-mod chain;
 mod openapi;
 mod overview;
 mod people;
-#[cfg(feature = "saml")]
-mod saml;
-mod gateways;
-mod ingest;
 mod policies;
 mod quarantine;
 mod records;
 mod review;
 mod rules;
+#[cfg(feature = "saml")]
+mod saml;
 mod server;
 mod teams;

@@ -37,7 +37,8 @@ fn is_about_a_team(route: &Offered) -> bool {
 }
 
 async fn ask(client: &Client, route: &Offered, team: &str) -> Outcome {
-    let mut request = client.http.request(route.method.parse().unwrap(), format!("{}{}", client.url, path(route, team)));
+    let mut request =
+        client.http.request(route.method.parse().unwrap(), format!("{}{}", client.url, path(route, team)));
     if let Some(token) = &client.token {
         request = request.bearer_auth(token);
     }
@@ -45,7 +46,8 @@ async fn ask(client: &Client, route: &Offered, team: &str) -> Outcome {
         request = request.header("x-csrf-token", csrf);
     }
     if route.method != "GET" {
-        let (kind, body) = if route.is_page { ("application/x-www-form-urlencoded", "") } else { ("application/json", "{}") };
+        let (kind, body) =
+            if route.is_page { ("application/x-www-form-urlencoded", "") } else { ("application/json", "{}") };
         request = request.header("content-type", kind).body(body);
     }
     let response = request.send().await.unwrap();

@@ -77,7 +77,13 @@ impl Chart {
                 if height > 0.0 {
                     y -= height;
                     let x = LEFT + step * (at as f64 + 0.5) - width / 2.0;
-                    bars.push(Bar { class: it.class, x: round(x), y: round(y), width: round(width), height: round(height) });
+                    bars.push(Bar {
+                        class: it.class,
+                        x: round(x),
+                        y: round(y),
+                        width: round(width),
+                        height: round(height),
+                    });
                 }
             }
         }
@@ -138,7 +144,8 @@ mod tests {
     #[test]
     fn bars_stand_on_one_another_and_fit_under_the_top() {
         let labels = vec!["Mon".to_owned(), "Tue".to_owned()];
-        let chart = Chart::new("c", "C", Unit::Count, labels, vec![series("s1", &[3.0, 0.0]), series("s2", &[1.0, 0.0])]);
+        let chart =
+            Chart::new("c", "C", Unit::Count, labels, vec![series("s1", &[3.0, 0.0]), series("s2", &[1.0, 0.0])]);
         assert_eq!(chart.bars.len(), 2, "what is nothing is not drawn");
         let (lower, upper) = (&chart.bars[0], &chart.bars[1]);
         assert!((upper.y + upper.height - lower.y).abs() < 0.11);

@@ -61,11 +61,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(
-    State(control): State<Control>,
-    granted: Granted,
-    Query(said): Query<Said>,
-) -> Result<Response, Problem> {
+async fn list(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
     let mut template = draw(&control, &granted).await?;
     template.shell = template.shell.after(&said);
     shown(&template)
@@ -123,11 +119,7 @@ async fn invite(
     }
 }
 
-async fn remove(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Response, Problem> {
     gateways::remove(State(control), granted, Path(id)).await?;
     on_to("/gateways", "gateway-removed")
 }

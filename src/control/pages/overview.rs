@@ -91,8 +91,12 @@ fn counted(it: &NamedCount) -> (String, u64, u64, u64) {
 fn lines(all: impl Iterator<Item = (String, u64, u64, u64)>) -> Vec<Line> {
     let all: Vec<_> = all.collect();
     let most = all.iter().map(|it| it.1).max().unwrap_or_default().max(1);
-    let line = |(name, requests, blocked, cost_nanos): (String, u64, u64, u64)| {
-        Line { name, requests, blocked, cost_nanos, share: requests.saturating_mul(100) / most }
+    let line = |(name, requests, blocked, cost_nanos): (String, u64, u64, u64)| Line {
+        name,
+        requests,
+        blocked,
+        cost_nanos,
+        share: requests.saturating_mul(100) / most,
     };
     all.into_iter().map(line).collect()
 }

@@ -63,11 +63,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(
-    State(control): State<Control>,
-    granted: Granted,
-    Query(said): Query<Said>,
-) -> Result<Response, Problem> {
+async fn list(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
     let mut template = draw(&control, &granted).await?;
     template.shell = template.shell.after(&said);
     shown(&template)
@@ -87,8 +83,7 @@ async fn draw(control: &Control, granted: &Granted) -> Result<Providers, Problem
 
 /// Adds a provider, and its key where one was typed: both or neither as far as can be seen beforehand.
 pub(super) async fn added(control: &Control, granted: &Granted, typed: &Typed) -> Result<(), Problem> {
-    let settings =
-        ProviderSettings { urls: entries(&typed.urls).unwrap_or_default(), dialect: typed.dialect.clone() };
+    let settings = ProviderSettings { urls: entries(&typed.urls).unwrap_or_default(), dialect: typed.dialect.clone() };
     let name = typed.name.trim().to_owned();
     if typed.key.trim().bytes().any(|it| !it.is_ascii_graphic()) {
         return Err(Problem::invalid("`key` has visible ASCII characters only"));
@@ -101,11 +96,7 @@ pub(super) async fn added(control: &Control, granted: &Granted, typed: &Typed) -
     Ok(())
 }
 
-async fn add(
-    State(control): State<Control>,
-    granted: Granted,
-    Form(typed): Form<Typed>,
-) -> Result<Response, Problem> {
+async fn add(State(control): State<Control>, granted: Granted, Form(typed): Form<Typed>) -> Result<Response, Problem> {
     match added(&control, &granted, &typed).await {
         Ok(()) => on_to("/providers", "provider-added"),
         Err(problem) => {
@@ -122,8 +113,7 @@ async fn change(
     Form(typed): Form<Typed>,
 ) -> Result<Response, Problem> {
     let settings = ProviderSettings { urls: entries(&typed.urls).unwrap_or_default(), dialect: typed.dialect };
-    let changed =
-        providers::change(State(control.clone()), granted.clone(), Path(name.clone()), Body(settings)).await;
+    let changed = providers::change(State(control.clone()), granted.clone(), Path(name.clone()), Body(settings)).await;
     match changed {
         Ok(_) => on_to("/providers", "provider-changed"),
         Err(problem) => refused(&control, &granted, name, &problem).await,

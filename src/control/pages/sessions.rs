@@ -58,11 +58,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(
-    State(control): State<Control>,
-    granted: Granted,
-    Query(said): Query<Said>,
-) -> Result<Response, Problem> {
+async fn list(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
     let mut template = draw(&control, &granted).await?;
     template.shell = template.shell.after(&said);
     shown(&template)
@@ -100,7 +96,8 @@ async fn impose(
     match imposed {
         Ok(_) => on_to("/sessions", "quarantined"),
         Err(problem) => {
-            let mistakes = Mistakes::of(&problem, &[("reason", "`reason`"), ("hours", "`hours`"), ("value", "`value`")])?;
+            let mistakes =
+                Mistakes::of(&problem, &[("reason", "`reason`"), ("hours", "`hours`"), ("value", "`value`")])?;
             again(&problem, &Sessions { typed, mistakes, ..draw(&control, &granted).await? })
         }
     }

@@ -64,11 +64,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn ask(
-    State(control): State<Control>,
-    caller: Caller,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Problem> {
+async fn ask(State(control): State<Control>, caller: Caller, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     if caller.actor().session().is_some() {
         return Ok(Redirect::to(&within(&asked.back)).into_response());
     }
@@ -149,7 +145,8 @@ mod tests {
         for back in ["/", "/audit?rule=a&team=b", "/teams/red"] {
             assert_eq!(within(back), back);
         }
-        for back in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", "evil", "/\tx", "\\/"] {
+        for back in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", "evil", "/\tx", "\\/"]
+        {
             assert_eq!(within(back), "/", "{back}");
         }
     }

@@ -95,11 +95,7 @@ impl Start {
     }
 }
 
-async fn read(
-    State(control): State<Control>,
-    granted: Granted,
-    Query(said): Query<Said>,
-) -> Result<Response, Problem> {
+async fn read(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
     let mut template = draw(&control, &granted).await?;
     template.shell = template.shell.after(&said);
     shown(&template)

@@ -121,11 +121,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(
-    State(control): State<Control>,
-    granted: Granted,
-    Query(said): Query<Said>,
-) -> Result<Response, Problem> {
+async fn list(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
     let shell = Shell::of(&control, &granted, "Teams and keys", "/teams").after(&said);
     let teams = teams::list(&control, &granted).await?;
     let (name, description) = <(String, String)>::default();

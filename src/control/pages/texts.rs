@@ -144,18 +144,48 @@ macro_rules! pages_of {
             submit(concat!("pages.", $ids, "_save"), ONE, P::WritePolicies, save::<$kind>).says("Writes the draft"),
             submit(concat!("pages.", $ids, "_check"), concat!($base, "/{name}/check"), P::ReadPolicies, check::<$kind>)
                 .says("What is wrong with a text, what is different, what it would have done"),
-            submit(concat!("pages.", $ids, "_discard"), concat!($base, "/{name}/discard"), P::WritePolicies, discard::<$kind>)
-                .says("Forgets the draft"),
-            submit(concat!("pages.", $ids, "_submit"), concat!($base, "/{name}/submit"), P::WritePolicies, hand_in::<$kind>)
-                .says("Gives the draft to a second person"),
-            submit(concat!("pages.", $ids, "_approve"), concat!($base, "/{name}/approve"), P::ApprovePolicies, approve::<$kind>)
-                .says("Agrees with a draft"),
-            submit(concat!("pages.", $ids, "_reject"), concat!($base, "/{name}/reject"), P::ApprovePolicies, reject::<$kind>)
-                .says("Gives a draft back"),
-            submit(concat!("pages.", $ids, "_publish"), concat!($base, "/{name}/publish"), P::PublishPolicies, publish::<$kind>)
-                .says("Puts the draft in force"),
-            page(concat!("pages.", $ids, "_version"), concat!($base, "/{name}/versions/{number}"), P::ReadPolicies, version::<$kind>)
-                .says("What was published once"),
+            submit(
+                concat!("pages.", $ids, "_discard"),
+                concat!($base, "/{name}/discard"),
+                P::WritePolicies,
+                discard::<$kind>,
+            )
+            .says("Forgets the draft"),
+            submit(
+                concat!("pages.", $ids, "_submit"),
+                concat!($base, "/{name}/submit"),
+                P::WritePolicies,
+                hand_in::<$kind>,
+            )
+            .says("Gives the draft to a second person"),
+            submit(
+                concat!("pages.", $ids, "_approve"),
+                concat!($base, "/{name}/approve"),
+                P::ApprovePolicies,
+                approve::<$kind>,
+            )
+            .says("Agrees with a draft"),
+            submit(
+                concat!("pages.", $ids, "_reject"),
+                concat!($base, "/{name}/reject"),
+                P::ApprovePolicies,
+                reject::<$kind>,
+            )
+            .says("Gives a draft back"),
+            submit(
+                concat!("pages.", $ids, "_publish"),
+                concat!($base, "/{name}/publish"),
+                P::PublishPolicies,
+                publish::<$kind>,
+            )
+            .says("Puts the draft in force"),
+            page(
+                concat!("pages.", $ids, "_version"),
+                concat!($base, "/{name}/versions/{number}"),
+                P::ReadPolicies,
+                version::<$kind>,
+            )
+            .says("What was published once"),
             submit(
                 concat!("pages.", $ids, "_roll_back"),
                 concat!($base, "/{name}/versions/{number}/roll-back"),

@@ -45,11 +45,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(
-    State(control): State<Control>,
-    granted: Granted,
-    Query(said): Query<Said>,
-) -> Result<Response, Problem> {
+async fn list(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
     let mut template = draw(&control, &granted, &[]).await?;
     template.shell = template.shell.after(&said);
     shown(&template)
@@ -73,11 +69,7 @@ async fn draw(control: &Control, granted: &Granted, chosen: &[Permission]) -> Re
     })
 }
 
-async fn make(
-    State(control): State<Control>,
-    granted: Granted,
-    Form(typed): Form<Typed>,
-) -> Result<Response, Problem> {
+async fn make(State(control): State<Control>, granted: Granted, Form(typed): Form<Typed>) -> Result<Response, Problem> {
     let made = match number("days", &typed.days) {
         Ok(days) => {
             let name = typed.name.trim().to_owned();
@@ -96,11 +88,7 @@ async fn make(
     }
 }
 
-async fn revoke(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Response, Problem> {
     tokens::revoke(State(control), granted, RawPath(id)).await?;
     on_to("/tokens", "token-revoked")
 }

@@ -71,11 +71,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(
-    State(control): State<Control>,
-    granted: Granted,
-    Query(said): Query<Said>,
-) -> Result<Response, Problem> {
+async fn list(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
     let mut template = draw(&control, &granted, Typed::default()).await?;
     template.shell = template.shell.after(&said);
     shown(&template)
@@ -117,11 +113,7 @@ fn says(role: Role) -> &'static str {
     }
 }
 
-async fn make(
-    State(control): State<Control>,
-    granted: Granted,
-    Form(typed): Form<Typed>,
-) -> Result<Response, Problem> {
+async fn make(State(control): State<Control>, granted: Granted, Form(typed): Form<Typed>) -> Result<Response, Problem> {
     let new = NewUser {
         name: typed.name.trim().to_owned(),
         email: given(&typed.email),
@@ -181,11 +173,7 @@ async fn change(
     }
 }
 
-async fn remove(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Response, Problem> {
     match users::remove(State(control.clone()), granted.clone(), RawPath(id.clone())).await {
         Ok(_) => on_to("/users", "user-removed"),
         Err(problem) => {

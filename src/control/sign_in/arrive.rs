@@ -7,6 +7,7 @@ use axum::http::HeaderValue;
 
 use super::begin;
 use super::settings::Membership;
+use crate::control::Problem;
 use crate::control::http::Caller;
 use crate::control::roles::Role;
 use crate::control::seal::digest;
@@ -14,7 +15,6 @@ use crate::control::server::Control;
 use crate::control::shelf::Kept;
 use crate::control::teams::Team;
 use crate::control::users::{NAME_CHARS_MAX, User, UserView};
-use crate::control::Problem;
 
 /// Longest id of somebody, as OpenID Connect says.
 const SUBJECT_CHARS_MAX: usize = 255;

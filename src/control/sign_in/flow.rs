@@ -172,8 +172,21 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(BACK_BYTES_MAX));
         let elsewhere = [
-            "//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example", "javascript:alert(1)", "",
-            "findings", "/\t/evil.example", "/\n/evil.example", " /a", "/a b", "/ä", "/a\0", "/a\\b", &long,
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "",
+            "findings",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            " /a",
+            "/a b",
+            "/ä",
+            "/a\0",
+            "/a\\b",
+            &long,
         ];
         for elsewhere in elsewhere {
             assert_eq!(safe_back(Some(elsewhere)), "/", "{elsewhere:?}");

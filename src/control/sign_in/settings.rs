@@ -108,10 +108,7 @@ pub(super) struct Peer {
 
 impl Oidc {
     /// Reads what the settings only name, and checks the rest.
-    pub(in crate::control) fn complete(
-        &mut self,
-        environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(), String> {
+    pub(in crate::control) fn complete(&mut self, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
         address_mistake("issuer", &self.issuer)?;
         if self.issuer.contains(['?', '#']) {
             return Err("issuer: an issuer has neither `?` nor `#`".to_owned());

@@ -47,8 +47,7 @@ struct Answer {
 pub(super) fn routes() -> Vec<Route> {
     const REASON: &str = "this is where one signs in";
     vec![
-        page("sign_in.oidc", "/sign-in/oidc", Access::Open(REASON), begin)
-            .says("Leads to the OpenID Connect provider"),
+        page("sign_in.oidc", "/sign-in/oidc", Access::Open(REASON), begin).says("Leads to the OpenID Connect provider"),
         page("sign_in.oidc_callback", CALLBACK, Access::Open(REASON), finish)
             .says("Where the OpenID Connect provider leads back to"),
     ]

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use samael::metadata::{
-    EntityDescriptor, HTTP_POST_BINDING, HTTP_REDIRECT_BINDING, IndexedEndpoint, SpSsoDescriptor,
-};
+use samael::metadata::{EntityDescriptor, HTTP_POST_BINDING, HTTP_REDIRECT_BINDING, IndexedEndpoint, SpSsoDescriptor};
 use samael::schema::{AuthnRequest, Issuer};
 use samael::service_provider::ServiceProvider;
 use samael::traits::ToXml;
@@ -24,11 +22,9 @@ pub(in crate::control::sign_in) fn peer(
     let inline = (&settings.idp_entity_id, &settings.sso_url, &settings.certificate);
     let peer = match (&settings.metadata_file, inline) {
         (Some(path), (None, None, None)) => of_metadata(path, &read(path)?)?,
-        (None, (Some(entity_id), Some(sso_url), Some(certificate))) => Peer {
-            entity_id: entity_id.clone(),
-            sso_url: sso_url.clone(),
-            certificates: certificates(certificate)?,
-        },
+        (None, (Some(entity_id), Some(sso_url), Some(certificate))) => {
+            Peer { entity_id: entity_id.clone(), sso_url: sso_url.clone(), certificates: certificates(certificate)? }
+        }
         _ => return Err("either metadata_file, or idp_entity_id, sso_url and certificate".to_owned()),
     };
     match peer.certificates.is_empty() {

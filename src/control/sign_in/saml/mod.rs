@@ -226,10 +226,7 @@ struct Addresses {
 fn addresses(control: &Control, settings: &Saml) -> Addresses {
     let public = &control.settings.public_url;
     let own = || format!("{public}{METADATA}");
-    Addresses {
-        entity_id: settings.entity_id.clone().unwrap_or_else(own),
-        consumer: format!("{public}{CONSUMER}"),
-    }
+    Addresses { entity_id: settings.entity_id.clone().unwrap_or_else(own), consumer: format!("{public}{CONSUMER}") }
 }
 
 fn settings(control: &Control) -> Result<&Saml, Problem> {
