@@ -209,7 +209,7 @@ async fn list<K: Kind>(
     Query(said): Query<Said>,
 ) -> Result<Response, Problem> {
     let texts = policies::summaries(&control, K::RULES).await?;
-    let others = match K::RULES {
+    let others: Vec<String> = match K::RULES {
         true => control.shelf.all::<Team>().await?.iter().map(|it| format!("team:{}", it.name)).collect(),
         false => Vec::new(),
     };
