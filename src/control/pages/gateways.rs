@@ -84,6 +84,9 @@ async fn draw(control: &Control, granted: &Granted) -> Result<Gateways, Problem>
 }
 
 fn state(gateway: &GatewayView, now_ms: u64) -> (&'static str, &'static str) {
+    if gateway.arrival.is_some() {
+        return ("is-bad", "its records are refused");
+    }
     match &gateway.report {
         None => ("is-waiting", "not heard of yet"),
         Some(report) if now_ms.saturating_sub(report.at_ms) > AWAY_MS => ("is-bad", "away"),
