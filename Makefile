@@ -45,6 +45,7 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) test-k8s
 	$(MAKE) test-packages
 	$(MAKE) test-frontends
+	$(MAKE) test-browser
 	$(MAKE) test-all
 	$(MAKE) test-saml
 	$(MAKE) test-api
@@ -102,6 +103,10 @@ STREAM_SECONDS ?= 4
 .PHONY: test-frontends
 test-frontends: test-program ## Three gateways behind HAProxy and Envoy: rolling restart, one killed, long streams
 	tests/frontends/run.sh $(TARGET)/debug/airiskguard-gateway $(STREAM_SECONDS)
+
+.PHONY: test-browser
+test-browser: test-program ## The dashboard in a real browser; pictures of every page in target/browser/screenshots
+	tests/browser/run.sh $(TARGET)/debug/airiskguard-policy-server
 
 # SAML links libxml2 and xmlsec1, which the gateway never does: a build of its own.
 .PHONY: test-saml

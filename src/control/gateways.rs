@@ -305,7 +305,11 @@ pub(super) async fn forget(control: &Control, name: &str) -> Result<(), Problem>
     Ok(())
 }
 
-async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn remove(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(id): Path<String>,
+) -> Result<Done, Problem> {
     let gateway = control.shelf.need::<Gateway>(&id).await?;
     control.shelf.delete(&gateway).await?;
     let before = GatewayView::from(&gateway.value);

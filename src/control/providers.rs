@@ -158,7 +158,7 @@ pub(super) async fn added(control: &Control, granted: &Granted, new: NewProvider
     Ok(view)
 }
 
-async fn change(
+pub(super) async fn change(
     State(control): State<Control>,
     granted: Granted,
     Path(name): Path<String>,
@@ -175,7 +175,11 @@ async fn change(
     Ok(Json(after))
 }
 
-async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn remove(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(name): Path<String>,
+) -> Result<Done, Problem> {
     let provider = control.shelf.need::<Provider>(&name).await?;
     check_change(&control, &Change::NoProvider(name.clone())).await?;
     control.shelf.delete(&provider).await?;
@@ -222,7 +226,7 @@ pub(super) async fn key_added(
     Ok(after)
 }
 
-async fn remove_key(
+pub(super) async fn remove_key(
     State(control): State<Control>,
     granted: Granted,
     Path((name, id)): Path<(String, String)>,

@@ -196,7 +196,11 @@ pub(super) async fn changed(
     Ok(view(&team.value, keys::holding(control, name).await?))
 }
 
-async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn remove(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(name): Path<String>,
+) -> Result<Done, Problem> {
     let team = control.shelf.need::<Team>(&name).await?;
     if keys::holding(&control, &name).await? > 0 {
         return Err(Problem::conflict(format!("the team `{name}` has keys that hold: revoke them first")));

@@ -55,15 +55,15 @@ impl Stored for Token {
 #[schemars(rename = "Token")]
 pub(super) struct TokenView {
     /// Its id.
-    id: String,
+    pub(super) id: String,
     /// What it is for.
-    name: String,
+    pub(super) name: String,
     /// What it may do, where its user may.
-    scopes: Vec<Permission>,
+    pub(super) scopes: Vec<Permission>,
     /// Unix milliseconds.
-    created_ms: u64,
+    pub(super) created_ms: u64,
     /// Unix milliseconds.
-    expires_ms: u64,
+    pub(super) expires_ms: u64,
 }
 
 impl From<&Token> for TokenView {
@@ -81,20 +81,20 @@ impl From<&Token> for TokenView {
 /// A token to be made.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewToken {
+pub(super) struct NewToken {
     /// What it is for.
-    name: String,
+    pub(super) name: String,
     /// What it may do; never more than its user.
-    scopes: Vec<Permission>,
+    pub(super) scopes: Vec<Permission>,
     /// How long it holds, 1 to 366.
-    days: u32,
+    pub(super) days: u32,
 }
 
 /// A new token. The token itself is shown this once.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-struct IssuedToken {
+pub(super) struct IssuedToken {
     /// The token.
-    token: String,
+    pub(super) token: String,
     /// What is kept of it.
     #[serde(flatten)]
     view: TokenView,
@@ -124,6 +124,11 @@ async fn create(
     granted: Granted,
     Body(new): Body<NewToken>,
 ) -> Result<Created<IssuedToken>, Problem> {
+    Ok(Created(issued(&control, &granted, new).await?))
+}
+
+/// Makes a token for the one who asks.
+pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) -> Result<IssuedToken, Problem> {
     super::users::name_mistake("token", &new.name)?;
     if !(1..=DAYS_MAX).contains(&new.days) {
         return Err(Problem::invalid(format!("`days` is {}, and has to be 1 to {DAYS_MAX}", new.days)));
@@ -146,10 +151,14 @@ async fn create(
     control.shelf.insert(&token).await?;
     let view = TokenView::from(&token);
     control.acts.changed(&granted.actor, "token.created", &token.id, None, Some(&view));
-    Ok(Created(IssuedToken { token: secret, view }))
+    Ok(IssuedToken { token: secret, view })
 }
 
-async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn revoke(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(id): Path<String>,
+) -> Result<Done, Problem> {
     let token = control.shelf.need::<Token>(&id).await?;
     if token.user != granted.user()? {
         return Err(Problem::not_found(Token::KIND, &id));

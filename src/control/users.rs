@@ -224,7 +224,11 @@ pub(super) async fn changed_user(
     Ok(user)
 }
 
-async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+pub(super) async fn remove(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(id): Path<String>,
+) -> Result<Done, Problem> {
     let user = control.shelf.need::<User>(&id).await?;
     may_appoint(&granted, &user.roles)?;
     keeps_an_owner(&control, &user, true).await?;

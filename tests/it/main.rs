@@ -6,6 +6,8 @@
 mod binary;
 mod client;
 mod connections;
+#[cfg(feature = "control")]
+mod control;
 mod failover;
 mod front;
 mod gateway;
@@ -18,6 +20,9 @@ mod program;
 mod provider;
 mod recording;
 mod reload;
+#[cfg(feature = "control")]
+#[path = "../control/server.rs"]
+mod server;
 mod socket;
 mod sockets;
 mod stream;

@@ -18,7 +18,16 @@ pub(super) mod verification;
 
 use super::http::Route;
 
+pub(super) use self::count::Count;
 pub(super) use self::counts::catch_up;
+pub(super) use self::feed::{FeedQuery, newest};
+pub(super) use self::overview::{NamedCount, Overview, OverviewQuery, Period, Step, over};
+pub(super) use self::precision::{Precision, all as precisions};
+pub(super) use self::record::{RecordDetail, RecordView};
+pub(super) use self::records::{RecordPage, RecordQuery, detail, found};
+pub(super) use self::review::{Judgement, NewReview, QueueQuery, Reviewed, decided, queue};
+pub(super) use self::sessions::{SessionQuery, SessionView, recent};
+pub(super) use self::verification::{Verification, all as verifications, begun as verification_begun};
 
 pub(super) fn routes() -> Vec<Route> {
     [

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, Method};
@@ -63,8 +63,13 @@ pub(crate) fn router(control: Control, routes: Vec<Route>) -> Router {
     router.layer(from_fn_with_state(control.clone(), dress)).with_state(control)
 }
 
-async fn nothing_here() -> Problem {
-    Problem::new(ProblemKind::NotFound, "there is nothing at this path")
+async fn nothing_here(State(control): State<Control>, headers: HeaderMap) -> Response {
+    let problem = Problem::new(ProblemKind::NotFound, "there is nothing at this path");
+    let accepted = headers.get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    match accepted.contains("text/html") {
+        true => pages::problem(&control, &problem, "/").await,
+        false => problem.into_response(),
+    }
 }
 
 async fn no_such_method() -> Problem {
@@ -72,7 +77,9 @@ async fn no_such_method() -> Problem {
 }
 
 async fn guard(State(post): State<Post>, request: Request, next: Next) -> Response {
-    let asked = request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+    // Where to lead back after signing in: what a form was sent to is no page.
+    let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
+    let asked = request.uri().path_and_query().filter(|_| is_page).map_or_else(|| "/".to_owned(), ToString::to_string);
     let result = match admit(&post, request).await {
         Ok(request) => match tokio::time::timeout(TIMEOUT, next.run(request)).await {
             Ok(response) => response,

@@ -10,6 +10,9 @@ mod routes;
 mod steps;
 mod view;
 
+pub(super) use self::difference::Difference;
+pub(super) use self::dry_run::{DryRun, DryRunRequest, dry_run};
 pub(super) use self::kept::{Policy, Subject};
-pub(super) use self::routes::{routes, rule_routes, text_or_draft};
-pub(super) use self::view::MistakeView;
+pub(super) use self::routes::{Validation, compared, routes, rule_routes, text_or_draft, validation, version_text};
+pub(super) use self::steps::{discarded, drafted, judged, published, rolled_back, submitted};
+pub(super) use self::view::{MistakeView, TextSummary, TextView, VersionText, VersionView, summaries, versions, view};

@@ -12,8 +12,9 @@ mod session;
 mod settings;
 mod setup;
 
-pub(super) use self::flow::Turnstile;
+pub(super) use self::flow::{Turnstile, safe_back};
 pub(super) use self::leave::leave;
+pub(super) use self::local::{Credentials, authenticate};
 pub(super) use self::oidc::Providers;
 pub(super) use self::password::{hash_password, password_mistake};
 pub(super) use self::session::{begin, end_sessions, of_cookie};
@@ -22,7 +23,7 @@ pub use self::settings::{Membership, Oidc, Saml};
 use super::http::Route;
 use super::server::Control;
 
-pub(super) use self::setup::setup_token;
+pub(super) use self::setup::{FirstOwner, first_owner, is_needed, setup_token};
 
 /// A way to sign in beside name and password: a link for the page of sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,374 @@
+//! Teams and their keys. A key is shown on the answer to the form that made it, and nowhere else.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::forms::{Mistakes, entries, given, number};
+use super::layout::{Said, Shell, again, also, on_to, shown};
+use super::show;
+use crate::control::Problem;
+use crate::control::http::{Form, Granted, Path, Query, Route, page, submit};
+use crate::control::keys::{self, KeyView, NewKey, Rotation};
+use crate::control::roles::{Permission, Reach};
+use crate::control::server::Control;
+use crate::control::teams::{self, NewTeam, Team, TeamLimits, TeamSettings, TeamView};
+use crate::control::users::User;
+
+/// Where developers reach a gateway, where nobody has said otherwise.
+pub(super) const GATEWAY: &str = "http://localhost:8080";
+
+#[derive(Template)]
+#[template(path = "teams.html")]
+struct Teams {
+    shell: Shell,
+    teams: Vec<TeamView>,
+    name: String,
+    description: String,
+    mistakes: Mistakes,
+}
+
+#[derive(Template)]
+#[template(path = "team.html")]
+struct TeamPage {
+    shell: Shell,
+    team: TeamView,
+    settings: Typed,
+    keys: Vec<KeyView>,
+    owners: Vec<(String, String)>,
+    manages: bool,
+    issues: bool,
+    issued: Option<Issued>,
+    key_name: String,
+    days: String,
+    gateway: String,
+    mistakes: Mistakes,
+}
+
+/// A key that was just made, and the lines to set it with.
+pub(super) struct Issued {
+    pub(super) key: String,
+    pub(super) gateway: String,
+}
+
+/// What a team may do, as typed.
+#[derive(Default, Deserialize)]
+struct Typed {
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    model_allowlist: String,
+    #[serde(default)]
+    outbound_checks: String,
+    #[serde(default)]
+    inbound_checks: String,
+    #[serde(default)]
+    redact_secrets: String,
+    #[serde(default)]
+    requests_per_minute: String,
+    #[serde(default)]
+    tokens_per_minute: String,
+    #[serde(default)]
+    requests_in_flight_max: String,
+    #[serde(default)]
+    tokens_per_day: String,
+    #[serde(default)]
+    tokens_per_month: String,
+    #[serde(default)]
+    cost_per_day: String,
+    #[serde(default)]
+    cost_per_month: String,
+}
+
+#[derive(Deserialize)]
+struct TypedTeam {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct TypedKey {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) owner: String,
+    #[serde(default)]
+    pub(super) days: String,
+    #[serde(default)]
+    pub(super) gateway: String,
+}
+
+#[derive(Deserialize)]
+struct TypedRotation {
+    #[serde(default)]
+    hours: String,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    use Permission as P;
+    vec![
+        page("pages.teams", "/teams", P::ReadTeams, list).says("Teams"),
+        submit("pages.make_team", "/teams", P::ManageTeams, make).says("Makes a team"),
+        page("pages.team", "/teams/{team}", P::ReadTeams, read).says("A team and its keys"),
+        submit("pages.change_team", "/teams/{team}", P::ManageTeams, change).says("Sets what a team may do"),
+        submit("pages.remove_team", "/teams/{team}/remove", P::ManageTeams, remove).says("Removes a team"),
+        submit("pages.issue_key", "/teams/{team}/keys", P::ManageKeys, issue).says("Makes a key; shown once"),
+        submit("pages.rotate_key", "/teams/{team}/keys/{id}/rotate", P::ManageKeys, rotate).says("Makes a successor"),
+        submit("pages.revoke_key", "/teams/{team}/keys/{id}/revoke", P::ManageKeys, revoke).says("Revokes a key"),
+    ]
+}
+
+async fn list(State(control): State<Control>, granted: Granted, Query(said): Query<Said>) -> Result<Response, Problem> {
+    let shell = Shell::of(&control, &granted, "Teams and keys", "/teams").after(&said);
+    let teams = teams::list(&control, &granted).await?;
+    let (name, description) = <(String, String)>::default();
+    shown(&Teams { shell, teams, name, description, mistakes: Mistakes::default() })
+}
+
+async fn make(
+    State(control): State<Control>,
+    granted: Granted,
+    Form(typed): Form<TypedTeam>,
+) -> Result<Response, Problem> {
+    match made(&control, &granted, &typed.name, &typed.description).await {
+        Ok(team) => on_to(&format!("/teams/{}", team.name), "team-made"),
+        Err(problem) => {
+            let mistakes = Mistakes::of(&problem, &[("name", "the name of"), ("name", "there is a")])?;
+            let shell = Shell::of(&control, &granted, "Teams and keys", "/teams");
+            let teams = teams::list(&control, &granted).await?;
+            again(&problem, &Teams { shell, teams, name: typed.name, description: typed.description, mistakes })
+        }
+    }
+}
+
+/// Makes a team of what was typed.
+pub(super) async fn made(
+    control: &Control,
+    granted: &Granted,
+    name: &str,
+    description: &str,
+) -> Result<TeamView, Problem> {
+    let settings = TeamSettings { description: given(description), ..TeamSettings::default() };
+    teams::made(control, granted, NewTeam { name: name.trim().to_owned(), settings }).await
+}
+
+async fn read(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(name): Path<String>,
+    Query(said): Query<Said>,
+) -> Result<Response, Problem> {
+    let mut template = draw(&control, &granted, &name).await?;
+    template.shell = template.shell.after(&said);
+    shown(&template)
+}
+
+/// The page of a team. `granted` may be for another permission than reading.
+async fn draw(control: &Control, granted: &Granted, name: &str) -> Result<TeamPage, Problem> {
+    let granted = also(granted, Permission::ReadTeams).ok_or_else(|| Problem::not_found("team", name))?;
+    granted.need_team(name)?;
+    let team = control.shelf.need::<Team>(name).await?;
+    let keys = keys::list(control, &granted, name).await?;
+    let of_team = keys.iter().filter(|it| it.holds).count();
+    let issues = also(&granted, Permission::ManageKeys).is_some_and(|it| it.need_team(name).is_ok());
+    let users = match issues && granted.reach_of(Permission::ReadUsers).is_some() {
+        true => control.shelf.all::<User>().await?,
+        false => Vec::new(),
+    };
+    Ok(TeamPage {
+        shell: Shell::of(control, &granted, name, "/teams"),
+        settings: Typed::from(&team.settings),
+        team: TeamView {
+            name: team.name.clone(),
+            settings: team.settings.clone(),
+            keys: of_team,
+            created_ms: team.created_ms,
+        },
+        keys,
+        owners: users.iter().map(|it| (it.id.clone(), it.name.clone())).collect(),
+        manages: granted.reach_of(Permission::ManageTeams) == Some(Reach::All),
+        issues,
+        issued: None,
+        key_name: String::new(),
+        days: String::new(),
+        gateway: GATEWAY.to_owned(),
+        mistakes: Mistakes::default(),
+    })
+}
+
+async fn change(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(name): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Problem> {
+    let changed = match typed.settings() {
+        Ok(settings) => teams::changed(&control, &granted, &name, settings).await,
+        Err(problem) => Err(problem),
+    };
+    match changed {
+        Ok(_) => on_to(&format!("/teams/{name}"), "team-changed"),
+        Err(problem) => {
+            let mistakes = Mistakes::of(&problem, &LIMITS)?;
+            let settings = typed;
+            again(&problem, &TeamPage { settings, mistakes, ..draw(&control, &granted, &name).await? })
+        }
+    }
+}
+
+/// Fields of limits, as refusals name them.
+const LIMITS: [(&str, &str); 7] = [
+    ("requests_per_minute", "`requests_per_minute`"),
+    ("tokens_per_minute", "`tokens_per_minute`"),
+    ("requests_in_flight_max", "`requests_in_flight_max`"),
+    ("tokens_per_day", "`tokens_per_day`"),
+    ("tokens_per_month", "`tokens_per_month`"),
+    ("cost_per_day", "`cost_per_day`"),
+    ("cost_per_month", "`cost_per_month`"),
+];
+
+async fn remove(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    match teams::remove(State(control.clone()), granted.clone(), Path(name.clone())).await {
+        Ok(_) => on_to("/teams", "team-removed"),
+        Err(problem) => {
+            let mistakes = Mistakes::of(&problem, &[])?;
+            again(&problem, &TeamPage { mistakes, ..draw(&control, &granted, &name).await? })
+        }
+    }
+}
+
+async fn issue(
+    State(control): State<Control>,
+    granted: Granted,
+    Path(team): Path<String>,
+    Form(typed): Form<TypedKey>,
+) -> Result<Response, Problem> {
+    let issued = issued(&control, &granted, &team, &typed).await;
+    let page = draw(&control, &granted, &team).await?;
+    match issued {
+        Ok(issued) => shown(&TeamPage { issued: Some(issued), ..page }),
+        Err(problem) => {
+            let mistakes = Mistakes::of(&problem, &KEY)?;
+            let TypedKey { name: key_name, days, gateway, .. } = typed;
+            again(&problem, &TeamPage { mistakes, key_name, days, gateway, ..page })
+        }
+    }
+}
+
+/// Fields of a key, as refusals name them.
+pub(super) const KEY: [(&str, &str); 3] =
+    [("key_name", "the name of a key"), ("days", "`days`"), ("gateway", "address of the gateway")];
+
+/// Makes a key of what was typed.
+pub(super) async fn issued(
+    control: &Control,
+    granted: &Granted,
+    team: &str,
+    typed: &TypedKey,
+) -> Result<Issued, Problem> {
+    let gateway = address(&typed.gateway)?;
+    let new =
+        NewKey { name: typed.name.trim().to_owned(), owner: given(&typed.owner), days: number("days", &typed.days)? };
+    let issued = keys::issue(control, granted, team, new).await?;
+    Ok(Issued { key: issued.key, gateway })
+}
+
+/// Where developers reach the gateway: it stands in lines that are pasted into a shell.
+fn address(typed: &str) -> Result<String, Problem> {
+    let typed = typed.trim().trim_end_matches('/');
+    let typed = if typed.is_empty() { GATEWAY } else { typed };
+    let host = typed.strip_prefix("https://").or_else(|| typed.strip_prefix("http://"));
+    let plain = |it: &str| it.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&it));
+    match host.is_some_and(|it| !it.is_empty() && plain(it)) && typed.len() <= 200 {
+        true => Ok(typed.to_owned()),
+        false => Err(Problem::invalid("the address of the gateway has the form https://gateway.company.com")),
+    }
+}
+
+async fn rotate(
+    State(control): State<Control>,
+    granted: Granted,
+    Path((team, id)): Path<(String, String)>,
+    Form(typed): Form<TypedRotation>,
+) -> Result<Response, Problem> {
+    let rotated = match number("hours", &typed.hours) {
+        Ok(hours) => {
+            keys::rotated(&control, &granted, &id, &Rotation { overlap_hours: hours.unwrap_or_default() }).await
+        }
+        Err(problem) => Err(problem),
+    };
+    let page = draw(&control, &granted, &team).await?;
+    match rotated {
+        Ok(issued) => {
+            let issued = Issued { key: issued.key, gateway: GATEWAY.to_owned() };
+            shown(&TeamPage { issued: Some(issued), ..page })
+        }
+        Err(problem) => again(&problem, &TeamPage { mistakes: Mistakes::of(&problem, &[])?, ..page }),
+    }
+}
+
+async fn revoke(
+    State(control): State<Control>,
+    granted: Granted,
+    Path((team, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    keys::revoked(&control, &granted, &id).await?;
+    on_to(&format!("/teams/{team}"), "key-revoked")
+}
+
+impl From<&TeamSettings> for Typed {
+    fn from(it: &TeamSettings) -> Self {
+        let lines = |it: &Option<Vec<String>>| it.as_deref().unwrap_or_default().join("\n");
+        let limits = it.limits.clone().unwrap_or_default();
+        fn typed<T: ToString>(it: Option<T>) -> String {
+            it.map(|it| it.to_string()).unwrap_or_default()
+        }
+        Typed {
+            description: it.description.clone().unwrap_or_default(),
+            model_allowlist: lines(&it.model_allowlist),
+            outbound_checks: lines(&it.outbound_checks).replace('\n', ", "),
+            inbound_checks: lines(&it.inbound_checks).replace('\n', ", "),
+            redact_secrets: typed(it.redact_secrets),
+            requests_per_minute: typed(limits.requests_per_minute),
+            tokens_per_minute: typed(limits.tokens_per_minute),
+            requests_in_flight_max: typed(limits.requests_in_flight_max),
+            tokens_per_day: typed(limits.tokens_per_day),
+            tokens_per_month: typed(limits.tokens_per_month),
+            cost_per_day: typed(limits.cost_per_day),
+            cost_per_month: typed(limits.cost_per_month),
+        }
+    }
+}
+
+impl Typed {
+    fn settings(&self) -> Result<TeamSettings, Problem> {
+        let limits = TeamLimits {
+            requests_per_minute: number("requests_per_minute", &self.requests_per_minute)?,
+            tokens_per_minute: number("tokens_per_minute", &self.tokens_per_minute)?,
+            requests_in_flight_max: number("requests_in_flight_max", &self.requests_in_flight_max)?,
+            tokens_per_day: number("tokens_per_day", &self.tokens_per_day)?,
+            tokens_per_month: number("tokens_per_month", &self.tokens_per_month)?,
+            cost_per_day: number("cost_per_day", &self.cost_per_day)?,
+            cost_per_month: number("cost_per_month", &self.cost_per_month)?,
+        };
+        Ok(TeamSettings {
+            description: given(&self.description),
+            model_allowlist: entries(&self.model_allowlist),
+            outbound_checks: entries(&self.outbound_checks),
+            inbound_checks: entries(&self.inbound_checks),
+            redact_secrets: match self.redact_secrets.as_str() {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => None,
+            },
+            limits: (limits != TeamLimits::default()).then_some(limits),
+        })
+    }
+}
