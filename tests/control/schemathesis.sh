@@ -1,6 +1,4 @@
 #!/usr/bin/env bash
-# One worker: CPython 3.11 reads its own source wrongly from several threads.
-#
 # Sends what `docs/openapi.json` allows, and what it does not, to a policy server that was just started, as an owner's
 # program and as nobody: no answer may be a mistake of the server's own, none may differ from the document, and nobody
 # may get in.
@@ -28,6 +26,7 @@ url="http://$(cat "$folder/port")"
 
 token="$(python3 -B "$here/first_token.py" "$url" "$root/docs/openapi.json" <"$folder/data/setup-token")"
 cd "$folder"
+# One worker: CPython 3.11 reads its own source wrongly from several threads.
 run() {
     "$installed/bin/schemathesis" run "$root/docs/openapi.json" --url "$url" --seed 1 --workers 1 --no-shrink \
         --request-timeout 15 --warnings off --suppress-health-check all --report-dir "$folder/report" "$@"
