@@ -26,8 +26,9 @@ url="http://$(cat "$folder/port")"
 
 token="$(python3 -B "$here/first_token.py" "$url" "$root/docs/openapi.json" <"$folder/data/setup-token")"
 cd "$folder"
+# One worker: CPython 3.11 reads its own source wrongly from several threads.
 run() {
-    "$installed/bin/schemathesis" run "$root/docs/openapi.json" --url "$url" --seed 1 --workers 2 --no-shrink \
+    "$installed/bin/schemathesis" run "$root/docs/openapi.json" --url "$url" --seed 1 --workers 1 --no-shrink \
         --request-timeout 15 --warnings off --suppress-health-check all --report-dir "$folder/report" "$@"
 }
 # What ends the program's own way in, and the first run, which is over, stay out; the load is what is unusual here, so

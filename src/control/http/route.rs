@@ -102,7 +102,7 @@ impl Route {
 
     /// Forms of other sites may be sent to it. No cookie of the request is looked at, so that nothing rests on one.
     #[cfg(feature = "saml")]
-    pub(crate) fn from_elsewhere(mut self) -> Self {
+    pub(crate) fn taken_from_other_sites(mut self) -> Self {
         self.operation.is_from_elsewhere = true;
         self
     }

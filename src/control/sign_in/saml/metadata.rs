@@ -1,6 +1,6 @@
 //! What the two sides tell each other about themselves, and the request that begins a sign-in.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rustls::pki_types::CertificateDer;
@@ -33,7 +33,7 @@ pub(in crate::control::sign_in) fn peer(
     }
 }
 
-fn of_metadata(path: &PathBuf, text: &str) -> Result<Peer, String> {
+fn of_metadata(path: &Path, text: &str) -> Result<Peer, String> {
     let unusable = |why: &str| format!("{}: {why}", path.display());
     // Refuses document types, as for responses.
     super::before::parsed(text).map_err(|why| unusable(&why))?;

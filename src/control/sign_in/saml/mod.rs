@@ -106,7 +106,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         page("sign_in.saml", "/sign-in/saml", Access::Open(REASON), begin).says("Leads to the SAML identity provider"),
         submit("sign_in.saml_response", CONSUMER, Access::Open(REASON), consume)
-            .from_elsewhere()
+            .taken_from_other_sites()
             .says("Where the SAML identity provider's form is sent to"),
         page("sign_in.saml_finish", "/sign-in/saml/finish", Access::Open(REASON), finish)
             .says("Begins the session of the browser that began the sign-in"),
