@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::forms::{Mistakes, given};
 use super::layout::{Said, Shell, again, on_to, shown};
-use super::show;
 use crate::control::Problem;
 use crate::control::findings::{
     Judgement, NewReview, Precision, QueueQuery, RecordView, Reviewed, decided, precisions, queue,

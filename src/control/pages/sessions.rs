@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::forms::{Mistakes, given, number};
 use super::layout::{Said, Shell, again, also, on_to, shown};
-use super::show;
 use crate::control::Problem;
 use crate::control::findings::{SessionQuery, SessionView, recent};
 use crate::control::http::{Form, Granted, Path, Query, Route, page, submit};
