@@ -159,6 +159,19 @@ fn ask(running: &Running, key: &str) -> u16 {
     client::Client::connect(running.address()).post("/v1/messages", &[("x-api-key", key)], body).status
 }
 
+/// Not enrolled, wrongly enrolled, enrolled, enrolled twice.
+fn enroll_once(world: &World, folder: &tempfile::TempDir, address: &str) {
+    let output = gateway().current_dir(folder.path()).args(["--config", "gateway.yaml"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("airiskguard-gateway enroll"));
+    let (done, said) = enroll(folder, address, "arg-enrol-made-up");
+    assert!(!done && said.contains("another token"), "{said}");
+    let token = world.invite();
+    let (done, said) = enroll(folder, address, &token);
+    assert!(done && said.contains("is a gateway of"), "{said}");
+    let (done, said) = enroll(folder, address, &token);
+    assert!(!done && said.contains("already"), "{said}");
+}
+
 #[test]
 fn a_gateway_follows_its_server_and_serves_on_without_it() {
     let world = World::new();
@@ -171,16 +184,7 @@ fn a_gateway_follows_its_server_and_serves_on_without_it() {
     };
     write(&folder, "gateway.yaml", &yaml(""));
 
-    // Not enrolled, wrongly enrolled, enrolled, enrolled twice.
-    let output = gateway().current_dir(folder.path()).args(["--config", "gateway.yaml"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stderr).contains("airiskguard-gateway enroll"));
-    let (done, said) = enroll(&folder, &address, "arg-enrol-made-up");
-    assert!(!done && said.contains("another token"), "{said}");
-    let token = world.invite();
-    let (done, said) = enroll(&folder, &address, &token);
-    assert!(done && said.contains("is a gateway of"), "{said}");
-    let (done, said) = enroll(&folder, &address, &token);
-    assert!(!done && said.contains("already"), "{said}");
+    enroll_once(&world, &folder, &address);
 
     // Nothing to run on yet.
     let running = start_in(folder, gateway());
