@@ -172,6 +172,19 @@ fn enroll_once(world: &World, folder: &tempfile::TempDir, address: &str) {
     assert!(!done && said.contains("already"), "{said}");
 }
 
+/// What is in force stays, and it is told; another key, once the line is whole.
+fn damaged_on_its_way(world: &World, line: &Line, running: &Running, key: &str) -> String {
+    line.damaging.store(true, Ordering::SeqCst);
+    let more = world.post("/api/v1/teams/red/keys", json!({"name": "more"}));
+    let more = more["key"].as_str().unwrap().to_owned();
+    wait_for("the damage is not told", || configuration(running)["control"]["refused"].is_string());
+    assert_eq!((ask(running, key), ask(running, &more)), (200, 401));
+    wait_for("the server is not told", || world.get("/api/v1/gateways")[0]["report"]["refused"].is_string());
+    line.damaging.store(false, Ordering::SeqCst);
+    wait_for("the whole bundle is not in force", || ask(running, &more) == 200);
+    more
+}
+
 #[test]
 fn a_gateway_follows_its_server_and_serves_on_without_it() {
     let world = World::new();
@@ -206,15 +219,7 @@ fn a_gateway_follows_its_server_and_serves_on_without_it() {
     assert_eq!(admin(&running, "/readyz").0, 200);
     assert!(configuration(&running)["control"]["generation"].as_u64() > Some(0));
 
-    // Damaged on its way: what is in force stays, and it is told.
-    line.damaging.store(true, Ordering::SeqCst);
-    let more = world.post("/api/v1/teams/red/keys", json!({"name": "more"}));
-    let more = more["key"].as_str().unwrap().to_owned();
-    wait_for("the damage is not told", || configuration(&running)["control"]["refused"].is_string());
-    assert_eq!((ask(&running, &key), ask(&running, &more)), (200, 401));
-    wait_for("the server is not told", || world.get("/api/v1/gateways")[0]["report"]["refused"].is_string());
-    line.damaging.store(false, Ordering::SeqCst);
-    wait_for("the whole bundle is not in force", || ask(&running, &more) == 200);
+    let more = damaged_on_its_way(&world, &line, &running, &key);
 
     // Cut off: it serves on, changes of its own file come into force beside what it was told, and it starts again.
     line.cut.store(true, Ordering::SeqCst);
