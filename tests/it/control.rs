@@ -159,6 +159,32 @@ fn ask(running: &Running, key: &str) -> u16 {
     client::Client::connect(running.address()).post("/v1/messages", &[("x-api-key", key)], body).status
 }
 
+/// Not enrolled, wrongly enrolled, enrolled, enrolled twice.
+fn enroll_once(world: &World, folder: &tempfile::TempDir, address: &str) {
+    let output = gateway().current_dir(folder.path()).args(["--config", "gateway.yaml"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("airiskguard-gateway enroll"));
+    let (done, said) = enroll(folder, address, "arg-enrol-made-up");
+    assert!(!done && said.contains("another token"), "{said}");
+    let token = world.invite();
+    let (done, said) = enroll(folder, address, &token);
+    assert!(done && said.contains("is a gateway of"), "{said}");
+    let (done, said) = enroll(folder, address, &token);
+    assert!(!done && said.contains("already"), "{said}");
+}
+
+/// What is in force stays, and it is told; another key, once the line is whole.
+fn damaged_on_its_way(world: &World, line: &Line, running: &Running, key: &str) -> String {
+    line.damaging.store(true, Ordering::SeqCst);
+    let more = world.post("/api/v1/teams/red/keys", json!({"name": "more"}));
+    let more = more["key"].as_str().unwrap().to_owned();
+    wait_for("the damage is not told", || configuration(running)["control"]["refused"].is_string());
+    assert_eq!((ask(running, key), ask(running, &more)), (200, 401));
+    wait_for("the server is not told", || world.get("/api/v1/gateways")[0]["report"]["refused"].is_string());
+    line.damaging.store(false, Ordering::SeqCst);
+    wait_for("the whole bundle is not in force", || ask(running, &more) == 200);
+    more
+}
+
 #[test]
 fn a_gateway_follows_its_server_and_serves_on_without_it() {
     let world = World::new();
@@ -171,16 +197,7 @@ fn a_gateway_follows_its_server_and_serves_on_without_it() {
     };
     write(&folder, "gateway.yaml", &yaml(""));
 
-    // Not enrolled, wrongly enrolled, enrolled, enrolled twice.
-    let output = gateway().current_dir(folder.path()).args(["--config", "gateway.yaml"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stderr).contains("airiskguard-gateway enroll"));
-    let (done, said) = enroll(&folder, &address, "arg-enrol-made-up");
-    assert!(!done && said.contains("another token"), "{said}");
-    let token = world.invite();
-    let (done, said) = enroll(&folder, &address, &token);
-    assert!(done && said.contains("is a gateway of"), "{said}");
-    let (done, said) = enroll(&folder, &address, &token);
-    assert!(!done && said.contains("already"), "{said}");
+    enroll_once(&world, &folder, &address);
 
     // Nothing to run on yet.
     let running = start_in(folder, gateway());
@@ -202,15 +219,7 @@ fn a_gateway_follows_its_server_and_serves_on_without_it() {
     assert_eq!(admin(&running, "/readyz").0, 200);
     assert!(configuration(&running)["control"]["generation"].as_u64() > Some(0));
 
-    // Damaged on its way: what is in force stays, and it is told.
-    line.damaging.store(true, Ordering::SeqCst);
-    let more = world.post("/api/v1/teams/red/keys", json!({"name": "more"}));
-    let more = more["key"].as_str().unwrap().to_owned();
-    wait_for("the damage is not told", || configuration(&running)["control"]["refused"].is_string());
-    assert_eq!((ask(&running, &key), ask(&running, &more)), (200, 401));
-    wait_for("the server is not told", || world.get("/api/v1/gateways")[0]["report"]["refused"].is_string());
-    line.damaging.store(false, Ordering::SeqCst);
-    wait_for("the whole bundle is not in force", || ask(&running, &more) == 200);
+    let more = damaged_on_its_way(&world, &line, &running, &key);
 
     // Cut off: it serves on, changes of its own file come into force beside what it was told, and it starts again.
     line.cut.store(true, Ordering::SeqCst);

@@ -41,10 +41,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let begun = configuration::now();
     let mut directory =
         recording::is_wanted(&file).then(|| recording::open_directory(&file, serve.take_over)).transpose()?;
-    let installation = match &directory {
-        Some(it) => *it.key(Key::Installation)?,
-        None => configuration::seed().map_err(|error| format!("no random numbers to be had: {error}"))?,
-    };
+    let installation = installation(directory.as_ref())?;
     let sockets = Sockets::open(&file.host, file.port, file.admin.listen.as_deref())?;
     let embedded = Embedded::open(&file, directory.as_ref(), sockets.admin.as_ref())?;
     let follows = embedded.as_ref().map_or_else(|| file.clone(), |it| it.followed_by(&file));
@@ -82,10 +79,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         log,
         watch: Watch::new(read),
     };
-    let reloader = Arc::new(Mutex::new(reloader));
-    if let Some(followed) = followed {
-        followed.start(&reloader, live.clone(), metrics.clone(), ledger.as_ref().map(Ledger::scribe))?;
-    }
+    let reloader = follow(reloader, followed)?;
     let pages = match (embedded, &directory) {
         (Some(embedded), Some(directory)) => Some(pages(embedded, directory, ledger.as_ref())?),
         _ => None,
@@ -108,6 +102,24 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         successor: successor(),
     };
     edge::serve(options, process).map_err(|error| error.to_string())
+}
+
+/// The key of this installation, or one for this process alone where nothing is kept.
+fn installation(directory: Option<&Directory>) -> Result<[u8; 32], String> {
+    match directory {
+        Some(it) => Ok(*it.key(Key::Installation)?),
+        None => configuration::seed().map_err(|error| format!("no random numbers to be had: {error}")),
+    }
+}
+
+/// Who puts changes in force: of files, and of the policy server where one is followed.
+fn follow(reloader: Reloader, followed: Option<Followed>) -> Result<Arc<Mutex<Reloader>>, String> {
+    let (live, metrics, scribe) = (reloader.live.clone(), reloader.metrics.clone(), reloader.scribe.clone());
+    let reloader = Arc::new(Mutex::new(reloader));
+    if let Some(followed) = followed {
+        followed.start(&reloader, live, metrics, scribe)?;
+    }
+    Ok(reloader)
 }
 
 /// What is in force first: the file, with what the policy server said last in it where one is followed.

@@ -296,7 +296,7 @@ impl Poller {
         let longer = 2_u32.saturating_pow(self.failures.saturating_sub(1).min(8)).min(BACKOFF_MAX);
         let mut random = [0; 1];
         // Without random numbers they ask at once.
-        drop(getrandom::fill(&mut random));
+        let _ = getrandom::fill(&mut random);
         self.poll.saturating_mul(longer).mul_f64(1.0 - f64::from(random[0]) / 1280.0)
     }
 }

@@ -16,6 +16,7 @@ const TAIL_INTERVAL: Duration = Duration::from_millis(500);
 /// Prints what matches, newest first.
 pub(super) async fn run(opened: &Opened, options: &Search, out: &mut dyn Write) -> Result<u8, String> {
     let query = Query {
+        before: None,
         gateway: options.gateway.clone(),
         team: options.team.clone(),
         session: options.session.clone(),
