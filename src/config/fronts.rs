@@ -66,7 +66,6 @@ fn network(text: &str) -> Option<IpNet> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::*;
     use crate::config::File;
 
     fn read(settings: &str) -> Result<File, String> {

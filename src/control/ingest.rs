@@ -147,12 +147,23 @@ async fn taken(
         control.acts.note(actor, "ingest.begun", details);
     }
     control.records.append(&entries).await?;
+    for act in entries.iter().filter_map(acted) {
+        quarantine::reported(control, &gateway.name, &act).await?;
+    }
     if let Some((from, to)) = lost {
         let details = [("gateway", gateway.name.clone()), ("from", from.to_string()), ("to", to.to_string())];
         control.acts.note(actor, "ingest.lost", details);
     }
     mended(control, gateway).await?;
     Ok(Some(last))
+}
+
+/// What the gateway did by itself, where the entry is about that.
+fn acted(entry: &Entry) -> Option<Act> {
+    match entry.record().ok()?.subject {
+        Subject::Act(act) => Some(act),
+        _ => None,
+    }
 }
 
 /// What of it is new, once it is proven to follow, and which records before it are lost.

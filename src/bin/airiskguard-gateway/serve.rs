@@ -25,19 +25,7 @@ const TAKE_OVER: &str = "--take-over";
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(serve: &Serve) -> Result<(), String> {
-    let overrides = Overrides {
-        host: serve.host.clone(),
-        port: serve.port,
-        log_level: serve.log_level.clone(),
-        no_tls: serve.no_tls,
-        ..overrides(&serve.config)
-    };
-    let (loaded, read) = configuration::load_watched(&serve.config, &overrides);
-    let (file, warnings) = loaded?;
-    let log = LogFilter::install(file.log_level)?;
-    for warning in &warnings.items {
-        tracing::warn!("{}", warning.what);
-    }
+    let Read { file, overrides, watch, log } = read(serve)?;
     let begun = configuration::now();
     let mut directory =
         recording::is_wanted(&file).then(|| recording::open_directory(&file, serve.take_over)).transpose()?;
@@ -77,7 +65,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         metrics: metrics.clone(),
         scribe: ledger.as_ref().map(Ledger::scribe),
         log,
-        watch: Watch::new(read),
+        watch,
     };
     let reloader = follow(reloader, followed)?;
     let pages = match (embedded, &directory) {
@@ -102,6 +90,33 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         successor: successor(),
     };
     edge::serve(options, process).map_err(|error| error.to_string())
+}
+
+/// What a process begins with.
+struct Read {
+    file: File,
+    overrides: Overrides,
+    /// The files that were read.
+    watch: Watch,
+    log: LogFilter,
+}
+
+/// Reads the configuration, and begins to log as it says.
+fn read(serve: &Serve) -> Result<Read, String> {
+    let overrides = Overrides {
+        host: serve.host.clone(),
+        port: serve.port,
+        log_level: serve.log_level.clone(),
+        no_tls: serve.no_tls,
+        ..overrides(&serve.config)
+    };
+    let (loaded, read) = configuration::load_watched(&serve.config, &overrides);
+    let (file, warnings) = loaded?;
+    let log = LogFilter::install(file.log_level)?;
+    for warning in &warnings.items {
+        tracing::warn!("{}", warning.what);
+    }
+    Ok(Read { file, overrides, watch: Watch::new(read), log })
 }
 
 /// The key of this installation, or one for this process alone where nothing is kept.
