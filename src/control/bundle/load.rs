@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::compose::{Content, OwnChecks, SECRET_PREFIX, check_authored};
 use super::inputs::{Inputs, RuleSet};
 use crate::checkers::{self, RuleText, Trial};
-use crate::config::{Checks, File, Mistake, Mistakes, Reading, Reference, RuleFile, RuleMistake, Rules};
+use crate::config::{Checks, File, Mistake, Mistakes, ReadRules, Reading, Reference, RuleFile, Rules};
 use crate::control::{Problem, ProblemKind};
 use crate::domain::Checker;
 use crate::pipeline::{Snapshot, custom_checkers};
@@ -237,10 +237,7 @@ fn digest(files: &[RuleFile]) -> [u8; 32] {
 }
 
 /// The file, and its warnings.
-fn read_text(
-    content: &Content,
-    read_rules: &dyn Fn(&[RuleFile]) -> Result<Vec<Checker>, Vec<RuleMistake>>,
-) -> Result<(File, Vec<Mistake>), Vec<Fault>> {
+fn read_text(content: &Content, read_rules: &ReadRules<'_>) -> Result<(File, Vec<Mistake>), Vec<Fault>> {
     let resolve = |reference: &Reference| match reference {
         Reference::Environment(name) if name.starts_with(SECRET_PREFIX) => Ok(format!("made-up-{name}")),
         Reference::File(path) => content.files.get(path).cloned().ok_or_else(|| "there is no such file".to_owned()),
