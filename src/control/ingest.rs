@@ -13,8 +13,8 @@ use super::gateways::{Arrival, Gateway};
 use super::http::{Access, Actor, Body, Granted, Json, Route, get, post};
 use super::server::Control;
 use super::shelf::Kept;
-use super::{Problem, ProblemKind};
-use crate::store::{Columns, Entry, Head, Link, Mark, Query, Record, Row, Subject, Verifier};
+use super::{Problem, ProblemKind, quarantine};
+use crate::store::{Act, Columns, Entry, Head, Link, Mark, Query, Record, Row, Subject, Verifier};
 
 /// Most entries of one shipment.
 const ENTRIES_MAX: usize = 1000;

@@ -95,7 +95,7 @@ async fn chunk(control: &Control, scope: &Scope, query: &Query) -> Result<(Vec<E
         all.extend(entries);
     }
     let order = |it: &Entry| (it.written_ms, it.gateway.clone(), it.sequence);
-    all.sort_by(|one, other| order(other).cmp(&order(one)));
+    all.sort_by_key(|it| std::cmp::Reverse(order(it)));
     if all.len() > query.rows_max {
         is_end = false;
         cut(&mut all, query.rows_max);

@@ -106,7 +106,7 @@ pub(crate) struct FindingView {
 
 impl RecordView {
     /// Of a record that may be seen.
-    pub(crate) fn of(seen: &Seen) -> RecordView {
+    pub(super) fn of(seen: &Seen) -> RecordView {
         let record = &seen.record;
         let exchange = seen.exchange();
         let text = |of: fn(&Exchange) -> &String| exchange.map(of).cloned();
@@ -138,7 +138,7 @@ impl RecordView {
 
 impl RecordDetail {
     /// Of a record that may be seen.
-    pub(crate) fn of(seen: &Seen) -> RecordDetail {
+    pub(super) fn of(seen: &Seen) -> RecordDetail {
         let sides = seen.exchange().map(sides).into_iter().flatten();
         let found =
             sides.clone().flat_map(|(direction, side)| side.findings.iter().map(move |it| finding(direction, it)));

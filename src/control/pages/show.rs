@@ -45,7 +45,7 @@ pub(super) fn short(value: &u64) -> String {
     let scaled = |by: u64, unit: &str| {
         let tenths = *value / (by / 10);
         match tenths {
-            0..100 if tenths % 10 != 0 => format!("{}.{} {unit}", tenths / 10, tenths % 10),
+            0..100 if !tenths.is_multiple_of(10) => format!("{}.{} {unit}", tenths / 10, tenths % 10),
             _ => format!("{} {unit}", tenths / 10),
         }
     };

@@ -64,6 +64,7 @@ impl Flow {
     }
 
     /// Digest of the browser's cookie.
+    #[cfg_attr(not(feature = "saml"), expect(dead_code, reason = "read by sign-in by SAML alone"))]
     pub(super) fn browser(&self) -> &str {
         &self.browser
     }

@@ -12,7 +12,7 @@ mod session;
 mod settings;
 mod setup;
 
-pub(super) use self::flow::{Turnstile, safe_back};
+pub(super) use self::flow::Turnstile;
 pub(super) use self::leave::leave;
 pub(super) use self::local::{Credentials, authenticate};
 pub(super) use self::oidc::Providers;

@@ -94,11 +94,13 @@ pub struct Saml {
     pub default_roles: Vec<Role>,
     /// What the metadata says, or the settings in its place.
     #[serde(skip)]
+    #[cfg_attr(not(feature = "saml"), expect(dead_code, reason = "read by sign-in by SAML alone"))]
     pub(super) peer: Peer,
 }
 
 /// The identity provider of SAML, as it is pinned.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "saml"), expect(dead_code, reason = "read by sign-in by SAML alone"))]
 pub(super) struct Peer {
     pub(super) entity_id: String,
     pub(super) sso_url: String,

@@ -118,7 +118,7 @@ impl Objects {
         on!(self, pool => {
             let query = sqlx::query(sql).bind(number(now_ms)).bind(kind).bind(listing.parent).bind(listing.after);
             let rows = query.fetch_all(pool).await.map_err(failure)?;
-            rows.iter().map(|row| object(row)).collect()
+            rows.iter().map(object).collect()
         })
     }
 

@@ -28,7 +28,6 @@ pub(super) async fn run(opened: &Opened, options: &Search, out: &mut dyn Write) 
         id: options.id.clone(),
         from_ms: options.from.map(|it| it.0),
         until_ms: options.until.map(|it| it.0),
-        before: None,
         rows_max: options.limit.min(ROWS_MAX),
     };
     let entries = opened.store.search(&query).await.map_err(|error| error.to_string())?;
