@@ -120,7 +120,7 @@ pub(crate) fn start(mut keeper: Keeper, write_down: impl Fn(Act) + Send + 'stati
     let run = move || {
         loop {
             keeper.step(configuration::now()).into_iter().for_each(&write_down);
-            std::thread::sleep(INTERVAL);
+            std::thread::park_timeout(INTERVAL);
         }
     };
     std::thread::Builder::new().name("quarantine".into()).spawn(run).map(drop)
