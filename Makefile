@@ -46,9 +46,8 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) test-packages
 	$(MAKE) test-frontends
 	$(MAKE) test-browser
-	$(MAKE) test-all
-	$(MAKE) test-saml
 	$(MAKE) test-api
+	$(MAKE) test-all
 
 .PHONY: test-pure
 test-pure: ## Only the pure rooms, without Pingora: the quick loop while writing
@@ -65,9 +64,9 @@ test-docs: ## The examples in the documentation
 .PHONY: test-all
 test-all: ## All tests in Rust
 ifeq ($(NEXTEST),yes)
-	cargo nextest run --locked --workspace --lib --bins --tests
+	cargo nextest run --locked --workspace --features saml --lib --bins --tests
 else
-	cargo test --locked --workspace --lib --bins --tests
+	cargo test --locked --workspace --features saml --lib --bins --tests
 endif
 
 .PHONY: test-quality
@@ -78,16 +77,14 @@ test-quality: ## The measure itself, without sets and without other scanners
 test-rules: ## The alert rules, by Prometheus' own tool
 	promtool check rules conf/prometheus-rules.yaml
 
-# The program that `test-all` builds for its own tests: Pingora is compiled once.
-.PHONY: test-sdks
-test-sdks: test-tools ## The official Python and JavaScript SDKs of both vendors through the gateway
-	cargo test --locked --no-run --lib --bins --tests
-	tests/clients/run.sh $(TARGET)/debug/airiskguard-gateway
-
-# The same program again for the three that follow; they need no other one.
+# The programs as they ship, without SAML: quickly built, and what the tests with other programs drive.
 .PHONY: test-program
 test-program: test-tools
-	cargo test --locked --no-run --lib --bins --tests
+	cargo build --locked --bins
+
+.PHONY: test-sdks
+test-sdks: test-program ## The official Python and JavaScript SDKs of both vendors through the gateway
+	tests/clients/run.sh $(TARGET)/debug/airiskguard-gateway
 
 .PHONY: test-k8s
 test-k8s: test-program ## The Kubernetes files: valid, fitting together, accepted by the gateway; without a cluster
@@ -108,16 +105,10 @@ test-frontends: test-program ## Three gateways behind HAProxy and Envoy: rolling
 test-browser: test-program ## The dashboard in a real browser; pictures of every page in target/browser/screenshots
 	tests/browser/run.sh $(TARGET)/debug/airiskguard-policy-server
 
-# SAML links libxml2 and xmlsec1, which the gateway never does: a build of its own.
-.PHONY: test-saml
-test-saml: test-tools ## Sign-in by SAML, with a real identity provider
-	cargo test --locked --no-default-features --features saml --test control saml
-
 # About two minutes; `API_SECONDS=600` for longer.
 API_SECONDS ?= 90
 .PHONY: test-api
-test-api: test-tools ## The policy server under whatever its API's description allows, and does not
-	cargo build --locked --no-default-features --features saml --bin airiskguard-policy-server
+test-api: test-program ## The policy server under whatever its API's description allows, and does not
 	tests/control/schemathesis.sh $(TARGET)/debug/airiskguard-policy-server $(API_SECONDS)
 
 .PHONY: test-clients
@@ -210,9 +201,9 @@ fmt-check:
 .PHONY: lint
 lint: ## Lints, warnings being errors; the pure rooms also without Pingora
 	cargo clippy --locked --no-default-features --lib -- -D warnings
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib --bins -- -D warnings
 	cargo clippy --locked --no-default-features --features kafka,otlp --lib -- -D warnings
-	cargo clippy --locked --no-default-features --features saml --all-targets -- -D warnings
+	cargo clippy --locked --features saml --all-targets -- -D warnings
 	cargo clippy --locked -p airiskguard-loadtest --all-targets -- -D warnings
 
 .PHONY: tools
