@@ -85,7 +85,7 @@ impl Reloader {
     /// The file with what was told in it; nobody is served where that is wanted and missing.
     fn governed(&self, file: &File, told: Option<&Told>) -> File {
         match told {
-            _ if self.started.control.server.is_none() => file.clone(),
+            _ if !self.started.control.governs() => file.clone(),
             Some(told) => file.governed_by(told.file.clone()),
             None => file.ungoverned(),
         }
