@@ -8,6 +8,8 @@ mod client;
 mod connections;
 #[cfg(feature = "control")]
 mod control;
+#[cfg(feature = "control")]
+mod embedded;
 mod failover;
 mod front;
 mod gateway;
