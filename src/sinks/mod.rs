@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crate::domain::Event;
 
+#[cfg(feature = "control")]
 pub(crate) use self::http::tls as tls_of_system_roots;
 
 pub use self::clock::{WallClock, request_id};

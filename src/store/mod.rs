@@ -25,6 +25,7 @@ use async_trait::async_trait;
 
 pub(crate) use self::directory::hex;
 pub use self::directory::{Directory, Key, Lock, random_key, write_whole};
+#[cfg(feature = "control")]
 pub(crate) use self::entry::unhex;
 pub use self::entry::{Entry, Head, Link};
 pub use self::journal::{Batch, Feed, Journal, Recovery, Unsynced};
