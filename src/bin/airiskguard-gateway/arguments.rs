@@ -76,6 +76,10 @@ pub(crate) enum Command {
     #[cfg(feature = "audit")]
     #[command(subcommand)]
     Alerts(Alerts),
+    /// List who is kept out by this gateway's own rules, and release them
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Quarantine(Quarantine),
     /// Enrol this gateway at a policy server, once
     #[cfg(feature = "control")]
     #[command(alias = "enrol")]
@@ -111,6 +115,31 @@ pub(crate) struct Enroll {
     pub(crate) token: String,
     #[command(flatten)]
     pub(crate) config: Config,
+}
+
+/// What `quarantine` does.
+#[cfg(feature = "serve")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// List who is kept out, since when and why
+    List {
+        /// Print one JSON object per line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: Config,
+    },
+    /// Let somebody in again; a gateway that runs does so at once
+    Release {
+        /// The references, as `list` and the developer's message name them
+        #[arg(required = true, value_name = "REFERENCE")]
+        references: Vec<String>,
+        /// Why, for the audit log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        config: Config,
+    },
 }
 
 /// What `alerts` does.
