@@ -112,7 +112,14 @@ pub(crate) struct Enroll {
     pub(crate) server: Option<String>,
     /// The one-time token that an administrator made there
     #[arg(long, value_name = "TOKEN", env = "AIRISKGUARD_ENROLMENT_TOKEN", hide_env_values = true)]
-    pub(crate) token: String,
+    #[arg(required_unless_present = "token_file")]
+    pub(crate) token: Option<String>,
+    /// The file with the token, instead of the token
+    #[arg(long, value_name = "PATH", conflicts_with = "token")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Do nothing where the gateway is enrolled already: for what runs before every start
+    #[arg(long)]
+    pub(crate) unless_enrolled: bool,
     #[command(flatten)]
     pub(crate) config: Config,
 }
