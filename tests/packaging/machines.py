@@ -9,7 +9,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-BINARY = os.environ["GATEWAY"]
+GATEWAY, POLICY_SERVER = os.environ["GATEWAY"], os.environ["POLICY_SERVER"]
 START_SECONDS_MAX = 60
 
 
@@ -26,6 +26,12 @@ def as_root(*command: object) -> list[str]:
     return words if os.geteuid() == 0 else ["fakeroot", "-i", "fakeroot.state", "-s", "fakeroot.state", *words]
 
 
+def as_user(user: str, group: str, *command: object) -> list[str]:
+    """The command as this user, where whoever runs the tests may become one."""
+    words = [str(part) for part in command]
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *words] if os.geteuid() == 0 else words
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -33,7 +39,7 @@ def free_port() -> int:
 
 
 class Running:
-    """A gateway that was started by a given command; tells where it listens, and stops at the end."""
+    """A program that was started by a given command; tells where it listens, and stops at the end."""
 
     def __init__(self, command: list[str], ports: pathlib.Path, **more) -> None:
         self.ports = ports

@@ -1,6 +1,6 @@
-"""The container image, without a container engine: its files are put together as the Dockerfile does, and run.
+"""The container images, without a container engine: their files are put together as the Dockerfile does, and run.
 
-Not run here: the build stage, which needs the Rust image, and the engine itself.
+Not run here: the build stages, which need the Rust image, and the engine itself.
 """
 
 import os
@@ -13,7 +13,7 @@ import unittest
 
 import yaml
 
-from machines import BINARY, ROOT, Running, free_port, run
+from machines import GATEWAY, POLICY_SERVER, ROOT, Running, free_port, run
 
 sys.path.insert(0, str(ROOT / "tests/clients"))
 
@@ -25,20 +25,20 @@ USER = "65532"
 
 
 def instructions(stage: str) -> list[tuple[str, str]]:
-    """What stands after `FROM` of a stage, as (word, rest)."""
-    lines = [line for line in DOCKERFILE.split(f"FROM {stage}")[1].split("\nFROM ")[0].splitlines()[1:]]
+    """What stands after `FROM … AS` of a stage, as (word, rest)."""
+    lines = re.search(rf"^FROM \S+ AS {stage}\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL).group(1).splitlines()
     return [tuple(line.split(" ", 1)) for line in lines if line and not line.startswith(("#", " "))]
 
 
-class Image(unittest.TestCase):
-    """What is in the image, and that it is enough."""
+class Image:
+    """What is in an image, and that it is enough; what differs is said by the classes below."""
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.temporary = tempfile.TemporaryDirectory(prefix="airiskguard-image-")
         cls.root = pathlib.Path(cls.temporary.name, "rootfs")
-        run(ROOT / "packaging/container/rootfs.sh", BINARY, cls.root)
-        cls.stage = instructions("scratch")
+        run(ROOT / "packaging/container/rootfs.sh", cls.program, cls.root)
+        cls.stage = instructions(cls.name.removeprefix("airiskguard-"))
 
     @classmethod
     def tearDownClass(cls) -> None:
@@ -50,82 +50,84 @@ class Image(unittest.TestCase):
 
     def test_nothing_is_in_it_that_is_not_needed(self) -> None:
         """The program, its libraries, and a handful of files; no other program, no shell."""
-        libraries = set(re.findall(r"(/\S+)", run("ldd", BINARY)))
+        libraries = set(re.findall(r"(/\S+)", run("ldd", self.program)))
         wanted = {
-            "/usr/bin/airiskguard-gateway",
-            "/etc/airiskguard/gateway.yaml",
+            f"/usr/bin/{self.name}",
+            f"/etc/airiskguard/{self.configuration}",
             "/etc/group",
             "/etc/nsswitch.conf",
             "/etc/passwd",
             "/etc/ssl/certs/ca-certificates.crt",
-            "/usr/share/doc/airiskguard-gateway/LICENSE",
+            f"/usr/share/doc/{self.name}/LICENSE",
         }
         self.assertEqual(self.files(), wanted | libraries)
         for path in self.root.rglob("*"):
             self.assertEqual(path.stat().st_mode & 0o7022, 0, f"{path} can be written by others or has special rights")
 
-    def test_the_last_stage_runs_what_was_put_together(self) -> None:
+    def test_the_stage_runs_what_was_put_together(self) -> None:
         """As a user without rights, in a folder of its own, with the configuration that is there."""
-        stage = dict(self.stage)
+        stage, build = dict(self.stage), f"build-{self.name.removeprefix('airiskguard-')}"
         self.assertEqual(stage["USER"], f"{USER}:{USER}")
         self.assertIn(f"airiskguard:x:{USER}:{USER}:", (self.root / "etc/passwd").read_text())
         words = yaml.safe_load(stage["ENTRYPOINT"]) + yaml.safe_load(stage["CMD"])
         for word in words:
-            if word.startswith("/"):
+            if word.startswith("/") and word != stage["VOLUME"]:
                 self.assertIn(word, self.files())
-        self.assertEqual(stage["ENV"], f"STATE_DIRECTORY={stage['VOLUME']}")
         copied = [rest for word, rest in self.stage if word == "COPY"]
-        self.assertIn("--from=build /rootfs /", copied)
-        self.assertIn(f"--from=build --chown={USER}:{USER} /state {stage['VOLUME']}", copied)
-        self.assertIn("packaging/container/rootfs.sh target/release/airiskguard-gateway /rootfs", DOCKERFILE)
-        file = yaml.safe_load((self.root / "etc/airiskguard/gateway.yaml").read_text())
-        ports = {str(file.get("port", 8080)), file["admin"]["listen"].rsplit(":", 1)[1]}
-        self.assertEqual(set(stage["EXPOSE"].split()), ports)
+        self.assertIn(f"--from={build} /rootfs /", copied)
+        self.assertIn(f"--from={build} --chown={USER}:{USER} /state {stage['VOLUME']}", copied)
+        made = " ".join(rest for word, rest in instructions(build) if word == "RUN") + DOCKERFILE
+        self.assertIn(f"packaging/container/rootfs.sh target/release/{self.name} /rootfs", made)
+        self.assertEqual(set(stage["EXPOSE"].split()), self.ports())
+        self.assertEqual(stage["ENV"], self.environment)
 
-    def test_the_build_is_that_of_this_compiler_and_this_debian(self) -> None:
-        """Base and `rust-version` agree; what the context leaves out is not asked for."""
-        version = re.search(r'^rust-version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE).group(1)
-        self.assertIn(f"FROM rust:{version}-bookworm AS build", DOCKERFILE)
-        ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
-        for needed in ("Cargo.toml", "Cargo.lock", "src", "conf", "tests", "benches", "loadtest", "packaging", "LICENSE"):
-            self.assertNotIn(needed, ignored)
-        for secret in (".git", "secrets", "**/.env"):
-            self.assertIn(secret, ignored)
-
-    def test_hadolint_has_nothing_to_say(self) -> None:
-        """The linter for Dockerfiles."""
-        run("hadolint", ROOT / "Dockerfile")
-
-    @unittest.skipUnless(os.geteuid() == 0, "a root of its own needs root")
-    def test_it_runs_there_with_a_root_that_cannot_be_written(self) -> None:
-        """As its user, without /proc, /dev and /tmp: a name is resolved, an exchange passes, a stop is clean."""
-        port, _ = provider.start(provider.Memory())
-        folder = pathlib.Path(self.temporary.name)
+    def start(self, folder: pathlib.Path, config: str, more: list[str]) -> Running:
+        """As its user, with this configuration and a folder for what it keeps, without /proc, /dev and /tmp."""
         state = folder / "state"
         state.mkdir(mode=0o700)
         os.chown(state, int(USER), int(USER))
-        # What an engine mounts into every container, and what its user mounts.
-        hosts = self.root / "etc/hosts"
-        self.addCleanup(hosts.unlink)
-        hosts.write_text("127.0.0.1 localhost provider.test\n")
-        config = folder / "gateway.yaml"
-        config.write_text(f"upstream: {{anthropic: 'http://provider.test:{port}'}}\nadmin: {{listen: '0.0.0.0:{free_port()}'}}\n")
+        file = folder / self.configuration
+        file.write_text(config)
         stage = dict(self.stage)
         script = """
             mount --bind "$1" "$1"
             mkdir -p "$1$4" && mount --bind "$2" "$1$4"
-            mount --bind "$3" "$1/etc/airiskguard/gateway.yaml"
+            mount --bind "$3" "$1/etc/airiskguard/$CONFIGURATION"
             mount -o remount,bind,ro "$1"
-            shift 3; cd /; root=$ROOT_FOLDER state=$1; shift
+            shift 4; cd /; root=$ROOT_FOLDER
             ! touch "$root/written" 2>/dev/null || exit 3
-            exec env -i "$STATE" /usr/sbin/chroot --userspec="$USER_ID:$USER_ID" "$root" "$@"
+            exec env -i "$VARIABLE" /usr/sbin/chroot --userspec="$USER_ID:$USER_ID" "$root" "$@"
         """
         words = yaml.safe_load(stage["ENTRYPOINT"]) + yaml.safe_load(stage["CMD"])
-        words += ["--host", "127.0.0.1", "--port", "0", "--port-file", f"{stage['VOLUME']}/ports"]
+        words += [*more, "--host", "127.0.0.1", "--port", "0", "--port-file", f"{stage['VOLUME']}/ports"]
         command = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "-"]
-        command += [str(self.root), str(state), str(config), stage["VOLUME"], *words]
-        environment = os.environ | {"ROOT_FOLDER": str(self.root), "STATE": stage["ENV"], "USER_ID": USER}
-        running = Running(command, state / "ports", env=environment)
+        command += [str(self.root), str(state), str(file), stage["VOLUME"], *words]
+        environment = {"ROOT_FOLDER": str(self.root), "VARIABLE": stage["ENV"], "USER_ID": USER, "CONFIGURATION": self.configuration}
+        return Running(command, state / "ports", env=os.environ | environment)
+
+
+class Gateway(Image, unittest.TestCase):
+    """The gateway's."""
+
+    name, program, configuration = "airiskguard-gateway", GATEWAY, "gateway.yaml"
+    environment = "STATE_DIRECTORY=/var/lib/airiskguard"
+
+    def ports(self) -> set[str]:
+        """Those of the configuration that is in it."""
+        file = yaml.safe_load((self.root / "etc/airiskguard/gateway.yaml").read_text())
+        return {str(file.get("port", 8080)), file["admin"]["listen"].rsplit(":", 1)[1]}
+
+    @unittest.skipUnless(os.geteuid() == 0, "a root of its own needs root")
+    def test_it_runs_there_with_a_root_that_cannot_be_written(self) -> None:
+        """A name is resolved, an exchange passes, a stop is clean."""
+        port, _ = provider.start(provider.Memory())
+        folder = pathlib.Path(self.temporary.name)
+        # What an engine mounts into every container.
+        hosts = self.root / "etc/hosts"
+        self.addCleanup(hosts.unlink)
+        hosts.write_text("127.0.0.1 localhost provider.test\n")
+        config = f"upstream: {{anthropic: 'http://provider.test:{port}'}}\nadmin: {{listen: '0.0.0.0:{free_port()}'}}\n"
+        running = self.start(folder, config, [])
         try:
             main, admin = running.addresses
             self.assertEqual(running.ask("GET", admin, "/readyz")[0], 200)
@@ -136,7 +138,56 @@ class Image(unittest.TestCase):
         finally:
             code = running.stop()
         self.assertEqual(code, 0)
-        self.assertEqual((state / "audit.db").stat().st_uid, int(USER))
+        self.assertEqual((folder / "state/audit.db").stat().st_uid, int(USER))
+
+
+class PolicyServer(Image, unittest.TestCase):
+    """The policy server's."""
+
+    name, program, configuration = "airiskguard-policy-server", POLICY_SERVER, "policy-server.yaml"
+    environment = "AIRISKGUARD_POLICY_SERVER_HOST=0.0.0.0"
+
+    def ports(self) -> set[str]:
+        """The one of its settings."""
+        file = yaml.safe_load((self.root / "etc/airiskguard/policy-server.yaml").read_text())
+        return {file["public_url"].rsplit(":", 1)[1]}
+
+    @unittest.skipUnless(os.geteuid() == 0, "a root of its own needs root")
+    def test_it_runs_there_with_a_root_that_cannot_be_written(self) -> None:
+        """It is ready, shows its first page, and a stop is clean."""
+        folder = pathlib.Path(self.temporary.name)
+        running = self.start(folder, "public_url: http://localhost:8090\n", [])
+        try:
+            (main,) = running.addresses
+            self.assertEqual(running.ask("GET", main, "/readyz"), (200, "ready\n"))
+            token = (folder / "state/setup-token").read_text()
+            status, page = running.ask("GET", main, f"/setup?token={token}")
+            self.assertEqual(status, 200)
+            self.assertIn("password", page)
+        finally:
+            code = running.stop()
+        self.assertEqual(code, 0)
+        self.assertEqual((folder / "state/control.db").stat().st_uid, int(USER))
+
+
+class Build(unittest.TestCase):
+    """The Dockerfile itself."""
+
+    def test_the_build_is_that_of_this_compiler_and_this_debian(self) -> None:
+        """Base and `rust-version` agree; what the context leaves out is not asked for."""
+        version = re.search(r'^rust-version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE).group(1)
+        self.assertIn(f"FROM rust:{version}-bookworm AS source", DOCKERFILE)
+        # What is built where nothing is asked for.
+        self.assertTrue(re.findall(r"^FROM .*$", DOCKERFILE, re.MULTILINE)[-1].endswith(" AS gateway"))
+        ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+        for needed in ("Cargo.toml", "Cargo.lock", "src", "conf", "tests", "benches", "loadtest", "packaging", "LICENSE"):
+            self.assertNotIn(needed, ignored)
+        for secret in (".git", "secrets", "**/.env"):
+            self.assertIn(secret, ignored)
+
+    def test_hadolint_has_nothing_to_say(self) -> None:
+        """The linter for Dockerfiles."""
+        run("hadolint", ROOT / "Dockerfile")
 
 
 class Compose(unittest.TestCase):
@@ -164,7 +215,7 @@ class Compose(unittest.TestCase):
                 pathlib.Path(folder, name).write_text(value.get(name, "made-up-for-a-test-and-long-enough"))
             path = pathlib.Path(folder, "gateway.yaml")
             path.write_text(text.replace("/run/secrets", folder))
-            run(BINARY, "check", "--config", path)
+            run(GATEWAY, "check", "--config", path)
         drain = yaml.safe_load(text)["limits"]["drain_timeout"]
         self.assertEqual(drain, "2m")
         self.assertGreaterEqual(int(service["stop_grace_period"].rstrip("s")), 120 + 15)
