@@ -20,7 +20,6 @@ sys.path.insert(0, str(ROOT / "tests/clients"))
 import provider  # noqa: E402  (the loopback provider)
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 USER = "65532"
 
 
@@ -190,35 +189,85 @@ class Build(unittest.TestCase):
         run("hadolint", ROOT / "Dockerfile")
 
 
+COMPOSED = ("compose.yaml", "conf/compose/fleet.yaml")
+
+
+def composed(path: str) -> dict:
+    """A compose file."""
+    return yaml.safe_load((ROOT / path).read_text())
+
+
 class Compose(unittest.TestCase):
-    """The example with PostgreSQL and Prometheus fits together."""
+    """Both examples fit together."""
 
     def test_every_file_that_is_mounted_is_there(self) -> None:
-        """Relative to compose.yaml; named volumes, networks and secrets are declared."""
-        for service in COMPOSE["services"].values():
-            for volume in service.get("volumes", []):
-                source = volume.split(":")[0]
-                self.assertTrue((ROOT / source).is_file() if source.startswith("./") else source in COMPOSE["volumes"], source)
-            self.assertLessEqual(set(service["networks"]), COMPOSE["networks"].keys())
-            self.assertLessEqual(set(service.get("secrets", [])), COMPOSE["secrets"].keys())
-            self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
-            self.assertEqual(service["cap_drop"], ["ALL"])
+        """Relative to the compose file; named volumes, networks, secrets and stages are declared."""
+        for path in COMPOSED:
+            file, folder = composed(path), (ROOT / path).parent
+            for service in file["services"].values():
+                for volume in service.get("volumes", []):
+                    source = volume.split(":")[0]
+                    self.assertTrue((folder / source).is_file() if source.startswith("./") else source in file["volumes"], source)
+                self.assertLessEqual(set(service["networks"]), file["networks"].keys())
+                self.assertLessEqual(set(service.get("secrets", [])), file["secrets"].keys())
+                self.assertLessEqual(set(service.get("depends_on", [])), file["services"].keys())
+                self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
+                self.assertEqual(service["cap_drop"], ["ALL"])
+                if isinstance(build := service.get("build"), dict):
+                    self.assertTrue((folder / build["context"] / "Dockerfile").samefile(ROOT / "Dockerfile"))
+                    self.assertTrue(instructions(build["target"]))
+            for secret in file["secrets"].values():
+                self.assertEqual((folder / secret["file"]).resolve().parent, ROOT / "secrets")
 
     def test_the_gateway_accepts_its_configuration(self) -> None:
         """With the secrets that the service has, and with no other."""
-        service = COMPOSE["services"]["gateway"]
-        text = (ROOT / "conf/compose/gateway.yaml").read_text()
-        self.assertEqual(set(re.findall(r"/run/secrets/(\w+)", text)), set(service["secrets"]))
-        with tempfile.TemporaryDirectory() as folder:
-            value = {"audit_store": "postgres://a:b@postgres/a?sslmode=disable", "engineers_key": "sha256:" + "0" * 64}
-            for name in service["secrets"]:
-                pathlib.Path(folder, name).write_text(value.get(name, "made-up-for-a-test-and-long-enough"))
-            path = pathlib.Path(folder, "gateway.yaml")
-            path.write_text(text.replace("/run/secrets", folder))
-            run(GATEWAY, "check", "--config", path)
-        drain = yaml.safe_load(text)["limits"]["drain_timeout"]
-        self.assertEqual(drain, "2m")
-        self.assertGreaterEqual(int(service["stop_grace_period"].rstrip("s")), 120 + 15)
+        for path, config in zip(COMPOSED, ("gateway.yaml", "gateway-enrolled.yaml")):
+            service = composed(path)["services"]["gateway"]
+            self.assertIn(f"{config}:/etc/airiskguard/gateway.yaml:ro", " ".join(service["volumes"]))
+            text = (ROOT / "conf/compose" / config).read_text()
+            self.assertEqual(set(re.findall(r"/run/secrets/(\w+)", text)), set(service["secrets"]))
+            with tempfile.TemporaryDirectory() as folder:
+                value = {"audit_store": "postgres://a:b@postgres/a?sslmode=disable", "engineers_key": "sha256:" + "0" * 64}
+                for name in service["secrets"]:
+                    pathlib.Path(folder, name).write_text(value.get(name, "made-up-for-a-test-and-long-enough"))
+                file = pathlib.Path(folder, "gateway.yaml")
+                file.write_text(text.replace("/run/secrets", folder))
+                run(GATEWAY, "check", "--config", file)
+            drain = yaml.safe_load(text)["limits"]["drain_timeout"]
+            self.assertEqual(drain, "2m")
+            self.assertGreaterEqual(int(service["stop_grace_period"].rstrip("s")), 120 + 15)
+
+    def test_the_policy_server_is_one_that_the_gateway_enrols_with(self) -> None:
+        """With the certificate of the very command at the head of the file, and the settings but for the store."""
+        text = (ROOT / "conf/compose/fleet.yaml").read_text()
+        services = composed("conf/compose/fleet.yaml")["services"]
+        server = services["policy-server"]
+        head = re.sub(r"\\\n#\s*", "", text)
+        (command,) = re.findall(r"^#\s+(openssl req .*)$", head, re.MULTILINE)
+        settings = (ROOT / "conf/compose/policy-server.yaml").read_text()
+        self.assertLessEqual(set(re.findall(r"/run/secrets/(\w+)", settings)), set(server["secrets"]))
+        with tempfile.TemporaryDirectory() as name:
+            folder, port = pathlib.Path(name), free_port()
+            (folder / "secrets").mkdir()
+            run(*command.split(), cwd=folder)
+            (folder / "secrets/policy_store").write_text(f"sqlite:{folder}/control.db\n")
+            (folder / "secrets/redaction_key").write_text("made-up-for-a-test-and-long-enough")
+            settings = settings.replace("/run/secrets", f"{folder}/secrets").replace("8090", str(port))
+            (folder / "policy-server.yaml").write_text(settings)
+            environment = {key: value.replace("/run/secrets", f"{folder}/secrets") for key, value in server["environment"].items()}
+            words = ["--port", str(port), "--data-dir", f"{folder}/data", "--config", f"{folder}/policy-server.yaml"]
+            run(POLICY_SERVER, *words, "--check", env=environment)
+            running = Running([POLICY_SERVER, *words, "--port-file", f"{folder}/ports"], folder / "ports", env=environment)
+            try:
+                config = (ROOT / "conf/compose/gateway-enrolled.yaml").read_text().replace("/run/secrets", f"{folder}/secrets")
+                # A name of the certificate that this machine knows, too.
+                (folder / "gateway.yaml").write_text(config.replace("policy-server:8090", f"localhost:{port}"))
+                told = ["enroll", "--config", f"{folder}/gateway.yaml", "--token", "arg-enrol-made-up"]
+                done = subprocess.run([GATEWAY, *told], env={"STATE_DIRECTORY": f"{folder}/state"}, capture_output=True, text=True)
+                # It was heard: the server itself refuses the token, so that TLS stood.
+                self.assertIn("this enrolment token is not known", done.stderr)
+            finally:
+                self.assertEqual(running.stop(), 0)
 
     def test_prometheus_accepts_its_configuration(self) -> None:
         """With the alert rules where the container has them; the target is the gateway's listener for operators."""
@@ -234,8 +283,11 @@ class Compose(unittest.TestCase):
     def test_the_image_is_that_of_this_version(self) -> None:
         """Also in the words at the head of the Dockerfile."""
         version = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE).group(1)
-        self.assertEqual(COMPOSE["services"]["gateway"]["image"], f"airiskguard-gateway:{version}")
-        self.assertEqual(set(re.findall(r"airiskguard-gateway:([0-9.]+)", DOCKERFILE)), {version})
+        for path in COMPOSED:
+            for name, service in composed(path)["services"].items():
+                if "build" in service:
+                    self.assertEqual(service["image"], f"airiskguard-{name}:{version}")
+        self.assertEqual(set(re.findall(r"airiskguard-[a-z-]+:([0-9.]+)", DOCKERFILE)), {version})
 
 
 if __name__ == "__main__":
