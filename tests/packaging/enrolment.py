@@ -6,26 +6,20 @@ so `systemctl` starts what the unit says as whom the unit says, and `sudo` becom
 """
 
 import html
-import http.cookiejar
-import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
-from machines import POLICY_SERVER, ROOT, Running, run
+from machines import POLICY_SERVER, ROOT, Owner, Running, prompt, run, wait_for
 
 sys.path.insert(0, str(ROOT / "tests/clients"))
 
 import provider  # noqa: E402  (the loopback provider)
 
-PATIENCE_SECONDS = 60
 CONFIG = "/etc/airiskguard/gateway.yaml"
 SUDO = """\
 #!/bin/bash
@@ -103,38 +97,15 @@ class Server:
         data, ports = folder / "data", folder / "ports"
         command = [POLICY_SERVER, "--data-dir", str(data), "--config", str(settings), "--port-file", str(ports)]
         self.running = Running(command, ports)
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.browser = urllib.request.build_opener(cookies)
-        self.csrf = ""
-        owner = {"token": (data / "setup-token").read_text(), "name": "olga", "password": "correct horse battery"}
-        self.post("/api/v1/setup", owner)
-        self.csrf = self.get("/api/v1/me")["csrf"]
-        port, _ = provider.start(provider.Memory())
-        settings = {"urls": [f"http://127.0.0.1:{port}"], "dialect": "anthropic"}
-        self.post("/api/v1/providers", {"name": "anthropic", "settings": settings})
-        self.post("/api/v1/providers/anthropic/keys", {"name": "first", "key": "made-up-provider-key"})
-        self.post("/api/v1/teams", {"name": "red"})
-        self.key = self.post("/api/v1/teams/red/keys", {"name": "anna"})["key"]
-
-    def get(self, path: str) -> dict:
-        """JSON at a path."""
-        return json.loads(self.browser.open(self.url + path, timeout=20).read())
-
-    def post(self, path: str, body: dict) -> dict:
-        """JSON to a path; what came back."""
-        headers = {"content-type": "application/json", "x-csrf-token": self.csrf}
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
-        try:
-            text = self.browser.open(request, timeout=20).read()
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{path}: {error.read().decode()}") from error
-        return json.loads(text) if text else {}
+        self.owner = Owner(self.url, (data / "setup-token").read_text())
+        self.owner.connect(provider.start(provider.Memory())[0])
+        self.key = self.owner.key("anna")
 
     def commands_of_readme(self) -> list[str]:
         """Those that the README tells, with this server's address and a token of its own."""
         text = (ROOT / "README.md").read_text()
         (block,) = [it for it in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "enroll --config" in it]
-        token = self.post("/api/v1/enrolments", {"hours": 1})["token"]
+        token = self.owner.invite()
         architecture = run("dpkg", "--print-architecture").strip()
         told = {"https://policy.company.com": self.url, "arg-enrol-…": token, "amd64": architecture}
         for example, real in told.items():
@@ -144,43 +115,27 @@ class Server:
 
     def commands_of_the_page(self) -> list[str]:
         """Those that the dashboard shows."""
-        form = urllib.parse.urlencode({"csrf": self.csrf, "group": "", "hours": ""}).encode()
-        page = self.browser.open(self.url + "/gateways", form, timeout=20).read().decode()
+        form = urllib.parse.urlencode({"csrf": self.owner.csrf, "group": "", "hours": ""}).encode()
+        page = self.owner.browser.open(self.url + "/gateways", form, timeout=20).read().decode()
         (block,) = re.findall(r'<pre id="invitation"[^>]*>(.*?)</pre>', page, re.DOTALL)
         return html.unescape(block).strip().splitlines()
-
-
-def wait_for(what: str, asked) -> None:
-    """Until it is so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not asked():
-        assert time.monotonic() < deadline, f"not so: {what}"
-        time.sleep(0.1)
-
-
-def ask(key: str, marker: str) -> str:
-    """One prompt through the gateway of the machine that runs; the answer."""
-    body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": f"hello {marker}"}]}
-    headers = {"content-type": "application/json", "x-api-key": key}
-    request = urllib.request.Request("http://127.0.0.1:8080/v1/messages", json.dumps(body).encode(), headers)
-    return urllib.request.urlopen(request, timeout=20).read().decode()
 
 
 def enrol(server: Server, machine: Machine, commands: list[str], where: str) -> None:
     """Types the commands one after the other, sends a prompt, and finds its record on the server."""
     assert len(commands) == 5, commands
-    before = len(server.get("/api/v1/gateways"))
+    before = len(server.owner.get("/api/v1/gateways"))
     for command in commands:
         done = machine.do(command)
         print(f"{where}: {command}\n{done.stdout}{done.stderr}", flush=True)
         assert done.returncode == 0, (machine.root / "var/log/airiskguard-gateway.service.log").read_text() if "curl" in command else command
     assert done.stdout.strip() != "", "the last command says that the gateway is ready"
-    gateways = server.get("/api/v1/gateways")
+    gateways = server.owner.get("/api/v1/gateways")
     assert len(gateways) == before + 1
     name = (machine.root / "var/lib/airiskguard/gateway.id").read_text().strip()
     assert name in [it["name"] for it in gateways], name
-    assert "Hello from the loopback provider." in ask(server.key, where)
-    records = lambda: [it for it in server.get("/api/v1/records")["records"] if it["gateway"] == name]  # noqa: E731
+    assert "Hello from the loopback provider." in prompt("127.0.0.1:8080", server.key, f"hello {where}")[1]
+    records = lambda: [it for it in server.owner.get("/api/v1/records")["records"] if it["gateway"] == name]  # noqa: E731
     wait_for(f"a request through {name} is recorded", records)
     assert records()[0]["team"] == "red"
     # Nothing in the folder is anybody else's.
