@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use airiskguard_gateway::config::Overrides;
 use airiskguard_gateway::domain::Held;
@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use crate::arguments::{Config, Quarantine};
 use crate::{configuration, quarantined, records};
 
-/// How long a release is waited for: a gateway that runs looks five times a second.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks whether a release was done.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Looks before it is left to the next start: a gateway that runs looks five times a second itself.
+const LOOKS_MAX: usize = 100;
 /// Longest reason that is kept.
 const REASON_CHARS_MAX: usize = 500;
 
@@ -31,7 +32,7 @@ pub(crate) fn run(command: &Quarantine, out: &mut dyn Write) -> Result<u8, Strin
             // Also refuses root in the service's folder: the gateway could not read what is asked there.
             let folder = Directory::prepare(folder.path())?;
             let reason: String = reason.chars().take(REASON_CHARS_MAX).collect();
-            let said = release(folder.path(), references, &reason, PATIENCE)?;
+            let said = release(folder.path(), references, &reason, LOOKS_MAX)?;
             crate::print(out, &said)
         }
     }
@@ -44,7 +45,7 @@ fn used(config: &Config) -> Result<Directory, String> {
     Directory::look(&folder).ok_or_else(|| format!("no gateway has used the folder {} yet", folder.display()))
 }
 
-fn release(folder: &Path, references: &[String], reason: &str, patience: Duration) -> Result<String, String> {
+fn release(folder: &Path, references: &[String], reason: &str, looks_max: usize) -> Result<String, String> {
     let held = quarantined::held(folder)?;
     let unknown = references.iter().find(|it| !held.iter().any(|held| held.reference == **it));
     if let Some(it) = unknown {
@@ -53,8 +54,7 @@ fn release(folder: &Path, references: &[String], reason: &str, patience: Duratio
     }
     quarantined::ask_for_release(folder, references, reason)?;
     let names = references.join(", ");
-    let asked = Instant::now();
-    while asked.elapsed() < patience {
+    for _ in 0..looks_max {
         if !quarantined::held(folder)?.iter().any(|it| references.contains(&it.reference)) {
             return Ok(format!("released: {names}"));
         }
@@ -119,11 +119,11 @@ mod tests {
     fn what_is_not_kept_out_cannot_be_released_and_without_a_gateway_it_waits() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["Q-ONE".to_owned()];
-        let refused = release(folder.path(), &names, "a mistake", Duration::ZERO).unwrap_err();
+        let refused = release(folder.path(), &names, "a mistake", 0).unwrap_err();
         assert!(refused.contains("Q-ONE") && refused.contains("policy server"), "{refused}");
         let text = serde_json::to_string(&[held("Q-ONE")]).unwrap();
         std::fs::write(folder.path().join(quarantined::FILE), text).unwrap();
-        let said = release(folder.path(), &names, "a mistake", Duration::ZERO).unwrap();
+        let said = release(folder.path(), &names, "a mistake", 0).unwrap();
         assert!(said.contains("as soon as the gateway runs"), "{said}");
     }
 }
