@@ -172,7 +172,7 @@ quality: ## Measure what the rules find, and find falsely, beside other scanners
 		--sets $(QUALITY_SETS) --folder $(TARGET)/quality-sets --install --write
 
 .PHONY: deb
-deb: saml-tools ## Build the Debian packages of gateway and policy server into target/debian
+deb: deb-tools ## Build the Debian packages of gateway and policy server into target/debian
 	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
 	cargo build --locked --profile $(PROFILE) --no-default-features --features saml --bin airiskguard-policy-server
 	mkdir -p $(TARGET)/debian
@@ -217,6 +217,10 @@ tools:
 .PHONY: saml-tools
 saml-tools:
 	@.ci/install saml
+
+.PHONY: deb-tools
+deb-tools:
+	@.ci/install deb
 
 .PHONY: test-tools
 test-tools:
