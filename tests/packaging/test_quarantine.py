@@ -42,7 +42,9 @@ class Quarantine(unittest.TestCase):
         ports = self.folder / "ports"
         ports.unlink(missing_ok=True)
         words = [GATEWAY, "--config", str(self.config), "--host", "127.0.0.1", "--port", "0", "--port-file", str(ports)]
-        return Running(words, ports)
+        running = Running(words, ports)
+        self.addCleanup(lambda: running.child.poll() is None and running.stop())
+        return running
 
     def command(self, *words: str) -> str:
         """`quarantine …` beside it."""
@@ -90,7 +92,7 @@ class Quarantine(unittest.TestCase):
         """What was asked for meanwhile is not forgotten."""
         running = self.start()
         reference = self.kept_out(running)
-        running.stop()
+        self.assertEqual(running.stop(), 0)
         self.assertIn("as soon as the gateway runs", self.command("release", reference, "--reason", "a test key"))
         running = self.start()
         try:
