@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 PROFILE ?= release
 CONFIG ?= conf/gateway.yaml
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
@@ -87,12 +88,12 @@ test-sdks: test-program ## The official Python and JavaScript SDKs of both vendo
 	tests/clients/run.sh $(TARGET)/debug/airiskguard-gateway
 
 .PHONY: test-k8s
-test-k8s: test-program ## The Kubernetes files: valid, fitting together, accepted by the gateway; without a cluster
-	tests/k8s/run.sh $(TARGET)/debug/airiskguard-gateway
+test-k8s: test-program ## The Kubernetes files: valid, fitting together, accepted by the programs; without a cluster
+	tests/k8s/run.sh $(TARGET)/debug/airiskguard-gateway $(TARGET)/debug/airiskguard-policy-server
 
 .PHONY: test-packages
-test-packages: test-program ## The Debian package and the files of the container image: built, installed, run
-	tests/packaging/run.sh $(TARGET)/debug/airiskguard-gateway
+test-packages: test-program ## Debian packages and files of the images: built, installed, run, enrolled as README says
+	tests/packaging/run.sh $(TARGET)/debug/airiskguard-gateway $(TARGET)/debug/airiskguard-policy-server
 
 # Seconds in `make test`; `make test-frontends STREAM_SECONDS=180` is the long form, and takes half an hour.
 STREAM_SECONDS ?= 4
@@ -171,14 +172,17 @@ quality: ## Measure what the rules find, and find falsely, beside other scanners
 		--sets $(QUALITY_SETS) --folder $(TARGET)/quality-sets --install --write
 
 .PHONY: deb
-deb: tools ## Build a Debian package into target/debian
+deb: deb-tools ## Build the Debian packages of gateway and policy server into target/debian
 	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
+	cargo build --locked --profile $(PROFILE) --no-default-features --features saml --bin airiskguard-policy-server
 	mkdir -p $(TARGET)/debian
 	packaging/debian/build.sh $(TARGET)/$(PROFILE)/airiskguard-gateway $(TARGET)/debian
+	packaging/debian/build.sh $(TARGET)/$(PROFILE)/airiskguard-policy-server $(TARGET)/debian
 
 .PHONY: image
-image: ## Build the container image with docker
-	docker build --tag airiskguard-gateway:$$(sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1) .
+image: ## Build the container images of gateway and policy server with docker
+	docker build --target gateway --tag airiskguard-gateway:$(VERSION) .
+	docker build --target policy-server --tag airiskguard-policy-server:$(VERSION) .
 
 .PHONY: k8s
 k8s: ## Write the alert rules of conf/k8s from conf/prometheus-rules.yaml
@@ -213,6 +217,10 @@ tools:
 .PHONY: saml-tools
 saml-tools:
 	@.ci/install saml
+
+.PHONY: deb-tools
+deb-tools:
+	@.ci/install deb
 
 .PHONY: test-tools
 test-tools:

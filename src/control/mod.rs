@@ -6,6 +6,7 @@ pub mod agent;
 mod bundle;
 mod findings;
 mod gateways;
+mod health;
 mod http;
 mod ingest;
 mod keys;

@@ -19,7 +19,8 @@ use super::settings::Settings;
 use super::shelf::Shelf;
 use super::{Problem, sign_in};
 use super::{
-    findings, gateways, ingest, keys, pages, policies, polls, providers, quarantine, rules, teams, tokens, users,
+    findings, gateways, health, ingest, keys, pages, policies, polls, providers, quarantine, rules, teams, tokens,
+    users,
 };
 use crate::domain::Clock;
 use crate::sinks::{Scribe, request_id};
@@ -139,6 +140,7 @@ pub(super) fn routes() -> Vec<Route> {
         quarantine::routes(),
         findings::routes(),
         pages::routes(),
+        health::routes(),
     ]
     .into_iter()
     .flatten()

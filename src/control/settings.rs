@@ -1,9 +1,11 @@
 //! `policy-server.yaml`: how the control plane itself is set up. What administrators decide while it runs stands in the
 //! store.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
-use super::sign_in::{Oidc, Saml};
+use super::sign_in::{Oidc, Saml, read};
 
 /// The settings. Unknown keys are mistakes.
 #[derive(Clone, Debug, Deserialize)]
@@ -11,7 +13,7 @@ use super::sign_in::{Oidc, Saml};
 pub struct Settings {
     /// Where people and gateways reach it: `https://policy.company.com`. Cookies and sign-in rest on it.
     pub public_url: String,
-    /// `sqlite:PATH` or `postgres://…`; a file in the data folder by default.
+    /// `sqlite:PATH` or `postgres://…`; a file in the data folder by default. `file:PATH`: the address stands in there.
     pub store: Option<String>,
     /// Days that records are kept. Default 30.
     pub retention_days: u32,
@@ -64,6 +66,9 @@ impl Settings {
         }
         if let Some(store) = &mut settings.store {
             *store = of_environment(store, environment).map_err(|error| format!("store: {error}"))?;
+            if let Some(path) = store.strip_prefix("file:") {
+                *store = read(Path::new(path)).map_err(|error| format!("store: {error}"))?.trim().to_owned();
+            }
         }
         if let Some(oidc) = &mut settings.oidc {
             oidc.complete(environment).map_err(|error| format!("oidc: {error}"))?;
@@ -110,7 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn secrets_come_from_the_environment() {
+    fn secrets_come_from_the_environment_or_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        std::fs::write(&path, "postgres://a:b@c/d\n").unwrap();
+        let of_file = Settings::parse(&format!("store: 'file:{}'", path.display())).unwrap();
+        assert_eq!(of_file.store.as_deref(), Some("postgres://a:b@c/d"));
+        assert!(Settings::parse("store: 'file:/missing'").unwrap_err().contains("cannot read /missing"));
         let text = "oidc: {issuer: 'https://id.example', client_id: policy, client_secret: '${SECRET}'}";
         assert!(Settings::parse(text).unwrap_err().contains("the environment has no SECRET"));
         let settings = Settings::parse_with(text, &|name| (name == "SECRET").then(|| "made up".to_owned())).unwrap();

@@ -91,6 +91,12 @@ impl Shelf {
         u64::try_from(self.clock.now().unix.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Whether the store answers at all.
+    pub(super) async fn answers(&self) -> Result<(), Problem> {
+        // No document has this kind: the least that can be asked.
+        Ok(self.objects.get("nothing", "", self.now_ms()).await.map(drop)?)
+    }
+
     /// The document with this id, if there is one.
     pub(super) async fn get<T: Stored>(&self, id: &str) -> Result<Option<Kept<T>>, Problem> {
         self.objects.get(T::KIND, id, self.now_ms()).await?.map(kept).transpose()

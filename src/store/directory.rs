@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,8 +96,11 @@ impl Directory {
     /// The folder for one who waits to be let in: it is made where there is none, and not locked.
     ///
     /// # Errors
-    /// A folder that cannot be made.
+    /// A folder that cannot be made, or that is another user's where this is root.
     pub fn prepare(path: &Path) -> Result<Directory, String> {
+        if let (Ok(folder), Some(0)) = (std::fs::metadata(path), own_user()) {
+            not_of_another(path, folder.uid())?;
+        }
         for folder in [path, &path.join(KEYS), &path.join(CURSORS)] {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             made.map_err(|error| unusable(path, &error))?;
@@ -205,6 +208,23 @@ impl Directory {
     }
 }
 
+/// The number of the user whom this process runs as; `None` where there is no /proc to ask.
+pub fn own_user() -> Option<u32> {
+    std::fs::metadata("/proc/self").ok().map(|it| it.uid())
+}
+
+/// Root may write anywhere, and what it writes here could not be read by the service whose folder this is.
+fn not_of_another(path: &Path, owner: u32) -> Result<(), String> {
+    match owner {
+        0 => Ok(()),
+        _ => Err(format!(
+            "the folder {} belongs to another user, who could not read what root writes there: run this as that one, \
+             with `sudo -u '#{owner}'` before it",
+            path.display()
+        )),
+    }
+}
+
 fn unusable(path: &Path, error: &io::Error) -> String {
     format!("cannot use the folder {} (audit.directory): {error}", path.display())
 }
@@ -292,6 +312,19 @@ mod tests {
         let error = Directory::open(folder.path()).err().unwrap();
         assert!(error.contains("another gateway uses") && error.contains("audit.directory"), "{error}");
         assert!(Directory::look(folder.path()).is_some());
+    }
+
+    #[test]
+    fn root_does_not_write_into_the_folder_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(own_user(), Some(std::fs::metadata(folder.path()).unwrap().uid()));
+        assert!(not_of_another(folder.path(), 0).is_ok());
+        assert!(not_of_another(folder.path(), 4711).unwrap_err().contains("sudo -u '#4711'"));
+        // Only root can give a folder away.
+        if std::os::unix::fs::chown(folder.path(), Some(4711), None).is_ok() {
+            assert!(Directory::open(folder.path()).err().unwrap().contains("#4711"));
+            assert!(!folder.path().join("keys").exists());
+        }
     }
 
     #[test]

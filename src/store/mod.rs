@@ -24,7 +24,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub(crate) use self::directory::hex;
-pub use self::directory::{Directory, Key, Lock, random_key, write_whole};
+pub use self::directory::{Directory, Key, Lock, own_user, random_key, write_whole};
 #[cfg(feature = "control")]
 pub(crate) use self::entry::unhex;
 pub use self::entry::{Entry, Head, Link};
@@ -32,7 +32,7 @@ pub use self::journal::{Batch, Feed, Journal, Recovery, Unsynced};
 pub use self::left::{Left, LeftReader, LeftWriter};
 pub use self::mark::Marker;
 pub use self::objects::{CommitError, Listing, OBJECTS_MAX, Object, Objects, Write};
-pub use self::open::open;
+pub use self::open::{is_target, open};
 pub use self::query::{Columns, Position, Query, Row};
 pub use self::record::{Act, Exchange, Found, Mark, Record, Side, Subject, Tokens};
 pub use self::unseal::{SEALED_VERSION, unseal};

@@ -2,14 +2,19 @@
 
 import contextlib
 import http.client
+import http.cookiejar
+import json
 import os
 import pathlib
 import socket
 import subprocess
+import tempfile
 import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-BINARY = os.environ["GATEWAY"]
+GATEWAY, POLICY_SERVER = os.environ["GATEWAY"], os.environ["POLICY_SERVER"]
 START_SECONDS_MAX = 60
 
 
@@ -26,6 +31,12 @@ def as_root(*command: object) -> list[str]:
     return words if os.geteuid() == 0 else ["fakeroot", "-i", "fakeroot.state", "-s", "fakeroot.state", *words]
 
 
+def as_user(user: str, group: str, *command: object) -> list[str]:
+    """The command as this user, where whoever runs the tests may become one."""
+    words = [str(part) for part in command]
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *words] if os.geteuid() == 0 else words
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -33,18 +44,20 @@ def free_port() -> int:
 
 
 class Running:
-    """A gateway that was started by a given command; tells where it listens, and stops at the end."""
+    """A program that was started by a given command; tells where it listens, and stops at the end."""
 
     def __init__(self, command: list[str], ports: pathlib.Path, **more) -> None:
         self.ports = ports
-        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+        # A file, as nobody reads a pipe while it runs.
+        self.said = tempfile.TemporaryFile()
+        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.said, stderr=subprocess.STDOUT, **more)
         deadline = time.monotonic() + START_SECONDS_MAX
         # Written at once, after the sockets are there.
         while not (ports.exists() and ports.read_text().endswith("\n")):
             if self.child.poll() is not None or time.monotonic() > deadline:
                 self.child.kill()
-                printed, _ = self.child.communicate()
-                raise AssertionError(f"it did not start\n{printed.decode(errors='replace')}")
+                self.child.wait()
+                raise AssertionError(f"it did not start\n{self.log()}")
             time.sleep(0.05)
         self.addresses = ports.read_text().split()
 
@@ -56,6 +69,11 @@ class Running:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
+    def log(self) -> str:
+        """What it has printed so far."""
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace")
+
     def stop(self) -> int:
         """Asks it to stop; its exit code."""
         self.child.terminate()
@@ -63,4 +81,65 @@ class Running:
             return self.child.wait(20)
         finally:
             self.child.kill()
-            self.child.stdout.close()
+            self.said.close()
+
+
+class Owner:
+    """Whoever was first on a policy server: signed in, with the rights to everything."""
+
+    def __init__(self, url: str, setup_token: str) -> None:
+        self.url = url
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self.browser = urllib.request.build_opener(cookies)
+        self.csrf = ""
+        self.post("/api/v1/setup", {"token": setup_token, "name": "olga", "password": "correct horse battery"})
+        self.csrf = self.get("/api/v1/me")["csrf"]
+
+    def get(self, path: str) -> dict:
+        """JSON at a path."""
+        return json.loads(self.browser.open(self.url + path, timeout=20).read())
+
+    def post(self, path: str, body: dict) -> dict:
+        """JSON to a path; what came back."""
+        headers = {"content-type": "application/json", "x-csrf-token": self.csrf}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        try:
+            text = self.browser.open(request, timeout=20).read()
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{path}: {error.read().decode()}") from error
+        return json.loads(text) if text else {}
+
+    def connect(self, provider_port: int) -> None:
+        """A provider on loopback, with a key of it, and the team red."""
+        settings = {"urls": [f"http://127.0.0.1:{provider_port}"], "dialect": "anthropic"}
+        self.post("/api/v1/providers", {"name": "anthropic", "settings": settings})
+        self.post("/api/v1/providers/anthropic/keys", {"name": "first", "key": "made-up-provider-key"})
+        self.post("/api/v1/teams", {"name": "red"})
+
+    def key(self, name: str) -> str:
+        """A new key of the team."""
+        return self.post("/api/v1/teams/red/keys", {"name": name})["key"]
+
+    def invite(self) -> str:
+        """A token that enrols one gateway."""
+        return self.post("/api/v1/enrolments", {"hours": 1})["token"]
+
+
+def wait_for(what: str, asked, seconds: int = 60) -> None:
+    """Until it is so."""
+    deadline = time.monotonic() + seconds
+    while not asked():
+        assert time.monotonic() < deadline, f"not so: {what}"
+        time.sleep(0.1)
+
+
+def prompt(address: str, key: str, text: str) -> tuple[int, str]:
+    """One prompt through the gateway at an address; status and answer."""
+    body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}
+    headers = {"content-type": "application/json", "x-api-key": key}
+    request = urllib.request.Request(f"http://{address}/v1/messages", json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()

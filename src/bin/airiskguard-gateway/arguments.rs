@@ -76,6 +76,10 @@ pub(crate) enum Command {
     #[cfg(feature = "audit")]
     #[command(subcommand)]
     Alerts(Alerts),
+    /// List who is kept out by this gateway's own rules, and release them
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Quarantine(Quarantine),
     /// Enrol this gateway at a policy server, once
     #[cfg(feature = "control")]
     #[command(alias = "enrol")]
@@ -108,9 +112,41 @@ pub(crate) struct Enroll {
     pub(crate) server: Option<String>,
     /// The one-time token that an administrator made there
     #[arg(long, value_name = "TOKEN", env = "AIRISKGUARD_ENROLMENT_TOKEN", hide_env_values = true)]
-    pub(crate) token: String,
+    #[arg(required_unless_present = "token_file")]
+    pub(crate) token: Option<String>,
+    /// The file with the token, instead of the token
+    #[arg(long, value_name = "PATH", conflicts_with = "token")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Do nothing where the gateway is enrolled already: for what runs before every start
+    #[arg(long)]
+    pub(crate) unless_enrolled: bool,
     #[command(flatten)]
     pub(crate) config: Config,
+}
+
+/// What `quarantine` does.
+#[cfg(feature = "serve")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// List who is kept out, since when and why
+    List {
+        /// Print one JSON object per line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: Config,
+    },
+    /// Let somebody in again; a gateway that runs does so at once
+    Release {
+        /// The references, as `list` and the developer's message name them
+        #[arg(required = true, value_name = "REFERENCE")]
+        references: Vec<String>,
+        /// Why, for the audit log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        config: Config,
+    },
 }
 
 /// What `alerts` does.

@@ -1,7 +1,7 @@
 //! `enroll`: a one-time token of a policy server becomes this gateway's own.
 
 use airiskguard_gateway::config::{Overrides, PolicyServer};
-use airiskguard_gateway::control::agent;
+use airiskguard_gateway::control::agent::{self, Enrolment};
 use airiskguard_gateway::domain::Secret;
 use airiskguard_gateway::store::Directory;
 
@@ -28,7 +28,12 @@ pub(crate) fn run(enroll: &Enroll) -> Result<String, String> {
     let folder = records::directory(&file);
     let directory = Directory::open(&folder)
         .map_err(|error| format!("{error}\nIf it is this gateway that runs: stop it, enroll it, and start it again"))?;
-    let token = Secret::new(enroll.token.clone());
+    if enroll.unless_enrolled
+        && let Some(it) = Enrolment::load(directory.path())?
+    {
+        return Ok(format!("{} is a gateway of {} already", it.name, it.server));
+    }
+    let token = token(enroll)?;
     let enrolment = records::block_on(agent::enrol(&directory, &server, &token))??;
     let mut text = format!(
         "enrolled: {} is a gateway of {}, group `{}`; what it is known by is kept in {}\n",
@@ -41,4 +46,15 @@ pub(crate) fn run(enroll: &Enroll) -> Result<String, String> {
         text.push_str(&format!("put this into gateway.yaml:\ncontrol:\n  server: {}\n", enrolment.server));
     }
     Ok(text)
+}
+
+fn token(enroll: &Enroll) -> Result<Secret, String> {
+    match (&enroll.token, &enroll.token_file) {
+        (Some(token), _) => Ok(Secret::new(token.clone())),
+        (None, Some(path)) => {
+            let text = configuration::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            Ok(Secret::new(text.trim().to_owned()))
+        }
+        (None, None) => Err("which token? Give it with --token or --token-file".to_owned()),
+    }
 }

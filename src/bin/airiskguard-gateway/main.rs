@@ -1,5 +1,5 @@
-//! The gateway: serves by default; `check`, `scan`, `rules`, `fingerprint`, `audit`, `alerts`, `enroll`, `keygen` and
-//! `connect` beside it.
+//! The gateway: serves by default; `check`, `scan`, `rules`, `fingerprint`, `audit`, `alerts`, `quarantine`,
+//! `enroll`, `keygen` and `connect` beside it.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 #[cfg(feature = "audit")]
@@ -20,6 +20,8 @@ mod fingerprint;
 #[cfg(feature = "serve")]
 mod governed;
 mod keygen;
+#[cfg(feature = "serve")]
+mod quarantine;
 #[cfg(any(feature = "serve", all(test, feature = "audit")))]
 mod quarantined;
 #[cfg(feature = "serve")]
@@ -69,6 +71,8 @@ fn main() -> ExitCode {
         Some(Command::Fingerprint(fingerprint)) => fingerprint::run(&fingerprint, &mut out),
         #[cfg(feature = "audit")]
         Some(Command::Audit(command)) => audit::run(&command, &mut out),
+        #[cfg(feature = "serve")]
+        Some(Command::Quarantine(command)) => quarantine::run(&command, &mut out),
         #[cfg(feature = "control")]
         Some(Command::Enroll(command)) => enroll::run(&command).and_then(|text| print(&mut out, &text)),
         Some(Command::Keygen { team }) => keygen::lines(&team).and_then(|text| print(&mut out, &text)),

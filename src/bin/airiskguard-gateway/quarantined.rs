@@ -1,7 +1,11 @@
 //! Quarantines of this gateway's own rules on disk, so that a restart forgets none: a file in the gateway's folder, brought
-//! up to date beside the requests. An entry that somebody removes from it is released. Each step is an act in the audit log.
+//! up to date beside the requests. An entry that somebody removes from it is released, and so is one that a command asks
+//! for in a file beside it. Each step is an act in the audit log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,15 +13,45 @@ use std::time::{Duration, SystemTime};
 use airiskguard_gateway::domain::{Held, Stamp};
 use airiskguard_gateway::pipeline::Live;
 use airiskguard_gateway::store::{Act, write_whole};
+use serde::{Deserialize, Serialize};
 
 use crate::configuration;
 
 /// The file in the gateway's folder.
-const FILE: &str = "quarantine.json";
+pub(crate) const FILE: &str = "quarantine.json";
+/// The file in which releases are asked for: the gateway alone writes the other one while it runs.
+const ASKED: &str = "quarantine.release";
 /// A larger one is none of ours.
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Between two looks at what was imposed and at the file.
 const INTERVAL: Duration = Duration::from_millis(200);
+
+/// One line of [`ASKED`].
+#[derive(Serialize, Deserialize)]
+struct Release {
+    reference: String,
+    reason: String,
+}
+
+/// Who was kept out when the gateway with this folder last looked.
+pub(crate) fn held(folder: &Path) -> Result<Vec<Held>, String> {
+    read(&folder.join(FILE))
+}
+
+/// Asks the gateway with this folder to release these, now or when it starts.
+pub(crate) fn ask_for_release(folder: &Path, references: &[String], reason: &str) -> Result<(), String> {
+    let path = folder.join(ASKED);
+    let unusable = |error: String| format!("cannot write {}: {error}", path.display());
+    let mut lines = String::new();
+    for reference in references {
+        let line = Release { reference: reference.clone(), reason: reason.to_owned() };
+        lines.push_str(&serde_json::to_string(&line).map_err(|error| unusable(error.to_string()))?);
+        lines.push('\n');
+    }
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    // In one piece, so that a gateway that reads meanwhile sees all of it or nothing.
+    file.and_then(|mut it| it.write_all(lines.as_bytes())).map_err(|error| unusable(error.to_string()))
+}
 
 /// Keeps the file and the quarantines in step.
 pub(crate) struct Keeper {
@@ -43,7 +77,7 @@ impl Keeper {
         let mut keeper = Keeper { live, path, written: BTreeSet::new(), mark: None, told: false };
         keeper.mark = keeper.look();
         if keeper.mark.is_some() {
-            let held = keeper.read()?;
+            let held = read(&keeper.path)?;
             keeper.written = held.iter().map(|it| it.reference.clone()).collect();
             keeper.live.quarantine().recall(held);
         }
@@ -54,6 +88,7 @@ impl Keeper {
     pub(crate) fn step(&mut self, now: Stamp) -> Vec<Act> {
         let mut acts: Vec<Act> = self.live.quarantine().take_fresh().iter().map(imposed).collect();
         acts.extend(self.changed_by_hand());
+        acts.extend(self.asked());
         let held = self.live.quarantine().imposed(now);
         let references: BTreeSet<String> = held.iter().map(|it| it.reference.clone()).collect();
         if references != self.written {
@@ -77,7 +112,7 @@ impl Keeper {
             return Vec::new();
         }
         self.mark = mark;
-        let held = match self.read() {
+        let held = match read(&self.path) {
             Ok(held) => held,
             Err(error) => {
                 tracing::error!("the quarantines stay as they are: {error}");
@@ -86,23 +121,31 @@ impl Keeper {
         };
         let there: BTreeSet<String> = held.iter().map(|it| it.reference.clone()).collect();
         let gone = std::mem::replace(&mut self.written, there.clone()).into_iter().filter(|it| !there.contains(it));
-        let released = gone.filter(|it| self.live.quarantine().release(it)).map(|it| released(&it)).collect();
+        let released =
+            gone.filter(|it| self.live.quarantine().release(it)).map(|it| released(&it, "file", None)).collect();
         self.live.quarantine().recall(held);
         released
+    }
+
+    /// What commands ask for. A line that is none asks for nothing.
+    fn asked(&mut self) -> Vec<Act> {
+        let path = self.path.with_file_name(ASKED);
+        if !path.exists() {
+            return Vec::new();
+        }
+        let text = configuration::read_within(&path, FILE_BYTES_MAX);
+        let text = text.and_then(|text| std::fs::remove_file(&path).map(|()| text));
+        let Ok(text) = text.map_err(|error| tracing::error!("cannot use {}: {error}", path.display())) else {
+            return Vec::new();
+        };
+        let asked = text.lines().filter_map(|line| serde_json::from_str::<Release>(line).ok());
+        let done = asked.filter(|it| self.live.quarantine().release(&it.reference));
+        done.map(|it| released(&it.reference, "command", Some(&it.reason))).collect()
     }
 
     fn look(&self) -> Option<Mark> {
         let metadata = std::fs::metadata(&self.path).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
-    }
-
-    fn read(&self) -> Result<Vec<Held>, String> {
-        let unusable = |error: String| format!("cannot use {}: {error}", self.path.display());
-        if !self.path.exists() {
-            return Ok(Vec::new());
-        }
-        let text = configuration::read_within(&self.path, FILE_BYTES_MAX).map_err(|it| unusable(it.to_string()))?;
-        serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))
     }
 
     fn write(&mut self, held: &[Held]) -> Result<(), String> {
@@ -112,6 +155,15 @@ impl Keeper {
         self.mark = self.look();
         Ok(())
     }
+}
+
+fn read(path: &Path) -> Result<Vec<Held>, String> {
+    let unusable = |error: String| format!("cannot use {}: {error}", path.display());
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = configuration::read_within(path, FILE_BYTES_MAX).map_err(|it| unusable(it.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))
 }
 
 /// Keeps them in step from now on, on a thread of its own. `write_down` gets the acts.
@@ -143,10 +195,10 @@ fn imposed(it: &Held) -> Act {
     Act { act: "quarantine.imposed".to_owned(), actor: "gateway".to_owned(), details }
 }
 
-fn released(reference: &str) -> Act {
-    let details = [("reference", reference), ("cause", "file")];
-    let details = details.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Act { act: "quarantine.released".to_owned(), actor: "gateway".to_owned(), details: BTreeMap::from(details) }
+fn released(reference: &str, cause: &str, reason: Option<&str>) -> Act {
+    let details = [("reference", Some(reference)), ("cause", Some(cause)), ("reason", reason)];
+    let details = details.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    Act { act: "quarantine.released".to_owned(), actor: "gateway".to_owned(), details: details.collect() }
 }
 
 #[cfg(test)]
@@ -202,6 +254,25 @@ mod tests {
         std::fs::remove_file(folder.path().join(FILE)).unwrap();
         assert_eq!(keeper.step(now).len(), 2);
         assert!(references(&second).is_empty());
+    }
+
+    #[test]
+    fn a_release_that_is_asked_for_is_done_once_and_keeps_its_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = serde_json::to_string(&[held("Q-ONE"), held("Q-TWO")]).unwrap();
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        // Before the start, and with a line that somebody spoiled.
+        std::fs::write(folder.path().join(ASKED), "spoiled\n").unwrap();
+        ask_for_release(folder.path(), &["Q-ONE".to_owned()], "a test key").unwrap();
+        let (live, now) = (live(), configuration::now());
+        let mut keeper = Keeper::open(folder.path(), live.clone()).unwrap();
+        let acts = keeper.step(now);
+        assert_eq!(acts.len(), 1);
+        let details = ["reference", "cause", "reason"].map(|it| acts[0].details[it].as_str());
+        assert_eq!(details, ["Q-ONE", "command", "a test key"]);
+        assert_eq!(references(&live), ["Q-TWO"]);
+        let kept: Vec<_> = super::held(folder.path()).unwrap().into_iter().map(|it| it.reference).collect();
+        assert_eq!((kept, keeper.step(now).len()), (vec!["Q-TWO".to_owned()], 0));
     }
 
     #[test]

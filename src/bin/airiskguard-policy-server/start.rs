@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use airiskguard_gateway::control::{self, Control, Settings};
+use airiskguard_gateway::control::{self, Control, MasterKey, Settings};
 use airiskguard_gateway::domain::Secret;
 use airiskguard_gateway::store::{self, Directory};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::arguments::Arguments;
 use crate::recording;
@@ -17,12 +18,36 @@ use crate::recording;
 /// Larger settings are a mistake.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT; with `--check` only looks at what it would serve with.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+    if arguments.check {
+        return check(arguments);
+    }
     let log = tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
     log.init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| format!("no threads to be had: {error}"))?.block_on(serve(arguments))
+}
+
+/// Nothing is opened, made or written: the database may be elsewhere, and asleep.
+fn check(arguments: &Arguments) -> Result<(), String> {
+    let settings = settings(arguments)?;
+    tls(arguments)?;
+    if settings.store.as_deref().is_some_and(|it| !store::is_target(it)) {
+        return Err("store: its address is neither `sqlite:PATH` nor `postgres://…`".to_owned());
+    }
+    if arguments.master_key.as_deref().is_some_and(|it| MasterKey::parse(it.trim()).is_none()) {
+        return Err("the master key is not 64 hex digits".to_owned());
+    }
+    drop(writeln!(std::io::stdout(), "good: people and gateways reach it at {}", settings.public_url));
+    Ok(())
+}
+
+fn tls(arguments: &Arguments) -> Result<Option<TlsAcceptor>, String> {
+    match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(cert), Some(key)) => control::tls(&read(cert)?, &read(key)?).map(Some),
+        _ => Ok(None),
+    }
 }
 
 async fn serve(arguments: &Arguments) -> Result<(), String> {
@@ -38,10 +63,7 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
     let listener =
         listener.map_err(|error| format!("cannot listen on {}:{}: {error}", arguments.host, arguments.port))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let tls = match (&arguments.tls_cert, &arguments.tls_key) {
-        (Some(cert), Some(key)) => Some(control::tls(&read(cert)?, &read(key)?)?),
-        _ => None,
-    };
+    let tls = tls(arguments)?;
     let public_url = settings.public_url.clone();
     let control = Control::open(&arguments.data_dir, &target, settings, arguments.master_key.as_deref()).await?;
     control.writes_to(ledger.scribe());

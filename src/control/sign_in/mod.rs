@@ -18,6 +18,7 @@ pub(super) use self::local::{Credentials, authenticate};
 pub(super) use self::oidc::Providers;
 pub(super) use self::password::{hash_password, password_mistake};
 pub(super) use self::session::{begin, end_sessions, of_cookie};
+pub(super) use self::settings::read;
 pub use self::settings::{Membership, Oidc, Saml};
 
 use super::http::Route;

@@ -156,7 +156,8 @@ fn address_mistake(what: &str, text: &str) -> Result<(), String> {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// A text file that the settings name.
+pub(in crate::control) fn read(path: &Path) -> Result<String, String> {
     let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
