@@ -153,7 +153,11 @@
     each("[data-pause]", pause);
   }
 
-  document.addEventListener("DOMContentLoaded", () => enhance(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    enhance(document);
+    // Where the navigation is a line that scrolls, one sees where one is.
+    document.querySelector(".side nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  });
 
   document.addEventListener("keydown", (event) => {
     const open = document.querySelector("details.sure[open]");
