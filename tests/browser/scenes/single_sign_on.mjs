@@ -99,7 +99,7 @@ async function strangers(stage, identities) {
   const nora = await Person.enter(stage);
   await nora.open("/");
   assert.equal(await through(nora, "nora"), 403);
-  await nora.sees("no role");
+  await nora.sees("no group of yours has a role");
   await nora.picture("sign-in-stranger");
   await nora.open("/audit");
   assert.equal(nora.path(), "/sign-in");
