@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { breaches } from "./page_rules.mjs";
-import { PASSWORD } from "./stage.mjs";
+import { PASSWORD, until } from "./stage.mjs";
 
 const require = createRequire(join(process.env.BROWSER_NODE, "index.js"));
 const puppeteer = require("puppeteer-core");
@@ -101,15 +101,14 @@ export class Person {
     await this.look();
   }
 
-  // Loads a page again until it says it.
+  // Loads a page again until its tables say it.
   async comesToSee(path, ...wanted) {
-    const deadline = performance.now() + 60_000;
-    for (;;) {
+    let text = "";
+    await until(async () => {
       await this.open(path);
-      const text = await this.text();
-      if (wanted.every((it) => text.includes(it))) return;
-      if (performance.now() > deadline) assert.fail(`${path} never says ${wanted}:\n${text}`);
-    }
+      text = await this.page.$$eval("main tbody", (all) => all.map((it) => it.innerText).join("\n"));
+      return wanted.every((it) => text.includes(it));
+    }, () => `no table of ${path} ever says ${wanted}:\n${text}`);
   }
 
   // Fills fields of a form by name.
@@ -198,8 +197,11 @@ export class Person {
   }
 
   async picture(name) {
-    await this.page.evaluate(() => scrollTo(0, 0));
-    await this.page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true, optimizeForSpeed: true });
+    const whole = await this.page.evaluate(() => Math.max(900, document.documentElement.scrollHeight));
+    const { width } = this.page.viewport();
+    await this.page.setViewport({ width, height: whole });
+    await this.page.screenshot({ path: join(PICTURES, `${name}.png`), optimizeForSpeed: true });
+    await this.page.setViewport({ width, height: 900 });
   }
 
   async leave() {

@@ -20,7 +20,7 @@ export async function until(asked, otherwise) {
     const answer = await asked();
     if (answer) return answer;
     if (performance.now() > deadline) throw new Error(otherwise());
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 150));
   }
 }
 

@@ -100,7 +100,7 @@ async function quarantine(stage) {
   const streamed = await ask(stage.lines, "and so?", { session, stream: true });
   assert.equal(streamed.status, 400);
   assert.equal((await ask(stage.lines, "hello", { session: other })).status, 200, "only this session is held");
-  await olga.comesToSee(`/audit?session=${session}`, "block");
+  await olga.comesToSee(`/audit?session=${session}`, "refused", "quarantined");
   await olga.picture("audit-held");
 
   // Let in again by the keyboard alone. A release without a reason is none.
