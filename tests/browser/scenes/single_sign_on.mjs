@@ -82,7 +82,7 @@ async function byGroups({ browser, programs }) {
     await identities.groups("anna");
     await anna.open("/");
     await through(anna, "anna");
-    await anna.sees("anna");
+    await anna.sees("no group of yours has a role");
     await anna.picture("sign-in-without-role");
     assert.ok(anna.isHere());
     await anna.open("/audit");
