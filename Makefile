@@ -104,7 +104,7 @@ test-frontends: test-program ## Three gateways behind HAProxy and Envoy: rolling
 
 .PHONY: test-browser
 test-browser: test-program ## The dashboard in a real browser; pictures of every page in target/browser/screenshots
-	tests/browser/run.sh $(TARGET)/debug/airiskguard-policy-server
+	tests/browser/run.sh $(TARGET)/debug/airiskguard-policy-server $(TARGET)/debug/airiskguard-gateway
 
 # About two minutes; `API_SECONDS=600` for longer.
 API_SECONDS ?= 90

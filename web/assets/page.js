@@ -68,7 +68,8 @@
       const target = document.getElementById(form.dataset.swap);
       const button = event.submitter;
       const body = new URLSearchParams(new FormData(form, button));
-      const action = button?.getAttribute("formaction") ?? form.action;
+      // Not `form.action`: that is the field of this name, where there is one.
+      const action = button?.getAttribute("formaction") ?? form.getAttribute("action");
       const sent = form.method === "get"
         ? fetch(`${action.split("?")[0]}?${body}`) : fetch(action, { method: "POST", body });
       if (button) button.disabled = true;
@@ -153,7 +154,11 @@
     each("[data-pause]", pause);
   }
 
-  document.addEventListener("DOMContentLoaded", () => enhance(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    enhance(document);
+    // Where the navigation is a line that scrolls, one sees where one is.
+    document.querySelector(".side nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  });
 
   document.addEventListener("keydown", (event) => {
     const open = document.querySelector("details.sure[open]");

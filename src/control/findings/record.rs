@@ -105,6 +105,11 @@ pub(crate) struct FindingView {
 }
 
 impl RecordView {
+    /// Whether the gateway refused it for another reason than what was found: no key, a limit, a quarantine.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.refusal.is_some() && self.outcome.as_deref() == Some("refused") && self.action.as_deref() == Some("allow")
+    }
+
     /// Of a record that may be seen.
     pub(super) fn of(seen: &Seen) -> RecordView {
         let record = &seen.record;

@@ -129,33 +129,35 @@ async fn one(
 ) -> Result<Response, Problem> {
     let it = detail(&control, &granted, &id).await?;
     let exchange = it.view.kind == "exchange" || it.view.kind == "decision";
+    let subject = it.record.get(&it.view.kind).unwrap_or(&serde_json::Value::Null);
     shown(&RecordPageTemplate {
         shell: Shell::of(&control, &granted, "Record", "/audit").after(&said),
         exchange,
-        facts: if exchange { facts(&it.record) } else { Vec::new() },
-        details: particulars(&it.record),
+        facts: if exchange { facts(subject) } else { Vec::new() },
+        details: particulars(subject),
         raw: serde_json::to_string_pretty(&it.record).unwrap_or_default(),
         quarantines: granted.reach_of(Permission::Quarantine).is_some(),
         it,
     })
 }
 
-/// What a record says of an exchange, in the order in which people ask.
-fn facts(record: &serde_json::Value) -> Vec<(&'static str, String)> {
-    let text = |path: &str| match record.pointer(path) {
+/// What the record of an exchange says, in the order in which people ask.
+fn facts(exchange: &serde_json::Value) -> Vec<(&'static str, String)> {
+    let text = |path: &str| match exchange.pointer(path) {
         None | Some(serde_json::Value::Null) => None,
         Some(serde_json::Value::String(text)) => Some(text.clone()),
         Some(other) => Some(other.to_string()),
     };
-    let count = |path: &str| record.pointer(path).and_then(serde_json::Value::as_u64).map(|it| show::number(&it));
+    let words = |path: &str| text(path).map(|it| show::words(&it));
+    let count = |path: &str| exchange.pointer(path).and_then(serde_json::Value::as_u64).map(|it| show::number(&it));
     let moment = |path: &str| {
-        record.pointer(path).and_then(serde_json::Value::as_u64).map(|it| format!("{} UTC", show::moment(&it)))
+        exchange.pointer(path).and_then(serde_json::Value::as_u64).map(|it| format!("{} UTC", show::moment(&it)))
     };
     let all = [
         ("Began", moment("/start_ms")),
         ("Ended", moment("/end_ms")),
-        ("Outcome", text("/outcome")),
-        ("Refused for", text("/refusal")),
+        ("Outcome", words("/outcome")),
+        ("Refused for", words("/refusal")),
         ("Provider", text("/upstream")),
         ("Endpoint", text("/endpoint")),
         ("Model asked for", text("/model")),
@@ -174,8 +176,8 @@ fn facts(record: &serde_json::Value) -> Vec<(&'static str, String)> {
 }
 
 /// Particulars of an act.
-fn particulars(record: &serde_json::Value) -> Vec<(String, String)> {
-    let details = record.get("details").and_then(serde_json::Value::as_object);
+fn particulars(act: &serde_json::Value) -> Vec<(String, String)> {
+    let details = act.get("details").and_then(serde_json::Value::as_object);
     let plain = |it: &serde_json::Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
     details.into_iter().flatten().map(|(name, value)| (name.clone(), plain(value))).collect()
 }

@@ -21,6 +21,9 @@ use crate::control::server::Control;
 use crate::control::teams::Team;
 use crate::store;
 
+/// Newest requests among which one with a key is looked for.
+const NEWEST_MAX: usize = 50;
+
 #[derive(Template)]
 #[template(path = "start.html")]
 struct Start {
@@ -29,7 +32,7 @@ struct Start {
     teams: Vec<String>,
     keys: usize,
     gateways: Vec<String>,
-    /// Time, team and model of the first request seen.
+    /// A request that was made with a key.
     seen: Option<Seen>,
     typed: providers::Typed,
     team: String,
@@ -107,16 +110,13 @@ async fn draw(control: &Control, granted: &Granted) -> Result<Start, Problem> {
     let now = control.shelf.now_ms();
     let keys = control.shelf.all::<Key>().await?.iter().filter(|it| it.holds(now)).count();
     let gateways = control.shelf.all::<Gateway>().await?;
-    let query = store::Query { kind: Some("exchange".to_owned()), rows_max: 1, ..store::Query::default() };
-    let newest = control.records.search(&query).await?;
-    let seen = newest.first().and_then(|it| it.record().ok());
     Ok(Start {
         shell: Shell::of(control, granted, "First steps", "/start"),
         providers: providers.iter().map(|it| it.name.clone()).collect(),
         teams: teams.iter().map(|it| it.name.clone()).collect(),
         keys,
         gateways: gateways.iter().map(|it| it.name.clone()).collect(),
-        seen: seen.map(|it| Seen { id: it.id, at_ms: it.written_ms, gateway: it.gateway }),
+        seen: seen(control).await?,
         typed: providers::Typed {
             name: "anthropic".to_owned(),
             dialect: "anthropic".to_owned(),
@@ -131,6 +131,15 @@ async fn draw(control: &Control, granted: &Granted) -> Result<Start, Problem> {
         wrong: "",
         mistakes: Mistakes::default(),
     })
+}
+
+/// The newest request that a key came with. What is refused before any key is known is nobody's first success.
+async fn seen(control: &Control) -> Result<Option<Seen>, Problem> {
+    let query = store::Query { kind: Some("exchange".to_owned()), rows_max: NEWEST_MAX, ..store::Query::default() };
+    let newest = control.records.search(&query).await?;
+    let keyed = |it: &store::Record| matches!(&it.subject, store::Subject::Exchange(it) if it.key.is_some());
+    let found = newest.iter().filter_map(|it| it.record().ok()).find(keyed);
+    Ok(found.map(|it| Seen { id: it.id, at_ms: it.written_ms, gateway: it.gateway }))
 }
 
 async fn provider(

@@ -430,6 +430,9 @@ fn plain(text: &str) -> String {
 
 /// How a line of a difference looks.
 fn side(line: &str) -> &'static str {
+    if line.starts_with("--- ") || line.starts_with("+++ ") {
+        return "soft";
+    }
     match line.as_bytes().first() {
         Some(b'+') => "added",
         Some(b'-') => "removed",

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{CoreGenderClaim, CoreIdTokenVerifier, CoreJwsSigningAlgorithm as Algorithm};
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AuthorizationCode, ClaimsVerificationError, IdTokenClaims, Nonce,
-    OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError, SignatureVerificationError, TokenResponse,
+    OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError, SignatureVerificationError, TokenResponse, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,11 +83,12 @@ pub(super) async fn redeemed(
         }
     }
     let claims = verified.map_err(|refused| refused.problem())?;
-    let mut person = person(settings, &claims);
-    if person.1.is_none() && provider.has_user_info() {
-        person.1 = told(control, settings, &client, &tokens, &claims).await?;
+    let (mut person, mut groups) = person(settings, &claims);
+    if groups.is_none() && provider.has_user_info() {
+        let info = told(control, &client, &tokens, &claims).await?;
+        groups = info.additional_claims().texts(&settings.groups_claim);
+        complete(&mut person, &info);
     }
-    let (mut person, groups) = person;
     person.groups = groups.unwrap_or_default();
     let id_token = tokens.id_token().map(ToString::to_string).unwrap_or_default();
     Ok((person, id_token))
@@ -119,6 +120,7 @@ async fn exchanged(
 }
 
 type IdClaims = IdTokenClaims<Claims, CoreGenderClaim>;
+type UserInfo = UserInfoClaims<Claims, CoreGenderClaim>;
 
 /// Why a token is not believed.
 enum Refused {
@@ -193,14 +195,24 @@ fn person(settings: &Oidc, claims: &IdClaims) -> (Person, Option<Vec<String>>) {
     (person, claims.additional_claims().texts(&settings.groups_claim))
 }
 
-/// The groups, where the provider tells of them when it is asked.
+/// Some providers keep tokens short: what they leave out, they tell when they are asked.
+fn complete(person: &mut Person, info: &UserInfo) {
+    if person.email.is_none() {
+        person.email = info.email().filter(|_| info.email_verified() != Some(false)).map(|it| it.to_string());
+    }
+    if person.name == person.subject {
+        let name = info.preferred_username().map(|it| it.to_string()).or_else(|| person.email.clone());
+        person.name = name.unwrap_or_else(|| person.subject.clone());
+    }
+}
+
+/// What the provider tells of the person when it is asked.
 async fn told(
     control: &Control,
-    settings: &Oidc,
     client: &OidcClient,
     tokens: &Tokens,
     claims: &IdClaims,
-) -> Result<Option<Vec<String>>, Problem> {
+) -> Result<UserInfo, Problem> {
     let away = |what: &'static str| {
         tracing::warn!(what, "the identity provider does not tell of groups");
         Problem::new(ProblemKind::Unavailable, "the identity provider does not tell of groups: start again")
@@ -209,9 +221,7 @@ async fn told(
     let request = client.user_info(tokens.access_token().clone(), subject).map_err(|_| away("no endpoint"))?;
     let http = http(control)?;
     let send = |request| send(http.clone(), request);
-    let info: openidconnect::UserInfoClaims<Claims, CoreGenderClaim> =
-        request.request_async(&send).await.map_err(|_| away("no answer that can be used"))?;
-    Ok(info.additional_claims().texts(&settings.groups_claim))
+    request.request_async(&send).await.map_err(|_| away("no answer that can be used"))
 }
 
 #[cfg(test)]
