@@ -82,6 +82,12 @@ impl Coverage {
             None => self.skipped_bytes.push((reason, bytes)),
         }
     }
+
+    /// Adds what another text came to.
+    pub fn add(&mut self, other: &Coverage) {
+        self.scanned_bytes += other.scanned_bytes;
+        other.skipped_bytes.iter().for_each(|&(reason, bytes)| self.skip(reason, bytes));
+    }
 }
 
 /// Tokens of one exchange, as the provider counts them.

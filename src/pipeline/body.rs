@@ -4,21 +4,23 @@
 //! held bytes. Clean text, nearly all of it, costs nothing for the possibility of an edit.
 
 use std::hash::RandomState;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::conversation::{Conversation, message_index};
+use super::gathered::{Gathered, LeafHit, LeafRef};
 use super::opaque::OpaqueCheck;
+use super::past::Past;
 use super::path_text::path_text;
 use super::seams::{Judging, Seams};
 use super::seen::{Clean, Digest, Seen};
 use super::snapshot::DirectionRules;
 use super::tools::Tools;
+use super::whole::Recalled;
 use super::written::Written;
-use crate::domain::{Coverage, Source};
+use crate::domain::Source;
 use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
 use crate::scan::{Block, Engine, Hit, Scanner};
-use crate::wire::json::{Container, DeepVisitor, Error, ErrorKind, LeafAt, NodeAt, Place, Role};
+use crate::wire::json::{Ahead, Container, DeepVisitor, Error, ErrorKind, Known, LeafAt, NodeAt, Role};
 
 /// Longest value that is kept to be understood: roles, types, models, session ids.
 const CAPTURE_BYTES_MAX: usize = 1024;
@@ -53,63 +55,6 @@ pub(super) enum Sources {
     Only(Source),
 }
 
-/// A hit with all that is needed to find it again in the raw bytes.
-#[derive(Clone, Debug)]
-pub(super) struct LeafHit {
-    pub(super) rule: usize,
-    pub(super) secret: Range<usize>,
-    pub(super) place: Place,
-    pub(super) source: Source,
-    /// In signed text.
-    pub(super) sealed: bool,
-    /// In the text of a string that is itself valid JSON, whose inner strings were scanned, too.
-    pub(super) shadowed: bool,
-    pub(super) path: String,
-    pub(super) message: Option<u32>,
-}
-
-/// A hit over the border of adjacent text blocks.
-#[derive(Clone, Debug)]
-pub(super) struct SeamHit {
-    pub(super) rule: usize,
-    pub(super) pieces: Vec<(Place, Range<usize>)>,
-    pub(super) source: Source,
-    pub(super) message: Option<u32>,
-}
-
-/// A leaf that turned out not to be opaque, or that may hold a placeholder: to be read again from the raw bytes.
-#[derive(Clone, Debug)]
-pub(super) struct LeafRef {
-    pub(super) place: Place,
-    pub(super) source: Source,
-    pub(super) path: String,
-    pub(super) message: Option<u32>,
-    /// Under a key that names a command.
-    pub(super) is_command: bool,
-    /// Whether inner strings of it stand in the list on their own.
-    pub(super) has_inner: bool,
-}
-
-/// Everything one pass over the document found out.
-#[derive(Default)]
-pub(super) struct Gathered {
-    pub(super) hits: Vec<LeafHit>,
-    pub(super) seam_hits: Vec<SeamHit>,
-    pub(super) rescans: Vec<LeafRef>,
-    /// All text leaves, when asked for.
-    pub(super) leaves: Option<Vec<LeafRef>>,
-    pub(super) models: Vec<String>,
-    pub(super) session: Option<String>,
-    pub(super) streamed: bool,
-    pub(super) coverage: Coverage,
-    /// More hits than the limit.
-    pub(super) overflow: bool,
-    /// JSON inside a string goes deeper than the limit, so that escapes in it were not undone.
-    pub(super) too_deep: bool,
-    /// Keyed hash of the last message's text.
-    pub(super) last_message: u64,
-}
-
 /// The visitor. One per document.
 pub(super) struct BodyScan {
     reading: Reading,
@@ -117,20 +62,22 @@ pub(super) struct BodyScan {
     levels: [LeafScan; 2],
     seams: Seams,
     /// The string of level 0 that is not known yet, from when it is shown ahead until its end.
-    ahead: Option<Ahead>,
+    new_text: Option<NewText>,
     inner_valid: bool,
     conversation: Conversation,
     written: Written,
     tools: Tools,
-    /// What had been gathered before the tool that is being read.
-    before_tool: Sum,
+    past: Past,
+    /// What had been gathered before the tool or the message that is being read, and how many text blocks.
+    before: (Sum, usize),
     pub(super) gathered: Gathered,
 }
 
 /// A text that will be known if it holds nothing.
-struct Ahead {
+struct NewText {
     start: usize,
     digest: Digest,
+    begun: Begun,
     /// What had been gathered before it.
     before: Sum,
 }
@@ -145,6 +92,7 @@ struct Sum {
 }
 
 /// What a leaf is and how it is to be read.
+#[derive(Clone, Copy)]
 struct Begun {
     leaf: Leaf,
     source: Source,
@@ -189,13 +137,14 @@ impl BodyScan {
         BodyScan {
             levels: [level(reading.views), level(reading.views)],
             seams: Seams::default(),
-            ahead: None,
+            new_text: None,
             scopes: Vec::new(),
             inner_valid: false,
             conversation: Conversation::new(hasher),
             written: Written::default(),
             tools: Tools::default(),
-            before_tool: Sum::default(),
+            past: Past::default(),
+            before: Default::default(),
             gathered: Gathered { leaves: leaves.then(Vec::new), ..Gathered::default() },
             reading,
         }
@@ -213,8 +162,11 @@ impl BodyScan {
             seen: self.reading.seen.as_deref().map(|it| (it, self.reading.rules.number)),
         };
         self.gathered.seam_hits = self.seams.judge(&judging)?;
-        if let Some((seen, context)) = judging.seen {
-            self.tools.learn(seen, context, raw);
+        if let Some((seen, _)) = judging.seen {
+            self.tools.learn(seen);
+            if self.gathered.seam_hits.is_empty() {
+                self.past.learn(seen);
+            }
         }
         self.gathered.last_message = self.conversation.hash();
         Ok(self.gathered)
@@ -360,13 +312,13 @@ impl BodyScan {
 
     /// A string of level 0 ends: if it held nothing, it is known from now on.
     fn learn(&mut self) {
-        let (Some(ahead), Some(seen)) = (self.ahead.take(), &self.reading.seen) else { return };
+        let (Some(new), Some(seen)) = (self.new_text.take(), &self.reading.seen) else { return };
         let opaque = match self.levels[0].leaf {
             Leaf::Opaque(reason) => Some(reason),
             _ => None,
         };
-        if self.is_clean_since(&ahead.before) {
-            seen.remember(ahead.digest, Clean { length: self.levels[0].length as u64, skipped: opaque });
+        if self.is_clean_since(&new.before) {
+            seen.remember(new.digest, Clean { length: self.levels[0].length as u64, skipped: opaque });
         }
     }
 
@@ -420,9 +372,13 @@ impl DeepVisitor for BodyScan {
     fn enter(&mut self, node: NodeAt<'_>, _container: Container) {
         if node.level == 0 {
             self.scopes.push(Scope::default());
+            let (start, coverage) = (node.place.start, &self.gathered.coverage);
             if Tools::is_one(node.path) {
-                self.before_tool = self.sum();
-                self.tools.begin(node.place.start, self.gathered.coverage.scanned_bytes);
+                self.tools.begin(start, coverage.scanned_bytes);
+                self.before = (self.sum(), self.seams.count());
+            } else if Past::index(node.path).is_some() {
+                self.past.begin(start, coverage);
+                self.before = (self.sum(), self.seams.count());
             }
         }
     }
@@ -430,30 +386,53 @@ impl DeepVisitor for BodyScan {
     fn leave(&mut self, node: NodeAt<'_>, _container: Container) {
         if node.level == 0 {
             self.scopes.pop();
+            let (before, blocks) = &self.before;
             if Tools::is_one(node.path) {
-                let is_clean = self.is_clean_since(&self.before_tool);
-                self.tools.end(node.place.start, self.gathered.coverage.scanned_bytes, is_clean);
+                self.tools.end(self.gathered.coverage.scanned_bytes, self.is_clean_since(before));
+            } else if Past::index(node.path).is_some() {
+                let (is_clean, is_parted) = (self.is_clean_since(before), self.seams.is_parted(*blocks));
+                self.past.end(&self.gathered.coverage, is_clean, is_parted);
             }
         }
         self.written.leave(&node);
     }
 
-    fn object_ahead(&mut self, node: NodeAt<'_>, bytes: &[u8]) -> Option<usize> {
-        let seen = self.reading.seen.as_deref().filter(|_| self.gathered.leaves.is_none())?;
-        if !Tools::is_one(node.path) {
-            return None;
+    fn object_ahead(&mut self, node: NodeAt<'_>, ahead: Ahead<'_>) -> Known {
+        let BodyScan { reading, gathered, seams, scopes, .. } = self;
+        let Some(seen) = reading.seen.as_deref().filter(|_| gathered.leaves.is_none()) else { return Known::No };
+        let (number, at) = (reading.rules.number, node.place.start);
+        let message = Past::index(node.path);
+        let recalled = match (message, reading.sources) {
+            (None, _) if Tools::is_one(node.path) => self.tools.recall(seen, number, at, ahead),
+            (Some(index), Sources::Of(provider, endpoint)) => {
+                let author = seams.last_source();
+                let context = || {
+                    let place = format!("{:?} {endpoint:?} {scopes:?} {author:?}", provider.dialect());
+                    seen.digest(place.as_bytes(), &number.to_le_bytes())
+                };
+                self.past.recall(seen, context, index, at, ahead)
+            }
+            _ => return Known::No,
+        };
+        match recalled {
+            Recalled::No => Known::No,
+            Recalled::NotYet => Known::NotYet,
+            Recalled::Yes { bytes, elements, coverage } => {
+                gathered.coverage.add(&coverage);
+                if message.is_some() {
+                    seams.part();
+                }
+                Known::Yes { bytes, elements }
+            }
         }
-        let (length, clean) = Tools::recall(seen, self.reading.rules.number, bytes)?;
-        self.gathered.coverage.scanned_bytes += clean.length;
-        Some(length)
     }
 
     fn string_ahead(&mut self, leaf: LeafAt<'_>, content: &[u8]) -> bool {
-        let Some(seen) = self.reading.seen.clone().filter(|_| self.gathered.leaves.is_none()) else { return false };
+        let Some(seen) = self.reading.seen.as_deref().filter(|_| self.gathered.leaves.is_none()) else { return false };
         let begun = self.begun(&leaf);
-        let digest = self.digest(&seen, &leaf, &begun, content);
+        let digest = self.digest(seen, &leaf, &begun, content);
         let Some(clean) = seen.recall(digest) else {
-            self.ahead = Some(Ahead { start: leaf.place.start, digest, before: self.sum() });
+            self.new_text = Some(NewText { start: leaf.place.start, digest, begun, before: self.sum() });
             return false;
         };
         if begun.captured {
@@ -467,17 +446,19 @@ impl DeepVisitor for BodyScan {
     }
 
     fn string_start(&mut self, leaf: LeafAt<'_>) {
-        let begun = self.begun(&leaf);
+        let mut begun = None;
         if leaf.level == 0 {
             self.inner_valid = false;
-            self.ahead = self.ahead.take().filter(|it| it.start == leaf.place.start);
+            self.new_text = self.new_text.take().filter(|it| it.start == leaf.place.start);
+            begun = self.new_text.as_ref().map(|it| it.begun);
             self.conversation.at(leaf.path);
-            if let Some(ahead) = &self.ahead {
-                self.conversation.push(&ahead.digest.bytes());
+            if let Some(new) = &self.new_text {
+                self.conversation.push(&new.digest.bytes());
             }
         }
+        let begun = begun.unwrap_or_else(|| self.begun(&leaf));
         if begun.continues {
-            let digest = self.ahead.as_ref().map(|it| it.digest);
+            let digest = self.new_text.as_ref().map(|it| it.digest);
             self.seams.begin(begun.source, leaf.place, message_index(leaf.path), digest);
         }
         let level = &mut self.levels[leaf.level];
@@ -521,7 +502,7 @@ impl DeepVisitor for BodyScan {
             if leaf.in_seam {
                 self.seams.push(decoded.as_bytes());
             }
-            if self.ahead.is_none() {
+            if self.new_text.is_none() {
                 self.conversation.push(decoded.as_bytes());
             }
         }

@@ -2,7 +2,8 @@
 
 use std::hash::RandomState;
 
-use super::body::{BodyScan, Gathered, Reading};
+use super::body::{BodyScan, Reading};
+use super::gathered::Gathered;
 use super::locate::{Located, locate};
 use crate::wire::encoding::{self, Coding, Decoder};
 use crate::wire::json::{self, Limits, Nested};
@@ -147,19 +148,17 @@ impl Document {
         (self.raw.len() + self.encoded.as_ref().map_or(0, |(_, encoded)| encoded.len())) as u64
     }
 
-    /// Reads what has arrived, up to the last string that is whole where known ones are passed over.
+    /// Reads what has arrived, as far as more of it need not be waited for to tell whether it is known.
     fn read(&mut self, is_last: bool) -> Result<(), Unreadable> {
         if self.raw.len() as u64 > self.bytes_max {
             return Err(Unreadable::TooLarge);
         }
-        if self.reading.seen.is_some() {
-            let unread = &self.raw[self.read..];
-            self.read += self.lexer.push_whole_strings(unread, &mut self.scan).map_err(Unreadable::Json)?;
-        }
-        if is_last || self.reading.seen.is_none() {
-            self.lexer.push(&self.raw[self.read..], &mut self.scan).map_err(Unreadable::Json)?;
-            self.read = self.raw.len();
-        }
+        let unread = &self.raw[self.read..];
+        let read = match self.reading.seen {
+            Some(_) => self.lexer.push_ahead(unread, is_last, &mut self.scan),
+            None => self.lexer.push(unread, &mut self.scan).map(|()| unread.len()),
+        };
+        self.read += read.map_err(Unreadable::Json)?;
         Ok(())
     }
 }

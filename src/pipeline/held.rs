@@ -2,8 +2,9 @@
 
 use std::hash::RandomState;
 
-use super::body::{Gathered, Reading};
+use super::body::Reading;
 use super::document::{Complete, Document, DocumentLimits, Unreadable};
+use super::gathered::Gathered;
 use super::locate::{in_text, scan_whole};
 use crate::domain::{Coverage, Source};
 use crate::wire::encoding::{Coding, Decoder};

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::body::{BodyScan, LeafRef, Reading, Sources};
+use super::body::{BodyScan, Reading, Sources};
+use super::gathered::LeafRef;
 use super::judge::Judge;
 use super::label::Originals;
 use super::locate::{Located, in_text, line_at, locate, scan_block};

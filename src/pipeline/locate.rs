@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::body::{Gathered, LeafHit, LeafRef, Reading, SeamHit};
+use super::body::Reading;
+use super::gathered::{Gathered, LeafHit, LeafRef, SeamHit};
 use super::seen::Clean;
 use crate::domain::{Finding, Place, Secret, Source};
 use crate::scan::{Block, Hit, Scanner};

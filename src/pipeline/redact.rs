@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use super::body::LeafRef;
+use super::gathered::LeafRef;
 use super::label::{Labels, OPEN, Originals, next_placeholder};
 use super::locate::{Located, line_at};
 use super::restore;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::body::SeamHit;
+use super::gathered::SeamHit;
 use super::seen::{Clean, Digest, Seen};
 use crate::domain::Source;
 use crate::scan::{self, Engine, RuleSet, Seam};
@@ -24,6 +24,8 @@ pub(super) struct Seams {
     ends: Vec<u8>,
     /// The last bytes of the block that is being read, beyond its first.
     tail: Vec<u8>,
+    /// Blocks were passed over between the last block and the next, neither of which goes on over them.
+    is_parted: bool,
 }
 
 /// One text block.
@@ -31,6 +33,8 @@ struct Block {
     source: Source,
     place: Place,
     message: Option<u32>,
+    /// Its text goes on in no block before it, whoever wrote that.
+    is_parted: bool,
     digest: Option<Digest>,
     /// Decoded bytes.
     length: usize,
@@ -42,6 +46,10 @@ impl Block {
     /// Whether nothing reaches from one of its ends to the other.
     fn is_long(&self) -> bool {
         self.length > 2 * SEAM_BYTES
+    }
+
+    fn goes_on_in(&self, next: &Block) -> bool {
+        self.source == next.source && !next.is_parted
     }
 }
 
@@ -58,12 +66,36 @@ impl Seams {
     /// A block of that source is about to be read.
     pub(super) fn begin(&mut self, source: Source, place: Place, message: Option<u32>, digest: Option<Digest>) {
         let at = self.ends.len();
-        self.blocks.push(Block { source, place, message, digest, length: 0, ends: Some((at..at, at..at)) });
+        let is_parted = std::mem::take(&mut self.is_parted);
+        let ends = Some((at..at, at..at));
+        self.blocks.push(Block { source, place, message, is_parted, digest, length: 0, ends });
     }
 
     /// A block that is known, and is not read.
     pub(super) fn pass(&mut self, source: Source, place: Place, message: Option<u32>, digest: Digest, length: usize) {
-        self.blocks.push(Block { source, place, message, digest: Some(digest), length, ends: None });
+        let is_parted = std::mem::take(&mut self.is_parted);
+        self.blocks.push(Block { source, place, message, is_parted, digest: Some(digest), length, ends: None });
+    }
+
+    /// Blocks are passed over; no text goes on over the borders on both sides of them.
+    pub(super) fn part(&mut self) {
+        self.is_parted = true;
+    }
+
+    /// How many blocks there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The author of the last block.
+    pub(super) fn last_source(&self) -> Option<Source> {
+        self.blocks.last().map(|it| it.source)
+    }
+
+    /// Whether there is a block of this index, whose text goes on in no block before it.
+    pub(super) fn is_parted(&self, index: usize) -> bool {
+        let before = index.checked_sub(1).map(|it| &self.blocks[it]);
+        self.blocks.get(index).is_some_and(|block| before.is_none_or(|before| !before.goes_on_in(block)))
     }
 
     /// A decoded piece of the block that is being read.
@@ -97,7 +129,7 @@ impl Seams {
     pub(super) fn judge(&self, judging: &Judging<'_>) -> Result<Vec<SeamHit>, json::Error> {
         let mut found: Vec<SeamHit> = Vec::new();
         let mut seam = None;
-        for run in self.blocks.chunk_by(|left, right| left.source == right.source) {
+        for run in self.blocks.chunk_by(Block::goes_on_in) {
             let mut from = 0;
             for (index, block) in run.iter().enumerate().skip(1) {
                 if block.is_long() || index + 1 == run.len() {

@@ -1,6 +1,9 @@
 //! Texts that were sent before are not read again, and that changes nothing: a text is known only for the place, the
 //! author and the checks it was read under, and borders between known texts are known by themselves.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::client::{LABEL, MESSAGES, REDACTING, RESPONSES, forwarded, key, post, said};
@@ -150,4 +153,119 @@ fn a_tool_is_known_only_as_it_was() {
     assert_eq!(forwarded(&run(&post(REDACTING, MESSAGES, moved.clone()), 0)), Some(moved.as_bytes()));
     let broken = body.replace("\"stop\"", "\"stop");
     assert!(run(&post(REDACTING, MESSAGES, broken), 0).refused.is_some());
+}
+
+/// One block of a message.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    Short,
+    Long,
+    Key,
+    LeftOfKey,
+    RightOfKey,
+    Call,
+    Image,
+}
+
+impl Said {
+    fn block(self) -> serde_json::Value {
+        let (key, long) = (key(), "Nothing of note stands here. ".repeat(50));
+        let text = match self {
+            Said::Short => "go on",
+            Said::Long => &long,
+            Said::Key => &key,
+            Said::LeftOfKey => &key[..9],
+            Said::RightOfKey => &key[9..],
+            Said::Call => {
+                let input = json!({"file_path": "a.py", "content": "print(1)"});
+                return json!({"type": "tool_use", "id": "t", "name": "write", "input": input});
+            }
+            Said::Image => {
+                let data = format!("iVBORw0KGgo{}", "A".repeat(501));
+                return json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}});
+            }
+        };
+        json!({"type": "text", "text": text})
+    }
+}
+
+fn said_in_turn() -> impl Strategy<Value = Vec<(&'static str, Vec<Said>)>> {
+    let block = prop_oneof![
+        6 => Just(Said::Short),
+        2 => Just(Said::Long),
+        1 => Just(Said::Key),
+        2 => Just(Said::LeftOfKey),
+        2 => Just(Said::RightOfKey),
+        2 => Just(Said::Call),
+        1 => Just(Said::Image),
+    ];
+    let role = prop::sample::select(vec!["user", "assistant", "user", "assistant", "system"]);
+    prop::collection::vec((role, prop::collection::vec(block, 0..3)), 1..12)
+}
+
+/// The conversation as a client sends it; no conversation of another `number` shares a message with it, for each is known
+/// only behind all before it.
+fn conversation(number: u32, messages: &[(&str, Vec<Said>)], late_system: bool) -> String {
+    let first = json!({"role": "user", "content": format!("conversation {number:08}")});
+    let others = messages.iter().map(|(role, said)| {
+        let blocks: Vec<_> = said.iter().map(|it| it.block()).collect();
+        json!({"role": role, "content": blocks})
+    });
+    let messages: Vec<_> = std::iter::once(first).chain(others).map(|it| it.to_string()).collect();
+    let (messages, system) = (messages.join(",\n "), "\"system\":\"Be brief.\"");
+    match late_system {
+        true => format!("{{\"model\":\"m\",\"messages\":[{messages}],{system}}}"),
+        false => format!("{{\"model\":\"m\",{system},\"messages\":[{messages}]}}"),
+    }
+}
+
+static CONVERSATIONS: AtomicU32 = AtomicU32::new(0);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn a_conversation_that_goes_on_is_judged_as_if_it_were_new(
+        messages in said_in_turn(),
+        late_system in any::<bool>(),
+        cut in prop::sample::select(vec![0usize, 1, 90, 3000]),
+        step in 1usize..4,
+    ) {
+        let fresh = || CONVERSATIONS.fetch_add(1, Ordering::Relaxed);
+        let sent = |number: u32, count: usize, cut: usize| {
+            let body = conversation(number, &messages[..count], late_system);
+            let run = run(&post(REDACTING, MESSAGES, body), cut);
+            let findings: Vec<_> =
+                run.event.outbound_findings.iter().map(|it| (it.rule.id.clone(), it.place.to_string(), it.source)).collect();
+            let body = forwarded(&run).map(|it| String::from_utf8_lossy(it).replace(&format!("{number:08}"), "-"));
+            (body, findings, run.event.outbound_coverage.clone())
+        };
+        let grows = fresh();
+        let turns = (1..messages.len()).step_by(step).chain([messages.len(), messages.len()]);
+        for count in turns {
+            prop_assert_eq!(sent(grows, count, cut), sent(fresh(), count, 0), "after {} messages", count);
+        }
+    }
+}
+
+#[test]
+fn a_long_conversation_is_passed_over_up_to_what_is_new() {
+    let turn = |number: usize| {
+        let text = format!("{number} {}", "plain words, ".repeat(20));
+        [json!({"role": "user", "content": text}), json!({"role": "assistant", "content": format!("Done with {text}")})]
+    };
+    let body = |turns: usize, last: &str| {
+        let mut messages: Vec<_> = (0..turns).flat_map(turn).collect();
+        messages.push(json!({"role": "user", "content": last}));
+        json!({"model": "m", "messages": messages}).to_string()
+    };
+    let key = key();
+    for turns in 1..6 {
+        for last in ["go on", "stop", key.as_str()] {
+            let body = body(turns, last);
+            let run = run(&post(REDACTING, MESSAGES, body.clone()), 0);
+            let expected = body.replace(&key, LABEL);
+            assert_eq!(forwarded(&run), Some(expected.as_bytes()), "{turns} turns, then {last}");
+            assert_eq!(run.event.outbound_findings.len(), usize::from(last == key));
+        }
+    }
 }

@@ -7,12 +7,12 @@ use super::number::Number;
 use super::path::GrowingKey;
 use super::search::closing_quote;
 use super::text::{Reached, Text};
-use super::{Container, Error, ErrorKind, Limits, Path, Role, Visitor};
+use super::{Ahead, Container, Error, ErrorKind, Known, Limits, Path, Role, Visitor};
 
 /// Longer numbers are refused: no double needs more, and an arbitrary one would have to be held.
 const NUMBER_BYTES_MAX: usize = 1024;
 
-/// Longest content of a string that is waited for, to be shown ahead.
+/// Bytes of a string's content, or from an object's bracket on, that are waited for, to be shown ahead.
 pub(super) const AHEAD_BYTES_MAX: usize = 256 << 10;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -32,17 +32,27 @@ pub struct Lexer {
     /// The first bytes of a number that a push cut.
     held: Vec<u8>,
     /// How far the string was searched for its end that the last push did not hold whole.
-    ahead: Option<Ahead>,
+    awaited: Option<Awaited>,
     failed: Option<Error>,
 }
 
 /// A string whose end is waited for.
 #[derive(Clone, Copy, Debug)]
-struct Ahead {
+struct Awaited {
     /// Raw offset of its content.
     start: usize,
     /// So many bytes of the content hold no end.
     searched: usize,
+}
+
+/// What is shown ahead of being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Showing {
+    Nothing,
+    /// Strings and objects that may be known; more bytes may be waited for.
+    Waiting,
+    /// The same, as far as they are there.
+    Ready,
 }
 
 /// What the bytes from a string's content on hold of it.
@@ -93,7 +103,7 @@ impl Lexer {
             key: GrowingKey::default(),
             text: Text::default(),
             held: Vec::new(),
-            ahead: None,
+            awaited: None,
             failed: None,
         }
     }
@@ -106,7 +116,7 @@ impl Lexer {
         self.path.clear();
         self.text.reset();
         self.held.clear();
-        self.ahead = None;
+        self.awaited = None;
         self.failed = None;
     }
 
@@ -130,20 +140,25 @@ impl Lexer {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let result = self.read(raw, false, visitor);
+        let result = self.read(raw, Showing::Nothing, visitor);
         self.offset += raw.len();
         self.failed = result.err();
         result.map(drop)
     }
 
-    /// Reads the next bytes, but leaves a string unread that they do not hold whole, so that
-    /// [`Visitor::string_ahead`] is shown every string of at most [`AHEAD_BYTES_MAX`] bytes: gives how many bytes were
-    /// read. The next call begins with the others; the last bytes of a document go to [`Lexer::push`].
-    pub fn push_whole_strings<V: Visitor + ?Sized>(&mut self, raw: &[u8], visitor: &mut V) -> Result<usize, Error> {
+    /// Reads the next bytes, but leaves a string unread that they do not hold whole, or an object that the visitor waits
+    /// for, so that [`Visitor::string_ahead`] is shown every string of at most [`AHEAD_BYTES_MAX`] bytes: gives how many
+    /// bytes were read. The next call begins with the others. When no more come, `is_last`, all are read.
+    pub fn push_ahead<V: Visitor + ?Sized>(
+        &mut self,
+        raw: &[u8],
+        is_last: bool,
+        visitor: &mut V,
+    ) -> Result<usize, Error> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let result = self.read(raw, true, visitor);
+        let result = self.read(raw, if is_last { Showing::Ready } else { Showing::Waiting }, visitor);
         self.offset += result.unwrap_or(raw.len());
         self.failed = result.err();
         result
@@ -170,14 +185,14 @@ impl Lexer {
         Err(error)
     }
 
-    /// How many bytes were read: all, unless `waits` for the end of a string.
-    fn read<V: Visitor + ?Sized>(&mut self, raw: &[u8], waits: bool, visitor: &mut V) -> Result<usize, Error> {
+    /// How many bytes were read: all, unless something is waited for.
+    fn read<V: Visitor + ?Sized>(&mut self, raw: &[u8], showing: Showing, visitor: &mut V) -> Result<usize, Error> {
         let mut at = 0;
         while at < raw.len() {
             if raw[at] == b'"'
                 && let Some(role) = self.string_role()
             {
-                match self.content(raw, at + 1, waits) {
+                match self.content(raw, at + 1, showing) {
                     Content::Cut => return Ok(at),
                     Content::Pieces => {}
                     Content::Whole(end) => {
@@ -188,12 +203,15 @@ impl Lexer {
                     }
                 }
             }
-            if waits
-                && raw[at] == b'{'
-                && let Some(next) = self.show_object(raw, at, visitor)
-            {
-                at = next;
-                continue;
+            if showing != Showing::Nothing && raw[at] == b'{' {
+                match self.show_object(raw, at, showing, visitor) {
+                    Known::No => {}
+                    Known::NotYet => return Ok(at),
+                    Known::Yes { bytes, .. } => {
+                        at += bytes;
+                        continue;
+                    }
+                }
             }
             at = match self.state {
                 State::String(role) => self.string(role, raw, at, visitor)?,
@@ -218,46 +236,47 @@ impl Lexer {
     }
 
     /// Looks for the end of the string whose content begins at `from`; each byte is searched once, however it is cut.
-    fn content(&mut self, raw: &[u8], from: usize, waits: bool) -> Content {
-        if !waits {
+    fn content(&mut self, raw: &[u8], from: usize, showing: Showing) -> Content {
+        if showing == Showing::Nothing {
             return Content::Pieces;
         }
         let start = self.offset + from;
-        let searched = self.ahead.take().filter(|it| it.start == start).map_or(0, |it| it.searched);
+        let searched = self.awaited.take().filter(|it| it.start == start).map_or(0, |it| it.searched);
         match closing_quote(raw, from, from + searched) {
             Some(end) if end - from <= AHEAD_BYTES_MAX => Content::Whole(end),
-            None if raw.len() - from <= AHEAD_BYTES_MAX => {
-                self.ahead = Some(Ahead { start, searched: raw.len() - from });
+            None if showing == Showing::Waiting && raw.len() - from <= AHEAD_BYTES_MAX => {
+                self.awaited = Some(Awaited { start, searched: raw.len() - from });
                 Content::Cut
             }
             _ => Content::Pieces,
         }
     }
 
-    /// Shows an object of an array; where the visitor knows it, gives the index behind it.
-    fn show_object<V: Visitor + ?Sized>(&mut self, raw: &[u8], at: usize, visitor: &mut V) -> Option<usize> {
+    /// Shows an object of an array; what the visitor knows is passed over.
+    fn show_object<V: Visitor + ?Sized>(&mut self, raw: &[u8], at: usize, showing: Showing, visitor: &mut V) -> Known {
         let is_first = matches!(self.state, State::FirstValue);
         let is_next = matches!(self.state, State::Value) && self.containers.last() == Some(&Container::Array);
         if !is_first && !is_next {
-            return None;
+            return Known::No;
         }
         if is_first {
             self.path.push_index();
         }
         let bytes = &raw[at..];
-        let length = visitor.object_ahead(&self.path, self.offset + at, bytes);
-        match length.filter(|it| (1..=bytes.len()).contains(it)) {
-            Some(length) => {
+        let may_wait = showing == Showing::Waiting && bytes.len() <= AHEAD_BYTES_MAX;
+        let known = match visitor.object_ahead(&self.path, self.offset + at, Ahead { bytes, may_wait }) {
+            Known::Yes { bytes: length, elements } if (1..=bytes.len()).contains(&length) && elements > 0 => {
+                self.path.skip_index(elements - 1);
                 self.value_ended();
-                Some(at + length)
+                return Known::Yes { bytes: length, elements };
             }
-            None => {
-                if is_first {
-                    self.path.pop();
-                }
-                None
-            }
+            Known::NotYet if may_wait => Known::NotYet,
+            _ => Known::No,
+        };
+        if is_first {
+            self.path.pop();
         }
+        known
     }
 
     /// Shows a whole string; where the visitor knows it, gives the index behind it.
@@ -353,7 +372,7 @@ impl Lexer {
         match (self.containers.last(), byte) {
             (Some(Container::Object), b',') => self.state = State::Key,
             (Some(Container::Array), b',') => {
-                self.path.next_index();
+                self.path.skip_index(1);
                 self.state = State::Value;
             }
             (Some(Container::Object), b'}') => self.leave(Container::Object, offset, visitor),

@@ -20,6 +20,7 @@ pub use lexer::Lexer;
 pub use locate::{Place, decode, locate};
 pub use nested::{DeepVisitor, LeafAt, Nested, NodeAt};
 pub use path::{Path, Step};
+pub use search::ObjectEnd;
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,32 @@ pub enum Role {
     Value,
 }
 
+/// What lies ahead of a lexer.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    /// The bytes of the document that are there, from the next one on.
+    pub bytes: &'a [u8],
+    /// Whether more may be waited for.
+    pub may_wait: bool,
+}
+
+/// Whether an object is known before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is told like any other.
+    No,
+    /// It need not be read, so that nothing is told of it, nor of elements of the array that follow: this many `bytes`
+    /// hold so many `elements`, what stands between them included.
+    Yes {
+        /// From the bracket of the first element to behind that of the last.
+        bytes: usize,
+        /// At least one.
+        elements: u32,
+    },
+    /// More bytes are needed to say; said only where they may be waited for.
+    NotYet,
+}
+
 /// What wants to know what a document holds. Every method does nothing unless it is given.
 ///
 /// A value's path ends with its own step; a key's path is that of the object it stands in. All offsets are raw bytes
@@ -84,12 +111,12 @@ pub trait Visitor {
         false
     }
 
-    /// An object that is about to begin as an element of an array, with all bytes of the document that are there from its
-    /// bracket on, where a lexer was asked to wait for strings. `Some`: so many of them are the whole object, which is
-    /// known and need not be read, so that nothing is told of it. Only an object that was told to its end before may be.
-    fn object_ahead(&mut self, path: &Path, at: usize, bytes: &[u8]) -> Option<usize> {
-        let _ = (path, at, bytes);
-        None
+    /// An object that is about to begin as an element of an array, where a lexer was asked to wait for what may be known,
+    /// with all bytes of the document that are there from its bracket on. Only an object that was told to its end before
+    /// may be known.
+    fn object_ahead(&mut self, path: &Path, at: usize, ahead: Ahead<'_>) -> Known {
+        let _ = (path, at, ahead);
+        Known::No
     }
 
     /// The next decoded piece of the string that began last; never empty, always whole characters.

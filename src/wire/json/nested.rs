@@ -4,7 +4,7 @@
 //! time as a document while it arrives. Whether it is one is known only at its end, so its text is always told as the
 //! plain text of the outer string too.
 
-use super::{Container, Error, Lexer, Limits, Path, Place, Role, Visitor};
+use super::{Ahead, Container, Error, Known, Lexer, Limits, Path, Place, Role, Visitor};
 
 /// A node of the outer document (level 0) or of a document inside one of its strings (level 1).
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +61,9 @@ pub trait DeepVisitor {
     }
 
     /// An object of level 0 before it is told, as [`Visitor::object_ahead`] shows it.
-    fn object_ahead(&mut self, node: NodeAt<'_>, bytes: &[u8]) -> Option<usize> {
-        let _ = (node, bytes);
-        None
+    fn object_ahead(&mut self, node: NodeAt<'_>, ahead: Ahead<'_>) -> Known {
+        let _ = (node, ahead);
+        Known::No
     }
 
     /// The next decoded piece of the string that is open at this level; never empty, always whole characters.
@@ -134,9 +134,14 @@ impl Nested {
         self.outer.push(raw, &mut Outer { inner: &mut self.inner, visitor })
     }
 
-    /// The same as [`Lexer::push_whole_strings`].
-    pub fn push_whole_strings<V: DeepVisitor + ?Sized>(&mut self, raw: &[u8], visitor: &mut V) -> Result<usize, Error> {
-        self.outer.push_whole_strings(raw, &mut Outer { inner: &mut self.inner, visitor })
+    /// The same as [`Lexer::push_ahead`].
+    pub fn push_ahead<V: DeepVisitor + ?Sized>(
+        &mut self,
+        raw: &[u8],
+        is_last: bool,
+        visitor: &mut V,
+    ) -> Result<usize, Error> {
+        self.outer.push_ahead(raw, is_last, &mut Outer { inner: &mut self.inner, visitor })
     }
 
     /// Says that no more bytes come.
@@ -224,8 +229,8 @@ impl<V: DeepVisitor + ?Sized> Visitor for Outer<'_, V> {
         self.visitor.string_ahead(outer_leaf(path, role, start), content)
     }
 
-    fn object_ahead(&mut self, path: &Path, at: usize, bytes: &[u8]) -> Option<usize> {
-        self.visitor.object_ahead(outer_node(path, at), bytes)
+    fn object_ahead(&mut self, path: &Path, at: usize, ahead: Ahead<'_>) -> Known {
+        self.visitor.object_ahead(outer_node(path, at), ahead)
     }
 
     fn text_at(&mut self, path: &Path, _role: Role, decoded: &str) {

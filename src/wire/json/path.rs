@@ -60,10 +60,10 @@ impl Path {
         self.steps.push(Step::Index(0));
     }
 
-    /// Moves on to the next element of the array the last step belongs to.
-    pub(super) fn next_index(&mut self) {
+    /// Moves on by so many elements of the array the last step belongs to.
+    pub(super) fn skip_index(&mut self, elements: u32) {
         if let Some(Step::Index(index)) = self.steps.last_mut() {
-            *index = index.saturating_add(1);
+            *index = index.saturating_add(elements);
         }
     }
 

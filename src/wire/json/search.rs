@@ -1,4 +1,5 @@
-//! The search for the end of a run of plain bytes inside a JSON string, eight bytes at a time.
+//! Searches over raw JSON: for the end of a run of plain bytes inside a string, eight bytes at a time, of a string, of an
+//! object.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -26,6 +27,46 @@ pub(super) fn closing_quote(bytes: &[u8], content: usize, mut from: usize) -> Op
             return Some(quote);
         }
         from = quote + 1;
+    }
+}
+
+/// The search for the end of an object, in as many calls as it takes for its bytes to arrive: each is searched once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ObjectEnd {
+    searched: usize,
+    /// Objects that are open.
+    depth: usize,
+    /// Where the content begins of the string that is open.
+    string: Option<usize>,
+}
+
+impl ObjectEnd {
+    /// The length of the object that `bytes` begin with, `None` while its end is not among them; they have to be those of
+    /// the call before and may be more. Of what is no object, any length or none.
+    pub fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        loop {
+            if let Some(content) = self.string {
+                let Some(quote) = closing_quote(bytes, content, self.searched) else {
+                    self.searched = bytes.len();
+                    return None;
+                };
+                (self.string, self.searched) = (None, quote + 1);
+            }
+            let rest = bytes.get(self.searched..)?;
+            let Some(next) = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}')) else {
+                self.searched = bytes.len();
+                return None;
+            };
+            self.searched += next + 1;
+            match rest[next] {
+                b'"' => self.string = Some(self.searched),
+                b'{' => self.depth += 1,
+                _ => self.depth = self.depth.saturating_sub(1),
+            }
+            if self.depth == 0 && self.string.is_none() {
+                return Some(self.searched);
+            }
+        }
     }
 }
 
@@ -58,6 +99,23 @@ mod tests {
                     assert_eq!(plain_run(&bytes), expected, "byte {byte} at {place} of {length}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn finds_the_end_of_an_object_however_it_arrives() {
+        let object = br#"{"a":{"b}":"{\"}"},"c":["}",{}, -1.5e3],"\\":"x"}"#;
+        let bytes = [object.as_slice(), b", {}]"].concat();
+        for step in 1..=bytes.len() {
+            let mut search = ObjectEnd::default();
+            let ends = (step..bytes.len() + step).step_by(step).map(|end| end.min(bytes.len()));
+            let found: Vec<_> =
+                ends.map(|end| (end, search.find(&bytes[..end]))).take_while(|it| it.1.is_none()).collect();
+            assert!(found.iter().all(|(end, _)| *end < object.len()), "in steps of {step}: {found:?}");
+            assert_eq!(ObjectEnd::default().find(&bytes), Some(object.len()));
+        }
+        for never in [&b"{\"a\":{}"[..], b"{\"", b"", b"{\"}\\\""] {
+            assert_eq!(ObjectEnd::default().find(never), None);
         }
     }
 

@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{CoreGenderClaim, CoreIdTokenVerifier, CoreJwsSigningAlgorithm as Algorithm};
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AuthorizationCode, ClaimsVerificationError, IdTokenClaims, Nonce,
-    OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError, SignatureVerificationError, TokenResponse, UserInfoClaims,
+    OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError, SignatureVerificationError, TokenResponse,
+    UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -207,12 +208,7 @@ fn complete(person: &mut Person, info: &UserInfo) {
 }
 
 /// What the provider tells of the person when it is asked.
-async fn told(
-    control: &Control,
-    client: &OidcClient,
-    tokens: &Tokens,
-    claims: &IdClaims,
-) -> Result<UserInfo, Problem> {
+async fn told(control: &Control, client: &OidcClient, tokens: &Tokens, claims: &IdClaims) -> Result<UserInfo, Problem> {
     let away = |what: &'static str| {
         tracing::warn!(what, "the identity provider does not tell of groups");
         Problem::new(ProblemKind::Unavailable, "the identity provider does not tell of groups: start again")

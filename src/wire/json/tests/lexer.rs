@@ -261,11 +261,12 @@ fn read_knowing(raw: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<(), Error>, us
     let (mut lexer, mut knowing, mut unread) = (Lexer::new(Limits::default()), Knowing::default(), Vec::new());
     let result = pieces(raw, cuts).try_for_each(|piece| {
         unread.extend_from_slice(piece);
-        let read = lexer.push_whole_strings(&unread, &mut knowing)?;
+        let read = lexer.push_ahead(&unread, false, &mut knowing)?;
         unread.drain(..read);
         Ok(())
     });
-    let result = result.and_then(|()| lexer.push(&unread, &mut knowing)).and_then(|()| lexer.finish(&mut knowing));
+    let result = result.and_then(|()| lexer.push_ahead(&unread, true, &mut knowing).map(drop));
+    let result = result.and_then(|()| lexer.finish(&mut knowing));
     if let Some((_, text)) = knowing.recorder.open.take() {
         knowing.recorder.seen.push(Seen::Open(text));
     }
@@ -291,14 +292,13 @@ fn a_long_string_is_not_waited_for() {
     let mut lexer = Lexer::new(Limits::default());
     let mut read = 0;
     for end in [100, 1000, crate::wire::json::lexer::AHEAD_BYTES_MAX + 1] {
-        read += lexer.push_whole_strings(&raw.as_bytes()[read..end], &mut ()).unwrap();
+        read += lexer.push_ahead(&raw.as_bytes()[read..end], false, &mut ()).unwrap();
         assert_eq!(read, 1);
     }
-    read += lexer
-        .push_whole_strings(&raw.as_bytes()[read..crate::wire::json::lexer::AHEAD_BYTES_MAX + 3], &mut ())
-        .unwrap();
+    read +=
+        lexer.push_ahead(&raw.as_bytes()[read..crate::wire::json::lexer::AHEAD_BYTES_MAX + 3], false, &mut ()).unwrap();
     assert_eq!(read, crate::wire::json::lexer::AHEAD_BYTES_MAX + 3);
-    read += lexer.push_whole_strings(&raw.as_bytes()[read..], &mut ()).unwrap();
+    read += lexer.push_ahead(&raw.as_bytes()[read..], true, &mut ()).unwrap();
     assert_eq!((read, lexer.finish(&mut ())), (raw.len(), Ok(())));
 }
 
