@@ -92,10 +92,10 @@ def database_restarts(world: World) -> list[Row]:
         world.postgres.start()
         time.sleep(2)
 
-    return [
-        during(world, "crash", "PostgreSQL restarted under load (`pg_ctl restart -m immediate`)", restart),
-        during(world, "away", f"PostgreSQL away for {world.arguments.outage} s under load", stay_away),
-    ]
+    rows = [during(world, "away", f"PostgreSQL away for {world.arguments.outage} s under load", stay_away)]
+    if not world.arguments.short:
+        rows.append(during(world, "crash", "PostgreSQL restarted under load (`pg_ctl restart -m immediate`)", restart))
+    return rows
 
 
 def server_restarts(world: World) -> list[Row]:

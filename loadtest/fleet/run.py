@@ -20,7 +20,7 @@ import traceback
 import checks
 from world import Missed, World
 
-SHORT = {"gateways": 4, "rounds": 2, "requests": 200, "poll": "1s", "outage": 3, "watch": 2}
+SHORT = {"gateways": 3, "rounds": 2, "requests": 200, "poll": "1s", "outage": 3, "watch": 2}
 
 
 def arguments() -> argparse.Namespace:
