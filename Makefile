@@ -46,6 +46,7 @@ test: test-tools ## Everything that must hold: format, lints, all tests, the off
 	$(MAKE) test-k8s
 	$(MAKE) test-packages
 	$(MAKE) test-frontends
+	$(MAKE) test-fleet
 	$(MAKE) test-browser
 	$(MAKE) test-api
 	$(MAKE) test-all
@@ -102,6 +103,10 @@ STREAM_SECONDS ?= 4
 test-frontends: test-program ## Three gateways behind HAProxy and Envoy: rolling restart, one killed, long streams
 	tests/frontends/run.sh $(TARGET)/debug/airiskguard-gateway $(STREAM_SECONDS)
 
+.PHONY: test-fleet
+test-fleet: test-program ## A policy server on PostgreSQL and a few gateways: database and server killed, network cut, clocks wrong
+	python3 -B loadtest/fleet/run.py $(TARGET)/debug/airiskguard-gateway $(TARGET)/debug/airiskguard-policy-server --short
+
 .PHONY: test-browser
 test-browser: test-program ## The dashboard in a real browser; pictures of every page in target/browser/screenshots
 	tests/browser/run.sh $(TARGET)/debug/airiskguard-policy-server $(TARGET)/debug/airiskguard-gateway
@@ -155,6 +160,17 @@ bench-peers: bench-programs ## Measure the gateway beside PEERS in turns, print 
 	loadtest/install-peers $(PEERS)
 	$(COMPARE) --peers $(PEERS) --scenarios $(SCENARIOS) --rounds $(ROUNDS) --out $(TARGET)/loadtest \
 		--results loadtest/RESULTS.md
+
+# Twenty gateways by default; `GATEWAYS=8` for fewer.
+GATEWAYS ?= 20
+
+.PHONY: fleet
+fleet: tools ## Measure a fleet under one policy server: how fast changes arrive, what trouble and publishing cost
+	@.ci/install test
+	cargo build --locked --profile $(PROFILE) --bins
+	python3 -B loadtest/fleet/run.py $(BUILT)/airiskguard-gateway $(BUILT)/airiskguard-policy-server --gateways $(GATEWAYS)
+	python3 -B loadtest/fleet/run.py $(BUILT)/airiskguard-gateway $(BUILT)/airiskguard-policy-server --gateways 2 \
+		--poll 1s --only cost
 
 .PHONY: soak
 soak: bench-programs ## A thousand streams for half an hour; `bench-peers` shows what came of it

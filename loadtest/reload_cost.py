@@ -17,6 +17,7 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +29,8 @@ class Provider(http.server.BaseHTTPRequestHandler):
     """Reads a request and answers it at once, on a connection that is kept."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes: the second does not wait for the first to be acknowledged.
+    disable_nagle_algorithm = True
 
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
@@ -54,34 +57,57 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def ask(port, body, stop, counts, index):
+def ask(port, body, headers, stop, took):
     """Requests one after the other on one connection until told to stop; every one must be answered with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     while not stop.is_set():
-        connection.request("POST", "/v1/messages", body)
+        begun = time.monotonic()
+        connection.request("POST", "/v1/messages", body, headers)
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != 200:
             raise SystemExit(f"{answer.status}: {text!r}")
-        counts[index] += 1
+        took.append(time.monotonic() - begun)
 
 
-def stretch(gateway, port, body, arguments, reloads):
-    """Requests per second and processor seconds per request of one stretch."""
-    stop, counts = threading.Event(), [0] * arguments.clients
-    clients = [threading.Thread(target=ask, args=(port, body, stop, counts, it)) for it in range(arguments.clients)]
+MEASURED = ["requests per second", "processor seconds per request", "median latency, ms", "99th percentile of latency, ms"]
+
+
+def stretch(gateway, port, body, arguments, each_second, headers):
+    """What is MEASURED in one stretch. `each_second` is called once a second, if it is there."""
+    stop, took = threading.Event(), []
+    clients = [threading.Thread(target=ask, args=(port, body, headers, stop, took)) for _ in range(arguments.clients)]
     begun, used = time.monotonic(), processor_seconds(gateway.pid)
     for it in clients:
         it.start()
-    for _ in range(arguments.seconds):
-        if reloads:
-            gateway.send_signal(signal.SIGHUP)
-        time.sleep(1)
+    for number in range(arguments.seconds):
+        if each_second:
+            each_second()
+        time.sleep(max(0.0, begun + number + 1 - time.monotonic()))
     stop.set()
     for it in clients:
         it.join()
-    took, used = time.monotonic() - begun, processor_seconds(gateway.pid) - used
-    return sum(counts) / took, used / sum(counts)
+    seconds, used = time.monotonic() - begun, processor_seconds(gateway.pid) - used
+    took.sort()
+    return len(took) / seconds, used / len(took), 1000 * took[len(took) // 2], 1000 * took[len(took) * 99 // 100]
+
+
+def in_turns(gateway, port, body, arguments, each_second, headers=None):
+    """Rounds without and with what is done each second; medians of both and their ratio, by what is MEASURED."""
+    measure = lambda it: stretch(gateway, port, body, arguments, it, headers or {})
+    measure(None)
+    rounds = []
+    for number in range(arguments.rounds):
+        rounds.append((measure(None), measure(each_second)))
+        print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
+    medians = [[statistics.median(it[side][index] for it in rounds) for side in (0, 1)] for index in range(len(MEASURED))]
+    return [(name, without, beside, beside / without) for name, (without, beside) in zip(MEASURED, medians)]
+
+
+def prompt(kilobytes):
+    """A request of this size."""
+    text = "The quick brown fox reads the configuration once more. " * (kilobytes * 1024 // 55)
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]})
 
 
 def main():
@@ -95,8 +121,7 @@ def main():
     provider = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     provider.daemon_threads = True
     threading.Thread(target=provider.serve_forever, daemon=True).start()
-    text = "The quick brown fox reads the configuration once more. " * (arguments.kilobytes * 1024 // 55)
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]})
+    body = prompt(arguments.kilobytes)
     program = pathlib.Path(arguments.gateway).resolve()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -109,21 +134,15 @@ def main():
             while not (folder / "ports").exists() or len((folder / "ports").read_text().split()) < 2:
                 time.sleep(0.05)
             ports = [int(it.rsplit(":", 1)[1]) for it in (folder / "ports").read_text().split()]
-            stretch(gateway, ports[0], body, arguments, False)
-            without, with_reloads = [], []
-            for number in range(arguments.rounds):
-                without.append(stretch(gateway, ports[0], body, arguments, False))
-                with_reloads.append(stretch(gateway, ports[0], body, arguments, True))
-                print(f"round {number + 1} of {arguments.rounds}", flush=True)
+            measured = in_turns(gateway, ports[0], body, arguments, lambda: gateway.send_signal(signal.SIGHUP))
             admin = http.client.HTTPConnection("127.0.0.1", ports[1], timeout=5)
             admin.request("GET", "/config")
             told = json.load(admin.getresponse())
         finally:
             gateway.terminate()
             gateway.wait()
-    for index, name in enumerate(["requests per second", "processor seconds per request"]):
-        one, other = (statistics.median(it[index] for it in them) for them in (without, with_reloads))
-        print(f"{name}: {one:.6g} without reloads, {other:.6g} with one a second: ratio {other / one:.3f}")
+    for name, without, beside, ratio in measured:
+        print(f"{name}: {without:.6g} without reloads, {beside:.6g} with one a second: ratio {ratio:.3f}")
     print(f"{told['reloads']} reloads, {told['failures']} refused")
 
 

@@ -12,6 +12,7 @@ use super::server::Control;
 use super::shelf::Stored;
 use super::users::name_mistake;
 use super::{Problem, ProblemKind};
+use crate::config::PolicyServer;
 use crate::domain::Secret;
 
 /// What every enrolment token begins with.
@@ -53,6 +54,11 @@ pub(super) struct Arrival {
     pub(super) refused: String,
 }
 
+/// Polls without a word after which a gateway is away.
+const AWAY_POLLS: u64 = 6;
+/// A gateway that polls more often is not away sooner.
+const AWAY_MS_MIN: u64 = 10 * 1000;
+
 /// What a gateway says of itself with every poll.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +76,25 @@ pub(super) struct Report {
     /// Records that it has written and not yet shipped.
     #[serde(default)]
     pub(super) records_behind: u64,
+    /// How often it polls.
+    #[serde(default = "usual_poll_seconds")]
+    pub(super) poll_seconds: u64,
+    /// How far its clock is before the server's, milliseconds; negative where it is behind, 0 within five seconds.
+    #[serde(default)]
+    pub(super) clock_ahead_ms: i64,
+}
+
+/// How often gateways poll that do not say it.
+pub(super) fn usual_poll_seconds() -> u64 {
+    PolicyServer::POLL.as_secs()
+}
+
+impl Report {
+    /// Whether the gateway has said nothing for so long that it does not run, or cannot reach the server.
+    pub(super) fn is_away(&self, now_ms: u64) -> bool {
+        let longest = self.poll_seconds.saturating_mul(1000 * AWAY_POLLS).max(AWAY_MS_MIN);
+        now_ms.saturating_sub(self.at_ms) > longest
+    }
 }
 
 impl Stored for Gateway {

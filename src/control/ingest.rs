@@ -146,10 +146,12 @@ async fn taken(
         let details = [("gateway", gateway.name.clone()), ("behind", mark.sequence.to_string())];
         control.acts.note(actor, "ingest.begun", details);
     }
-    control.records.append(&entries).await?;
+    // Before the records are kept: what fails is sent again, and records that are here already are not looked at again.
     for act in entries.iter().filter_map(acted) {
-        quarantine::reported(control, &gateway.name, &act).await?;
+        let clock_ahead_ms = gateway.report.as_ref().map_or(0, |it| it.clock_ahead_ms);
+        quarantine::reported(control, &gateway.name, clock_ahead_ms, &act).await?;
     }
+    control.records.append(&entries).await?;
     if let Some((from, to)) = lost {
         let details = [("gateway", gateway.name.clone()), ("from", from.to_string()), ("to", to.to_string())];
         control.acts.note(actor, "ingest.lost", details);

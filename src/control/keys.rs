@@ -40,6 +40,7 @@ pub(super) struct Key {
 
 impl Stored for Key {
     const KIND: &'static str = "key";
+    const IS_TOLD: bool = true;
 
     fn id(&self) -> &str {
         &self.id

@@ -8,15 +8,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::bundle::{self, Signed};
-use super::gateways::{Gateway, Report};
+use super::gateways::{Gateway, Report, usual_poll_seconds};
 use super::http::{Access, Granted, Json, Query, Route, get};
 use super::problem::Unchanged;
 use super::server::Control;
 use super::shelf::Kept;
 use super::{Problem, ProblemKind};
 
-/// How often a report is kept that says nothing new.
-const KEEP_EVERY_MS: u64 = 30_000;
+/// Polls after which a report is kept that says nothing new: sooner than a gateway is taken to be away.
+const KEEP_EVERY_POLLS: u64 = 2;
+/// Clocks that differ by less are the same: the report was on its way, too.
+const CLOCK_MS_MIN: i64 = 5_000;
 /// Longest text that a gateway says, bytes.
 const TEXT_BYTES_MAX: usize = 1000;
 
@@ -34,6 +36,12 @@ struct Said {
     /// Records that it has written and not yet shipped.
     #[serde(default)]
     records_behind: u64,
+    /// How often it polls.
+    #[serde(default = "usual_poll_seconds")]
+    poll_seconds: u64,
+    /// What its clock says, Unix milliseconds.
+    #[serde(default)]
+    clock_ms: Option<u64>,
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -69,10 +77,16 @@ async fn heard(control: &Control, mut gateway: Kept<Gateway>, said: Said) -> Res
         generation: said.generation,
         refused: said.refused.map(bounded),
         records_behind: said.records_behind,
+        poll_seconds: said.poll_seconds,
+        clock_ahead_ms: said.clock_ms.map_or(0, |it| ahead_ms(it, now)),
     };
+    let keep_every_ms = report.poll_seconds.saturating_mul(1000 * KEEP_EVERY_POLLS);
     let news = gateway.report.as_ref().is_none_or(|it| {
-        let same = (&it.version, it.generation, &it.refused) == (&report.version, report.generation, &report.refused);
-        !same || now.abs_diff(it.at_ms) >= KEEP_EVERY_MS || (it.records_behind == 0) != (report.records_behind == 0)
+        let same = (&it.version, it.generation, &it.refused, it.poll_seconds)
+            == (&report.version, report.generation, &report.refused, report.poll_seconds);
+        let same_clock = it.clock_ahead_ms.abs_diff(report.clock_ahead_ms) < CLOCK_MS_MIN.unsigned_abs();
+        let is_due = now.abs_diff(it.at_ms) >= keep_every_ms;
+        !same || !same_clock || is_due || (it.records_behind == 0) != (report.records_behind == 0)
     });
     if news {
         gateway.value.report = Some(report);
@@ -83,6 +97,13 @@ async fn heard(control: &Control, mut gateway: Kept<Gateway>, said: Said) -> Res
         }
     }
     Ok(gateway)
+}
+
+/// How far a gateway's clock is before this server's.
+fn ahead_ms(clock_ms: u64, now_ms: u64) -> i64 {
+    let signed = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
+    let ahead = signed(clock_ms).saturating_sub(signed(now_ms));
+    if ahead.unsigned_abs() < CLOCK_MS_MIN.unsigned_abs() { 0 } else { ahead }
 }
 
 fn bounded(mut text: String) -> String {

@@ -46,6 +46,7 @@ pub(super) struct ProviderKey {
 
 impl Stored for Provider {
     const KIND: &'static str = "provider";
+    const IS_TOLD: bool = true;
 
     fn id(&self) -> &str {
         &self.name

@@ -60,6 +60,7 @@ pub(super) struct Release {
 
 impl Stored for Quarantine {
     const KIND: &'static str = "quarantine";
+    const IS_TOLD: bool = true;
 
     fn id(&self) -> &str {
         &self.reference
@@ -398,12 +399,13 @@ pub(super) fn is_session_held(held: &[Held], team: &str, session: &str) -> bool 
 }
 
 /// A gateway's rule has kept somebody out, as its record `quarantine.imposed` says: from now on all gateways do. What was
-/// reported before, released since or is no such record changes nothing.
+/// reported before, released since or is no such record changes nothing. `clock_ahead_ms` is how far the gateway's clock
+/// is before this server's, by which the quarantine ends.
 ///
 /// # Errors
 /// The store's.
-pub(crate) async fn reported(control: &Control, gateway: &str, act: &Act) -> Result<(), Problem> {
-    let Some(quarantine) = reported_as(gateway, act) else { return Ok(()) };
+pub(crate) async fn reported(control: &Control, gateway: &str, clock_ahead_ms: i64, act: &Act) -> Result<(), Problem> {
+    let Some(quarantine) = reported_as(gateway, clock_ahead_ms, act) else { return Ok(()) };
     if control.shelf.of::<Quarantine>(ACTIVE).await?.len() >= 2 * ACTIVE_MAX {
         tracing::error!(reference = quarantine.reference, "too many quarantines: this one holds on its gateway alone");
         return Ok(());
@@ -419,10 +421,13 @@ pub(crate) async fn reported(control: &Control, gateway: &str, act: &Act) -> Res
     }
 }
 
-fn reported_as(gateway: &str, act: &Act) -> Option<Quarantine> {
+fn reported_as(gateway: &str, clock_ahead_ms: i64, act: &Act) -> Option<Quarantine> {
     let text =
         |name: &str| act.details.get(name).filter(|it| !it.is_empty() && it.len() <= 4 * TEXT_CHARS_MAX).cloned();
-    let number = |name: &str| act.details.get(name).and_then(|it| it.parse::<u64>().ok());
+    let moment = |name: &str| {
+        let by_its_clock = act.details.get(name)?.parse::<u64>().ok()?;
+        Some(by_its_clock.saturating_add_signed(clock_ahead_ms.saturating_neg()))
+    };
     let kind = text("kind")?;
     let kind = HeldKind::ALL.into_iter().find(|it| it.name() == kind)?;
     (act.act == "quarantine.imposed").then_some(())?;
@@ -434,8 +439,8 @@ fn reported_as(gateway: &str, act: &Act) -> Option<Quarantine> {
         reason: text("reason")?,
         contact: text("contact"),
         by: format!("gateway:{gateway}"),
-        since_ms: number("since_ms")?,
-        until_ms: number("until_ms"),
+        since_ms: moment("since_ms")?,
+        until_ms: moment("until_ms"),
         released: None,
     })
 }
@@ -501,7 +506,7 @@ mod tests {
 
     #[test]
     fn a_report_becomes_a_quarantine_that_every_gateway_can_hold() {
-        let it = reported_as("edge-1", &act(&WHOLE)).map(|it| (it.by.clone(), it.held()));
+        let it = reported_as("edge-1", 0, &act(&WHOLE)).map(|it| (it.by.clone(), it.held()));
         let held = Held {
             reference: "Q-ABC".into(),
             kind: HeldKind::Session,
@@ -519,10 +524,10 @@ mod tests {
     fn a_report_that_is_none_changes_nothing() {
         for missing in ["reference", "kind", "value", "reason", "since_ms"] {
             let rest: Vec<_> = WHOLE.into_iter().filter(|(name, _)| *name != missing).collect();
-            assert!(reported_as("edge-1", &act(&rest)).is_none(), "{missing}");
+            assert!(reported_as("edge-1", 0, &act(&rest)).is_none(), "{missing}");
         }
         let other = Act { act: "quarantine.released".to_owned(), ..act(&WHOLE) };
-        assert!(reported_as("edge-1", &other).is_none());
+        assert!(reported_as("edge-1", 0, &other).is_none());
         let long = "x".repeat(VALUE_BYTES_MAX + 1);
         let of_kind = |kind, value| {
             act(&WHOLE.map(|(name, it)| match name {
@@ -531,14 +536,24 @@ mod tests {
                 _ => (name, it),
             }))
         };
-        assert!(reported_as("edge-1", &of_kind("group", "s-1")).is_none());
-        assert!(reported_as("edge-1", &of_kind("session", &long)).is_none());
-        assert!(reported_as("edge-1", &of_kind("team", "red")).is_some());
+        assert!(reported_as("edge-1", 0, &of_kind("group", "s-1")).is_none());
+        assert!(reported_as("edge-1", 0, &of_kind("session", &long)).is_none());
+        assert!(reported_as("edge-1", 0, &of_kind("team", "red")).is_some());
+    }
+
+    #[test]
+    fn moments_of_a_gateway_are_told_by_the_clock_of_the_server() {
+        let mut reported = act(&WHOLE);
+        reported.details.insert("until_ms".to_owned(), "90000".to_owned());
+        let moments = |ahead_ms| reported_as("edge-1", ahead_ms, &reported).map(|it| (it.since_ms, it.until_ms));
+        assert_eq!(moments(0), Some((17, Some(90_000))));
+        assert_eq!(moments(-3_600_000), Some((3_600_017, Some(3_690_000))));
+        assert_eq!(moments(60_000), Some((0, Some(30_000))));
     }
 
     #[test]
     fn a_session_is_held_by_itself_and_with_its_team() {
-        let held: Vec<Held> = reported_as("edge-1", &act(&WHOLE)).map(|it| it.held()).into_iter().collect();
+        let held: Vec<Held> = reported_as("edge-1", 0, &act(&WHOLE)).map(|it| it.held()).into_iter().collect();
         assert!(is_session_held(&held, "red", "s-1"));
         assert!(!is_session_held(&held, "blue", "s-1") && !is_session_held(&held, "red", "s-2"));
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,9 @@ use crate::store::{Listing, Object, Objects, Write};
 pub(super) trait Stored: Serialize + DeserializeOwned + Send + Sync {
     /// The name of its kind, also in messages.
     const KIND: &'static str;
+
+    /// Whether gateways are told of it.
+    const IS_TOLD: bool = false;
 
     /// Its id.
     fn id(&self) -> &str;
@@ -54,36 +58,49 @@ impl<T> Deref for Kept<T> {
 pub(super) struct Shelf {
     objects: Arc<Objects>,
     clock: Arc<dyn Clock>,
+    /// One more after every write of something that gateways are told.
+    changes: Arc<AtomicU64>,
 }
 
 /// Steps that are taken together or not at all.
 #[derive(Default)]
-pub(super) struct Batch(Vec<Write>);
+pub(super) struct Batch {
+    writes: Vec<Write>,
+    is_told: bool,
+}
 
 impl Batch {
     /// A new document.
-    pub(super) fn insert<T: Stored>(mut self, value: &T) -> Self {
-        self.0.push(Write::Insert(object(value, 0)));
-        self
+    pub(super) fn insert<T: Stored>(self, value: &T) -> Self {
+        self.with::<T>(Write::Insert(object(value, 0)))
     }
 
     /// Another value in the place of one that was read.
-    pub(super) fn update<T: Stored>(mut self, kept: &Kept<T>) -> Self {
-        self.0.push(Write::Update(object(&kept.value, kept.version)));
-        self
+    pub(super) fn update<T: Stored>(self, kept: &Kept<T>) -> Self {
+        self.with::<T>(Write::Update(object(&kept.value, kept.version)))
     }
 
     /// Removes one that was read.
-    pub(super) fn delete<T: Stored>(mut self, kept: &Kept<T>) -> Self {
+    pub(super) fn delete<T: Stored>(self, kept: &Kept<T>) -> Self {
         let (kind, id) = (T::KIND.to_owned(), kept.value.id().to_owned());
-        self.0.push(Write::Delete { kind, id, version: kept.version });
+        self.with::<T>(Write::Delete { kind, id, version: kept.version })
+    }
+
+    fn with<T: Stored>(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self.is_told |= T::IS_TOLD;
         self
     }
 }
 
 impl Shelf {
     pub(super) fn new(objects: Arc<Objects>, clock: Arc<dyn Clock>) -> Shelf {
-        Shelf { objects, clock }
+        Shelf { objects, clock, changes: Arc::default() }
+    }
+
+    /// How often this server has changed what gateways are told. Another server on the same store counts for itself.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// Now, Unix milliseconds.
@@ -150,7 +167,12 @@ impl Shelf {
 
     /// Takes all steps or none.
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), Problem> {
-        Ok(self.objects.commit(&batch.0).await?)
+        let done = self.objects.commit(&batch.writes).await;
+        // Also where it failed: whether the database has taken it is not known for certain then.
+        if batch.is_told {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(done?)
     }
 
     /// Removes what has expired.

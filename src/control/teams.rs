@@ -74,6 +74,7 @@ pub(super) struct Team {
 
 impl Stored for Team {
     const KIND: &'static str = "team";
+    const IS_TOLD: bool = true;
 
     fn id(&self) -> &str {
         &self.name

@@ -100,6 +100,11 @@ impl Live {
         self.quarantine.told(held, owners);
     }
 
+    /// The server has answered: until this moment, on the monotonic clock, it takes back itself what it has told.
+    pub fn vouch(&self, until: Duration) {
+        self.quarantine.vouch(until);
+    }
+
     /// Puts another in force. Teams keep what they have used, addresses and keys of providers what is known of them.
     /// `waiting` are the keys that differ from it, and need a restart.
     pub fn renew(&self, snapshot: Arc<Snapshot>, waiting: Vec<&'static str>, now: Stamp) {

@@ -1,6 +1,7 @@
 //! Who is kept out, whoever said so: the server, a rule of this gateway, the gateway before a restart. Outlives snapshots.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Quarantine {
     table: ArcSwap<Table>,
     kept: Mutex<Kept>,
     windows: Mutex<Windows>,
+    /// Monotonic milliseconds. Until then the server ends what it has told, whatever the clock of this machine says.
+    vouched_ms: AtomicU64,
 }
 
 /// Who asks to be let through.
@@ -37,8 +40,16 @@ pub(super) struct Who<'a> {
 /// What is looked up.
 #[derive(Default)]
 struct Table {
-    held: HashMap<HeldKind, HashMap<String, Vec<Arc<Held>>>>,
+    held: HashMap<HeldKind, HashMap<String, Vec<Standing>>>,
     owners: Arc<BTreeMap<String, String>>,
+}
+
+/// Somebody who is kept out.
+#[derive(Clone)]
+struct Standing {
+    held: Arc<Held>,
+    /// By the server.
+    is_told: bool,
 }
 
 /// Where it comes from.
@@ -63,6 +74,17 @@ impl Quarantine {
         let Kept { told, imposed, .. } = &mut *kept;
         imposed.retain(|it| told.iter().all(|other| other.reference != it.reference));
         self.publish(&kept);
+    }
+
+    /// Until this moment, on the monotonic clock, the server is asked often enough: it takes back what has ended, by its
+    /// own clock. Afterwards this machine's clock decides.
+    pub fn vouch(&self, until: Duration) {
+        self.vouched_ms.store(duration_millis(until), Ordering::Relaxed);
+    }
+
+    fn stands(&self, it: &Held, is_told: bool, now: Stamp) -> bool {
+        let is_vouched = is_told && duration_millis(now.monotonic) < self.vouched_ms.load(Ordering::Relaxed);
+        is_vouched || it.is_in_force(millis(now))
     }
 
     /// What this gateway had imposed before it was started.
@@ -106,10 +128,9 @@ impl Quarantine {
 
     /// Everyone who is kept out at this moment.
     pub fn in_force(&self, now: Stamp) -> Vec<Held> {
-        let now_ms = millis(now);
         let kept = self.kept();
-        let all = kept.told.iter().chain(&kept.imposed).filter(|it| it.is_in_force(now_ms));
-        all.map(|it| Held::clone(it)).collect()
+        let all = kept.standing().filter(|it| self.stands(&it.held, it.is_told, now));
+        all.map(|it| Held::clone(&it.held)).collect()
     }
 
     /// Why this one is kept out; `None` lets it through. What concerns most people is said first.
@@ -125,11 +146,11 @@ impl Quarantine {
             (HeldKind::Key, who.key),
             (HeldKind::Session, who.session.filter(|it| *it != HIDDEN)),
         ];
-        let now_ms = millis(now);
         asked.into_iter().find_map(|(kind, value)| {
             let all = table.held.get(&kind)?.get(value?)?;
-            let concerns = |it: &&Arc<Held>| it.team.as_deref().is_none_or(|team| team == who.team);
-            all.iter().find(|it| it.is_in_force(now_ms) && concerns(it)).cloned()
+            let concerns = |it: &Held| it.team.as_deref().is_none_or(|team| team == who.team);
+            let holding = all.iter().find(|it| self.stands(&it.held, it.is_told, now) && concerns(&it.held));
+            holding.map(|it| it.held.clone())
         })
     }
 
@@ -178,10 +199,10 @@ impl Quarantine {
         now: Stamp,
     ) {
         let mut kept = self.kept();
-        let same = |it: &&Arc<Held>| it.kind == kind && it.value == subject.value && it.team == subject.team;
+        let same = |it: &Held| it.kind == kind && it.value == subject.value && it.team == subject.team;
         let now_ms = millis(now);
         // Exchanges that were in flight when it began do not begin it again.
-        if kept.told.iter().chain(&kept.imposed).filter(same).any(|it| it.is_in_force(now_ms)) {
+        if kept.standing().any(|it| same(&it.held) && self.stands(&it.held, it.is_told, now)) {
             return;
         }
         let held = Arc::new(Held {
@@ -202,9 +223,9 @@ impl Quarantine {
     }
 
     fn publish(&self, kept: &Kept) {
-        let mut held: HashMap<HeldKind, HashMap<String, Vec<Arc<Held>>>> = HashMap::new();
-        for it in kept.told.iter().chain(&kept.imposed) {
-            held.entry(it.kind).or_default().entry(it.value.clone()).or_default().push(it.clone());
+        let mut held: HashMap<HeldKind, HashMap<String, Vec<Standing>>> = HashMap::new();
+        for it in kept.standing() {
+            held.entry(it.held.kind).or_default().entry(it.held.value.clone()).or_default().push(it);
         }
         self.table.store(Arc::new(Table { held, owners: kept.owners.clone() }));
     }
@@ -212,6 +233,13 @@ impl Quarantine {
     /// A panic elsewhere must not take it down: its data is valid at every step.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn standing(&self) -> impl Iterator<Item = Standing> + '_ {
+        let standing = |is_told| move |held: &Arc<Held>| Standing { held: held.clone(), is_told };
+        self.told.iter().map(standing(true)).chain(self.imposed.iter().map(standing(false)))
     }
 }
 
@@ -238,7 +266,8 @@ pub(super) fn message(held: &Held, now: Stamp) -> String {
     let ask = held.contact.as_deref().unwrap_or("your administrator");
     let minutes = |until: u64| until.saturating_sub(millis(now)).div_ceil(60_000);
     let end = match held.until_ms.map(minutes) {
-        None => String::new(),
+        // Of one that the server still holds, the end has passed by this machine's clock alone.
+        None | Some(0) => String::new(),
         Some(1) => " It ends by itself in a minute.".to_owned(),
         Some(more @ ..120) => format!(" It ends by itself in {more} minutes."),
         Some(more) => format!(" It ends by itself in {} hours.", more.div_ceil(60)),
@@ -253,4 +282,48 @@ fn millis(now: Stamp) -> u64 {
 
 fn duration_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn held(reference: &str, value: &str, until: Duration) -> Held {
+        Held {
+            reference: reference.to_owned(),
+            kind: HeldKind::Session,
+            value: value.to_owned(),
+            team: None,
+            reason: "a test".to_owned(),
+            contact: None,
+            since_ms: 0,
+            until_ms: Some(duration_millis(until)),
+        }
+    }
+
+    fn reference_of(quarantine: &Quarantine, session: &str, now: Stamp) -> Option<String> {
+        let who = Who { team: "red", key: None, session: Some(session) };
+        quarantine.holds(who, now).map(|it| it.reference.clone())
+    }
+
+    #[test]
+    fn while_the_server_is_asked_it_ends_what_it_has_told_and_no_wrong_clock_does() {
+        let quarantine = Quarantine::default();
+        quarantine.told(vec![held("Q-TOLD", "one", 30 * MINUTE)], BTreeMap::new());
+        quarantine.recall(vec![held("Q-OWN", "two", 30 * MINUTE)]);
+        // An hour ahead of the server.
+        let at = |minutes: u32| Stamp { monotonic: minutes * MINUTE, unix: (60 + minutes) * MINUTE };
+        assert_eq!(reference_of(&quarantine, "one", at(1)), None, "cut off, the own clock is all there is");
+        quarantine.vouch(5 * MINUTE);
+        assert_eq!(reference_of(&quarantine, "one", at(1)).as_deref(), Some("Q-TOLD"));
+        assert_eq!(reference_of(&quarantine, "two", at(1)), None, "what it has imposed itself is by its own clock");
+        assert_eq!(quarantine.in_force(at(1)).len(), 1);
+        assert!(!message(&held("Q-TOLD", "one", 30 * MINUTE), at(1)).contains("ends by itself"));
+        assert_eq!(reference_of(&quarantine, "one", at(5)), None, "not asked for long");
+        quarantine.vouch(20 * MINUTE);
+        quarantine.told(Vec::new(), BTreeMap::new());
+        assert_eq!(reference_of(&quarantine, "one", at(6)), None, "the server has ended it");
+    }
 }

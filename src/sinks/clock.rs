@@ -1,8 +1,12 @@
 //! The world's time and new ids: the only place of a running gateway that asks for either.
 
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::{Clock, RequestId, Stamp};
+
+/// Where monotonic time counts from, for all clocks of this process: moments of one are compared with those of another.
+static START: OnceLock<Instant> = OnceLock::new();
 
 /// The machine's clocks.
 pub struct WallClock {
@@ -10,10 +14,10 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// Monotonic time counts from here.
+    /// Monotonic time counts from the first one.
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else is handed")]
     pub fn new() -> Self {
-        WallClock { start: Instant::now() }
+        WallClock { start: *START.get_or_init(Instant::now) }
     }
 }
 

@@ -155,11 +155,13 @@ impl Store for Sqlite {
 
     async fn search(&self, query: &Query) -> Result<Vec<Entry>, StoreError> {
         let mut reader = self.reader().await?;
-        let gateways = gateways(&mut reader).await?;
+        // One view of the database for both statements: a gateway may write its first record in between.
+        let mut transaction = reader.begin().await.map_err(failure)?;
+        let gateways = gateways(&mut transaction).await?;
         let Ok(numbers) = numbers(query, &gateways) else { return Ok(Vec::new()) };
         let Search { sql, values } = search(query, numbers, indexed_by);
         let statement = bind(sqlx::query(AssertSqlSafe(sql)), values);
-        let rows = statement.fetch_all(&mut *reader).await.map_err(failure)?;
+        let rows = statement.fetch_all(&mut *transaction).await.map_err(failure)?;
         rows.iter().map(|row| stored::row(row, &gateways).map(|it| it.entry)).collect()
     }
 

@@ -21,6 +21,12 @@ pub(super) trait Values {
     fn text(&self, index: usize) -> Result<Option<String>, String>;
 }
 
+/// Whether the gateways of all these rows are among those that were read. Without one view of both, a gateway may have
+/// written its first record in between.
+pub(super) fn knows(gateways: &Gateways, rows: &[impl Values]) -> bool {
+    rows.iter().all(|it| matches!(it.number(0), Ok(Some(number)) if gateways.contains_key(&number)))
+}
+
 /// A row of [`super::search::COLUMNS`], without its rules.
 pub(super) fn row(values: &impl Values, gateways: &Gateways) -> Result<Row, StoreError> {
     let gateway = values.number(0).map_err(damaged)?.and_then(|it| gateways.get(&it)).cloned();

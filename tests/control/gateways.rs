@@ -39,7 +39,7 @@ async fn poll(gateway: &Client, tag: Option<&str>, said: &str) -> (u16, Option<S
 }
 
 #[tokio::test]
-async fn a_token_enrols_once_and_a_name_is_given_once() {
+pub async fn a_token_enrols_once_and_a_name_is_given_once() {
     let server = start().await;
     let owner = server.owner().await;
     let token = owner.post("/api/v1/enrolments", json!({"hours": 1})).await.ok()["token"].clone();
@@ -54,7 +54,7 @@ async fn a_token_enrols_once_and_a_name_is_given_once() {
 }
 
 #[tokio::test]
-async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
+pub async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, _) = enrolled(&server, &owner, "edge-1").await;
@@ -68,8 +68,8 @@ async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
     let (status, _, text) = poll(&gateway, tag.as_deref(), "version=1&generation=1").await;
     assert_eq!((status, text.as_str()), (304, ""));
     let id = owner.get("/api/v1/teams/red/keys").await.ok()[0]["id"].as_str().unwrap().to_owned();
+    // At once: this server knows what it has changed.
     owner.delete(&format!("/api/v1/keys/{id}")).await.ok();
-    server.clock.by(Duration::from_secs(2));
     let (status, newer, _) = poll(&gateway, tag.as_deref(), "version=1&generation=1").await;
     assert!(status == 200 && newer != tag, "a key that is taken back is another bundle");
     assert_eq!(server.nobody().get("/api/v1/bundle?version=1&generation=0").await.refused().0, 401);
@@ -77,7 +77,7 @@ async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
 }
 
 #[tokio::test]
-async fn what_a_gateway_says_is_shown_and_a_removed_one_is_unknown() {
+pub async fn what_a_gateway_says_is_shown_and_a_removed_one_is_unknown() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, made, _) = enrolled(&server, &owner, "edge-1").await;
@@ -97,8 +97,53 @@ async fn what_a_gateway_says_is_shown_and_a_removed_one_is_unknown() {
     assert_eq!(poll(&gateway, None, "version=1&generation=7").await.0, 401);
 }
 
+/// What the page of gateways says of the one that there is, and of its clock.
+async fn shown(owner: &Client) -> (String, bool) {
+    let page = owner.get("/gateways").await.text;
+    let badge = page.split_once("<td><span class=\"badge ").unwrap().1;
+    let state = badge.split_once('>').unwrap().1.split_once('<').unwrap().0;
+    (state.to_owned(), page.contains("60 min ahead of this server"))
+}
+
 #[tokio::test]
-async fn the_chain_of_another_is_not_continued() {
+async fn a_gateway_is_away_after_six_of_its_polls_and_in_step_before() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, _, _) = enrolled(&server, &owner, "edge-1").await;
+    for seconds in [5_u64, 60] {
+        let said = format!("version=1&generation=1&poll_seconds={seconds}");
+        // What says nothing new is kept before it is too old to tell that the gateway is there.
+        for _ in 0..8 {
+            poll(&gateway, None, &said).await;
+            server.clock.by(Duration::from_secs(seconds - 1));
+            assert_eq!(shown(&owner).await, ("in step".to_owned(), false));
+        }
+        poll(&gateway, None, &said).await;
+        server.clock.by(Duration::from_secs(6 * seconds + 2));
+        assert_eq!(shown(&owner).await.0, "away");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_told() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, _, _) = enrolled(&server, &owner, "edge-1").await;
+    let hour_ms = 3_600_000;
+    let said = |ahead: u64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+        format!("version=1&generation=1&clock_ms={}", now + ahead)
+    };
+    poll(&gateway, None, &said(0)).await;
+    assert_eq!(owner.get("/api/v1/gateways").await.ok()[0]["report"]["clock_ahead_ms"], 0);
+    poll(&gateway, None, &said(hour_ms + 30_000)).await;
+    assert_eq!(shown(&owner).await, ("in step".to_owned(), true));
+    poll(&gateway, None, &said(0)).await;
+    assert_eq!(shown(&owner).await, ("in step".to_owned(), false));
+}
+
+#[tokio::test]
+pub async fn the_chain_of_another_is_not_continued() {
     let server = start().await;
     let owner = server.owner().await;
     let own = server.acts("user.created").await;

@@ -56,7 +56,7 @@ async fn verified(server: &Server, marker: &Marker) -> store::Verdict {
 }
 
 #[tokio::test]
-async fn records_arrive_once_and_verify() {
+pub async fn records_arrive_once_and_verify() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, marker) = enrolled(&server, &owner, NAME).await;
@@ -74,7 +74,7 @@ async fn records_arrive_once_and_verify() {
 }
 
 #[tokio::test]
-async fn a_gap_is_a_conflict_until_it_is_said_that_it_is_lost() {
+pub async fn a_gap_is_a_conflict_until_it_is_said_that_it_is_lost() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, marker) = enrolled(&server, &owner, NAME).await;
@@ -90,7 +90,7 @@ async fn a_gap_is_a_conflict_until_it_is_said_that_it_is_lost() {
 }
 
 #[tokio::test]
-async fn a_chain_may_begin_behind_a_signed_mark() {
+pub async fn a_chain_may_begin_behind_a_signed_mark() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, marker) = enrolled(&server, &owner, NAME).await;
@@ -107,7 +107,7 @@ async fn a_chain_may_begin_behind_a_signed_mark() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_gateways_own_chain_is_refused_and_told() {
+pub async fn what_is_not_the_gateways_own_chain_is_refused_and_told() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, marker) = enrolled(&server, &owner, NAME).await;
@@ -135,7 +135,7 @@ async fn what_is_not_the_gateways_own_chain_is_refused_and_told() {
 }
 
 #[tokio::test]
-async fn numbers_and_times_that_no_database_holds_are_refused() {
+pub async fn numbers_and_times_that_no_database_holds_are_refused() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, _) = enrolled(&server, &owner, NAME).await;
@@ -152,7 +152,7 @@ async fn numbers_and_times_that_no_database_holds_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_old_goes_at_a_checkpoint_and_the_rest_still_verifies() {
+pub async fn what_is_old_goes_at_a_checkpoint_and_the_rest_still_verifies() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, marker) = enrolled(&server, &owner, NAME).await;

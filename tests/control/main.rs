@@ -8,9 +8,12 @@ mod ingest;
 mod matrix;
 mod oidc;
 mod openapi;
+mod over_postgres;
 mod overview;
 mod people;
 mod policies;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod quarantine;
 mod records;
 mod review;

@@ -9,7 +9,7 @@ use crate::server::start;
 const HOUR_MS: u64 = 3600 * 1000;
 
 #[tokio::test]
-async fn counts_follow_the_records_and_none_is_counted_twice() {
+pub async fn counts_follow_the_records_and_none_is_counted_twice() {
     let server = start().await;
     let owner = server.owner().await;
     let mut chain = Chain::new("edge-1");
@@ -43,7 +43,7 @@ async fn counts_follow_the_records_and_none_is_counted_twice() {
 }
 
 #[tokio::test]
-async fn two_who_count_at_the_same_time_count_each_record_once() {
+pub async fn two_who_count_at_the_same_time_count_each_record_once() {
     let server = start().await;
     let owner = server.owner().await;
     let exchanges: Vec<_> = (0..1200).map(|_| exchange("red")).collect();
@@ -60,7 +60,7 @@ async fn two_who_count_at_the_same_time_count_each_record_once() {
 }
 
 #[tokio::test]
-async fn sessions_show_their_findings_and_whether_they_are_held() {
+pub async fn sessions_show_their_findings_and_whether_they_are_held() {
     let server = start().await;
     let owner = server.owner().await;
     let mut chain = Chain::new("edge-1");

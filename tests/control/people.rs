@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::server::{PASSWORD, start};
 
 #[tokio::test]
-async fn the_first_owner_is_made_with_the_token_of_the_terminal_once() {
+pub async fn the_first_owner_is_made_with_the_token_of_the_terminal_once() {
     let server = start().await;
     let nobody = server.nobody();
     assert_eq!(nobody.get("/api/v1/setup").await.ok()["needs_setup"], true);
@@ -72,7 +72,7 @@ async fn wrong_passwords_have_to_wait_longer_and_longer() {
 }
 
 #[tokio::test]
-async fn owners_are_made_by_owners_and_one_always_stays() {
+pub async fn owners_are_made_by_owners_and_one_always_stays() {
     let server = start().await;
     let owner = server.owner().await;
     let admin = server.user(&owner, "adam", &["administrator"], &[]).await;

@@ -51,7 +51,7 @@ async fn mistakes_are_told_at_the_authors_own_line_and_column() {
 }
 
 #[tokio::test]
-async fn a_text_goes_from_draft_to_force_and_back() {
+pub async fn a_text_goes_from_draft_to_force_and_back() {
     let server = start().await;
     let owner = furnished(&server).await;
     let first = published(&owner, PATH, "redact_secrets: true\n").await;
@@ -125,7 +125,7 @@ async fn what_is_published_was_approved_by_somebody_who_did_not_write_it() {
 }
 
 #[tokio::test]
-async fn what_a_policy_names_cannot_be_taken_away() {
+pub async fn what_a_policy_names_cannot_be_taken_away() {
     let server = start().await;
     let owner = furnished(&server).await;
     published(&owner, PATH, "policies:\n- {name: a, condition: {team: red}, action: log}\n").await;
@@ -227,7 +227,7 @@ async fn record(server: &Server, exchanges: Vec<Exchange>) {
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_have_been_done_to_what_was_recorded() {
+pub async fn a_dry_run_says_what_would_have_been_done_to_what_was_recorded() {
     let server = start().await;
     let owner = furnished(&server).await;
     let mut exchanges = vec![exchange("red", "allow", &[]); 1200];

@@ -12,7 +12,7 @@ async fn listed(client: &Client, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_quarantine_is_imposed_once_and_released_with_a_reason() {
+pub async fn a_quarantine_is_imposed_once_and_released_with_a_reason() {
     let server = start().await;
     let owner = server.owner().await;
     let analyst = server.user(&owner, "ana", &["analyst"], &[]).await;
@@ -36,7 +36,7 @@ async fn a_quarantine_is_imposed_once_and_released_with_a_reason() {
 }
 
 #[tokio::test]
-async fn one_with_an_end_ends_by_itself() {
+pub async fn one_with_an_end_ends_by_itself() {
     let server = start().await;
     let owner = server.owner().await;
     let new = json!({"kind": "session", "value": "s-1", "reason": "a while", "hours": 2});
@@ -47,7 +47,7 @@ async fn one_with_an_end_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_lead_keeps_out_sessions_and_keys_of_the_own_team_alone() {
+pub async fn a_lead_keeps_out_sessions_and_keys_of_the_own_team_alone() {
     let server = start().await;
     let owner = server.owner().await;
     for name in ["red", "blue"] {

@@ -38,7 +38,7 @@ async fn two_teams(server: &Server, owner: &Client) -> (Client, Client, String) 
 }
 
 #[tokio::test]
-async fn pages_of_two_gateways_hold_every_record_once_the_newest_first() {
+pub async fn pages_of_two_gateways_hold_every_record_once_the_newest_first() {
     let server = start().await;
     let owner = server.owner().await;
     let at = now_ms() - 60_000;
@@ -72,7 +72,7 @@ async fn pages_of_two_gateways_hold_every_record_once_the_newest_first() {
 }
 
 #[tokio::test]
-async fn nobody_sees_records_beyond_their_reach() {
+pub async fn nobody_sees_records_beyond_their_reach() {
     let server = start().await;
     let owner = server.owner().await;
     let (lead, developer, key) = two_teams(&server, &owner).await;
@@ -112,7 +112,7 @@ async fn nobody_sees_records_beyond_their_reach() {
 }
 
 #[tokio::test]
-async fn a_record_says_what_was_found_where_why_and_what_was_done() {
+pub async fn a_record_says_what_was_found_where_why_and_what_was_done() {
     let server = start().await;
     let owner = server.owner().await;
     let written = Chain::new("edge-1").write(&server, now_ms(), vec![found("red", RULE, "redact")]).await;
@@ -129,7 +129,7 @@ async fn a_record_says_what_was_found_where_why_and_what_was_done() {
 }
 
 #[tokio::test]
-async fn no_input_breaks_a_search() {
+pub async fn no_input_breaks_a_search() {
     let server = start().await;
     let owner = server.owner().await;
     Chain::new("edge-1").write(&server, now_ms(), vec![exchange("red")]).await;
@@ -158,7 +158,7 @@ async fn no_input_breaks_a_search() {
 }
 
 #[tokio::test]
-async fn the_feed_tells_each_exchange_once() {
+pub async fn the_feed_tells_each_exchange_once() {
     let server = start().await;
     let owner = server.owner().await;
     let mut chain = Chain::new("edge-1");
@@ -176,7 +176,7 @@ async fn the_feed_tells_each_exchange_once() {
 }
 
 #[tokio::test]
-async fn an_export_is_the_chain_and_is_written_down() {
+pub async fn an_export_is_the_chain_and_is_written_down() {
     let server = start().await;
     let owner = server.owner().await;
     let auditor = server.user(&owner, "aud", &["auditor"], &[]).await;
@@ -196,7 +196,7 @@ async fn an_export_is_the_chain_and_is_written_down() {
 }
 
 #[tokio::test]
-async fn a_verification_runs_behind_the_request_and_finds_what_was_changed() {
+pub async fn a_verification_runs_behind_the_request_and_finds_what_was_changed() {
     let server = start().await;
     let owner = server.owner().await;
     let mut chain = Chain::new("edge-1");

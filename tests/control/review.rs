@@ -12,7 +12,7 @@ async fn waiting(client: &Client) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_decision_takes_a_record_off_the_queue_and_counts_for_its_rules() {
+pub async fn a_decision_takes_a_record_off_the_queue_and_counts_for_its_rules() {
     let server = start().await;
     let owner = server.owner().await;
     let mut chain = Chain::new("edge-1");
@@ -47,7 +47,7 @@ async fn a_decision_takes_a_record_off_the_queue_and_counts_for_its_rules() {
 }
 
 #[tokio::test]
-async fn a_lead_decides_over_the_own_team_alone() {
+pub async fn a_lead_decides_over_the_own_team_alone() {
     let server = start().await;
     let owner = server.owner().await;
     for name in ["red", "blue"] {

@@ -80,7 +80,7 @@ async fn a_pasted_text_shows_where_rules_hit_and_is_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn published_rules_can_be_named_and_not_taken_away_from_under_a_policy() {
+pub async fn published_rules_can_be_named_and_not_taken_away_from_under_a_policy() {
     let server = start().await;
     let owner = server.owner().await;
     owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();

@@ -1,6 +1,7 @@
 //! A control plane on a loopback port, with a folder of its own, and clients of it.
 #![allow(dead_code)]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,16 @@ use airiskguard_gateway::sinks::{Archive, Following, Ledger, Metrics, Reader, Se
 use airiskguard_gateway::store::{self, Directory, Journal, Key, Marker, Objects};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+
+use crate::postgres::Cluster;
+
+thread_local! {
+    /// Whether servers that this thread starts are on PostgreSQL, each on a database of its own in the process's cluster.
+    pub static OVER_POSTGRES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Databases that were made in the cluster.
+static DATABASES: AtomicU64 = AtomicU64::new(0);
 
 /// The machine's clock, and as much later as the test says.
 #[derive(Default)]
@@ -87,7 +98,10 @@ impl Reply {
 /// A server with these settings, empty.
 pub async fn start_with(settings: &str) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let target = format!("sqlite:{}", folder.path().join("control.db").display());
+    let target = match OVER_POSTGRES.get() {
+        true => Cluster::shared().database(&format!("control_{}", DATABASES.fetch_add(1, Ordering::SeqCst))),
+        false => format!("sqlite:{}", folder.path().join("control.db").display()),
+    };
     start_at(settings, folder, target).await
 }
 
@@ -192,8 +206,7 @@ impl Server {
         let records = store::open(&self.target).await.unwrap();
         for _ in 0..200 {
             let mut acts = Vec::new();
-            // Rows that are being written may be read before the segment that they belong to: the next look finds both.
-            for entry in records.search(&query).await.unwrap_or_default().into_iter().rev() {
+            for entry in records.search(&query).await.unwrap().into_iter().rev() {
                 if let store::Subject::Act(it) = entry.record().unwrap().subject {
                     acts.push((it.act, it.actor, it.details));
                 }

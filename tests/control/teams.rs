@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::server::start;
 
 #[tokio::test]
-async fn a_key_is_shown_once_and_ends_when_it_is_revoked_or_followed() {
+pub async fn a_key_is_shown_once_and_ends_when_it_is_revoked_or_followed() {
     let server = start().await;
     let owner = server.owner().await;
     owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();

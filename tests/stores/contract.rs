@@ -190,6 +190,21 @@ pub async fn writers_at_the_same_time(target: Target) {
     }
 }
 
+pub async fn a_search_beside_first_records_finds_whole_rows(target: Target) {
+    const GATEWAYS: usize = 100;
+    let (writer, reader) = (target.open().await, target.open().await);
+    let writing = tokio::spawn(async move {
+        for index in 0..GATEWAYS {
+            writer.append(&[Chain::new(&format!("edge-{index}")).plain(DAY)]).await.unwrap();
+        }
+    });
+    // Every row that is there has a name, also where its gateway was not there when the search began.
+    while reader.search(&everything()).await.unwrap().len() < GATEWAYS {
+        assert!(!writing.is_finished() || reader.search(&everything()).await.unwrap().len() == GATEWAYS);
+    }
+    writing.await.unwrap();
+}
+
 pub async fn records_of_any_time(target: Target) {
     let store = target.open().await;
     let mut chain = Chain::new("edge");

@@ -40,6 +40,7 @@ const CASES: &[Case] = cases![
     contract::ten_thousand_at_once,
     contract::a_reopened_store_holds_the_same,
     contract::writers_at_the_same_time,
+    contract::a_search_beside_first_records_finds_whole_rows,
     contract::records_of_any_time,
     searches::newest_first,
     searches::by_every_key,

@@ -25,6 +25,8 @@ use crate::store::Act;
 const BACKOFF_MAX: u32 = 6;
 /// How long a bundle that was refused is not asked for again.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
+/// Polls for which the server's word on who is kept out holds without another one, whatever this machine's clock says.
+const VOUCHED_POLLS: u32 = 6;
 /// Longest reason in reports and in the audit log, bytes; the log has all of it.
 const REASON_BYTES_MAX: usize = 1000;
 
@@ -172,6 +174,8 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<&'a str>,
     records_behind: u64,
+    poll_seconds: u64,
+    clock_ms: u64,
 }
 
 impl Poller {
@@ -227,6 +231,8 @@ impl Poller {
             generation: self.generation,
             refused: self.refused.as_ref().map(|it| bounded(&it.why)),
             records_behind: self.setup.metrics.records_behind(Shipping::NAME),
+            poll_seconds: self.poll.as_secs(),
+            clock_ms: u64::try_from(self.clock.now().unix.as_millis()).unwrap_or(u64::MAX),
         };
         // Numbers and texts alone: it can be written.
         format!("/api/v1/bundle?{}", serde_html_form::to_string(&report).unwrap_or_default())
@@ -237,6 +243,10 @@ impl Poller {
         let now = self.clock.now();
         self.setup.metrics.control_heard(now);
         self.setup.live.govern(|it| it.contact = Some(now));
+        // Who is kept out is known from the bundle in force, and another one is refused: the server ends nothing then.
+        if self.refused.is_none() {
+            self.setup.live.vouch(now.monotonic + self.poll.saturating_mul(VOUCHED_POLLS));
+        }
         if self.failures > 0 {
             tracing::info!(polls = self.failures, "the policy server answers again");
         }
@@ -274,6 +284,7 @@ impl Poller {
 
     fn refuse(&mut self, why: String) {
         self.setup.metrics.control_polled(Polled::Refused);
+        self.setup.live.vouch(Duration::ZERO);
         let until = self.clock.now().monotonic + REFUSED_FOR;
         if self.refused.as_ref().is_none_or(|it| it.why != why) {
             tracing::error!("the bundle of the policy server is refused, what is in force stays: {why}");

@@ -24,7 +24,7 @@ use crate::control::shelf::{Kept, Stored};
 use crate::control::{Problem, ProblemKind};
 use crate::domain::Secret;
 
-/// How long one look at the store answers for all gateways of a group.
+/// How long one look at the store answers for all gateways of a group, where this server has changed nothing since.
 const FRESH_MS: u64 = 1000;
 /// How often a number is asked for anew where other servers take it at the same moment.
 const TRIES_MAX: usize = 8;
@@ -70,6 +70,8 @@ pub(crate) struct Bundles {
 #[derive(Clone)]
 struct Looked {
     at_ms: u64,
+    /// How often this server had changed what gateways are told.
+    changes: u64,
     inputs: [u8; 32],
     state: Arc<State>,
 }
@@ -92,7 +94,7 @@ pub(crate) async fn changed(
     Ok(Some((tag, signed(control, gateway, &state).await?)))
 }
 
-/// What a group runs on at this moment, a second old at most.
+/// What a group runs on at this moment. What another server has changed is a second late at most.
 pub(crate) async fn state(control: &Control, group: &str) -> Result<Arc<State>, Problem> {
     let slot = {
         let mut groups = control.bundles.groups.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,6 +104,7 @@ pub(crate) async fn state(control: &Control, group: &str) -> Result<Arc<State>, 
     let mut looked = slot.lock().await;
     let now = control.shelf.now_ms();
     if let Some(it) = &*looked
+        && it.changes == control.shelf.changes()
         && it.at_ms <= now
         && now - it.at_ms < FRESH_MS
     {
@@ -124,7 +127,7 @@ pub(crate) async fn state(control: &Control, group: &str) -> Result<Arc<State>, 
 
 /// The state is read before what it is composed of: who writes on the ground of an older look comes too late.
 async fn look(control: &Control, group: &str, before: Option<&Looked>) -> Result<Looked, Problem> {
-    let at_ms = control.shelf.now_ms();
+    let (at_ms, changes) = (control.shelf.now_ms(), control.shelf.changes());
     let kept = control.shelf.get::<State>(group).await?;
     let inputs = Inputs::read(control, group).await?;
     let digest = digest(&inputs)?;
@@ -132,7 +135,7 @@ async fn look(control: &Control, group: &str, before: Option<&Looked>) -> Result
         && before.inputs == digest
         && *before.state == kept.value
     {
-        return Ok(Looked { at_ms, inputs: digest, state: before.state.clone() });
+        return Ok(Looked { at_ms, changes, inputs: digest, state: before.state.clone() });
     }
     let plain = Content::compose(&inputs, &OwnChecks::default());
     let outcome = control.bundles.loader.load(inputs).await?;
@@ -149,7 +152,7 @@ async fn look(control: &Control, group: &str, before: Option<&Looked>) -> Result
         }
     };
     let state = write(control, kept, next).await?;
-    Ok(Looked { at_ms, inputs: digest, state: Arc::new(state) })
+    Ok(Looked { at_ms, changes, inputs: digest, state: Arc::new(state) })
 }
 
 /// What comes after `kept` with this content.

@@ -14,8 +14,8 @@ use crate::control::http::{Form, Granted, Path, Query, Route, page, submit};
 use crate::control::roles::Permission;
 use crate::control::server::Control;
 
-/// A gateway that has said nothing for so long is away: polls are every five seconds.
-const AWAY_MS: u64 = 30 * 1000;
+/// A clock that differs by less does no harm: records are read in the order of their chain.
+const CLOCK_MS_MIN: u64 = 60 * 1000;
 /// How long an enrolment token holds where nothing else is typed.
 const HOURS: u32 = 24;
 
@@ -35,6 +35,8 @@ struct Row {
     view: GatewayView,
     /// `is-good` and the like, and the word for it.
     state: (&'static str, &'static str),
+    /// That its clock is wrong, or the server's.
+    clock: Option<String>,
 }
 
 /// What enrols a gateway: a token, and the commands with it.
@@ -74,7 +76,7 @@ async fn draw(control: &Control, granted: &Granted) -> Result<Gateways, Problem>
     let now = control.shelf.now_ms();
     Ok(Gateways {
         shell: Shell::of(control, granted, "Gateways", "/gateways"),
-        rows: views.into_iter().map(|view| Row { state: state(&view, now), view }).collect(),
+        rows: views.into_iter().map(|view| Row { state: state(&view, now), clock: clock(&view), view }).collect(),
         manages: granted.reach_of(Permission::ManageGateways).is_some(),
         group: String::new(),
         hours: String::new(),
@@ -89,11 +91,18 @@ fn state(gateway: &GatewayView, now_ms: u64) -> (&'static str, &'static str) {
     }
     match &gateway.report {
         None => ("is-waiting", "not heard of yet"),
-        Some(report) if now_ms.saturating_sub(report.at_ms) > AWAY_MS => ("is-bad", "away"),
+        Some(report) if report.is_away(now_ms) => ("is-bad", "away"),
         Some(report) if report.refused.is_some() => ("is-bad", "refuses its bundle"),
         Some(report) if report.generation == 0 => ("is-waiting", "without a bundle"),
         Some(_) => ("is-good", "in step"),
     }
+}
+
+fn clock(gateway: &GatewayView) -> Option<String> {
+    let ahead_ms = gateway.report.as_ref()?.clock_ahead_ms;
+    let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
+    let minutes = ahead_ms.unsigned_abs() / CLOCK_MS_MIN;
+    (minutes > 0).then(|| format!("its clock is {minutes} min {side} this server's"))
 }
 
 /// Makes a token, and what to do with it.

@@ -115,6 +115,7 @@ impl Policy {
 
 impl Stored for Policy {
     const KIND: &'static str = "policy";
+    const IS_TOLD: bool = true;
 
     fn id(&self) -> &str {
         &self.id

@@ -219,6 +219,11 @@ impl Store for Postgres {
             let Search { sql, values } = search(query, numbers, |_| String::new());
             let statement = bind(sqlx::query(AssertSqlSafe(sql)), values);
             let rows = statement.fetch_all(&self.pool).await.map_err(failure)?;
+            // Names are written with the first record of their gateway, and stay: whoever has a row finds its name.
+            let gateways = match stored::knows(&gateways, &rows) {
+                true => gateways,
+                false => self::gateways(&self.pool).await?,
+            };
             rows.iter().map(|row| stored::row(row, &gateways).map(|it| it.entry)).collect()
         })
         .await
