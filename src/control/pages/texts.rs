@@ -76,27 +76,21 @@ struct VersionPage {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     text: String,
-    #[serde(default)]
     revision: u64,
-    #[serde(default)]
     days: String,
     /// Which of the buttons: `dry_run`, `trial`, or only the checks.
-    #[serde(default)]
     with: String,
-    #[serde(default)]
     sample: String,
-    #[serde(default)]
     direction: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedStep {
-    #[serde(default)]
     revision: u64,
-    #[serde(default)]
     note: String,
 }
 

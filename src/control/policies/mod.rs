@@ -16,5 +16,5 @@ pub(super) use self::kept::{Policy, Subject};
 pub(super) use self::routes::{
     Numbered, Validation, compared, routes, rule_routes, text_or_draft, validation, version_text,
 };
-pub(super) use self::steps::{discarded, drafted, judged, published, rolled_back, submitted};
+pub(super) use self::steps::{discarded, drafted, judged, published, published_rules, rolled_back, submitted};
 pub(super) use self::view::{MistakeView, TextSummary, TextView, VersionText, VersionView, summaries, versions, view};

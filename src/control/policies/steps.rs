@@ -280,6 +280,13 @@ pub(in crate::control) async fn version(control: &Control, subject: &Subject, nu
     Ok(found.value)
 }
 
+/// The texts of all rules that are in force.
+pub(in crate::control) async fn published_rules(control: &Control) -> Result<Vec<String>, Problem> {
+    let all = control.shelf.all::<Policy>().await?;
+    let rules = all.iter().filter(|it| Subject::parse(&it.id).is_some_and(|it| it.is_rules()));
+    Ok(rules.filter_map(|it| it.published_text().map(str::to_owned)).collect())
+}
+
 /// Whether gateways would take it, in every group that it is for.
 async fn loads(control: &Control, subject: &Subject, text: &str) -> Result<(), Problem> {
     scope_exists(control, subject).await?;
@@ -359,5 +366,5 @@ fn told<const N: usize>(
 ) {
     let mut all = BTreeMap::from(details.map(|(name, value)| (name.to_owned(), value)));
     all.insert("id".to_owned(), subject.name());
-    control.acts.told(&granted.actor, &format!("{}.{verb}", subject.word()), all);
+    control.acts.write(&granted.actor, &format!("{}.{verb}", subject.word()), all);
 }

@@ -83,12 +83,11 @@ pub(super) async fn redeemed(
         }
     }
     let claims = verified.map_err(|refused| refused.problem())?;
-    let mut person = person(settings, &claims);
-    if person.1.is_none() && provider.has_user_info() {
-        person.1 = told(control, settings, &client, &tokens, &claims).await?;
+    let mut groups = claims.additional_claims().texts(&settings.groups_claim);
+    if groups.is_none() && provider.has_user_info() {
+        groups = told(control, settings, &client, &tokens, &claims).await?;
     }
-    let (mut person, groups) = person;
-    person.groups = groups.unwrap_or_default();
+    let person = person(settings, &claims, groups.unwrap_or_default());
     let id_token = tokens.id_token().map(ToString::to_string).unwrap_or_default();
     Ok((person, id_token))
 }
@@ -178,19 +177,17 @@ fn verifier<'a>(control: &Control, client: &'a OidcClient) -> Result<CoreIdToken
     Ok(verifier.set_time_fn(move || now - skew).set_issue_time_verifier_fn(issued))
 }
 
-/// The person, and the groups where the token tells of them.
-fn person(settings: &Oidc, claims: &IdClaims) -> (Person, Option<Vec<String>>) {
+fn person(settings: &Oidc, claims: &IdClaims, groups: Vec<String>) -> Person {
     let email = claims.email().filter(|_| claims.email_verified() != Some(false)).map(|it| it.to_string());
     let name = claims.preferred_username().map(|it| it.to_string()).or_else(|| email.clone());
-    let person = Person {
+    Person {
         method: METHOD,
         issuer: settings.issuer.clone(),
         subject: claims.subject().to_string(),
         name: name.unwrap_or_else(|| claims.subject().to_string()),
         email,
-        groups: Vec::new(),
-    };
-    (person, claims.additional_claims().texts(&settings.groups_claim))
+        groups,
+    }
 }
 
 /// The groups, where the provider tells of them when it is asked.
