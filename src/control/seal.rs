@@ -98,7 +98,7 @@ pub(super) fn decrypt(key: &[u8; 32], sealed: &str, about: &str) -> Option<Vec<u
 
 /// Random text of 32 bytes, URL-safe: for tokens of every kind.
 pub(super) fn token() -> Result<String, Problem> {
-    Ok(URL_SAFE_NO_PAD.encode(&*random::<32>()?))
+    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?.as_slice()))
 }
 
 /// Random bytes from the operating system.
@@ -111,7 +111,7 @@ pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, Problem> {
 
 /// A new key of 32 bytes, base64.
 pub(super) fn fresh_key() -> Result<Secret, Problem> {
-    Ok(Secret::new(STANDARD.encode(&*random::<32>()?)))
+    Ok(Secret::new(STANDARD.encode(random::<32>()?.as_slice())))
 }
 
 /// The bytes of such a key; `None` where it is none.

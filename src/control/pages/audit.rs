@@ -185,21 +185,21 @@ impl Asked {
             risk: given(&self.risk),
             kind: given(&self.kind),
             id: given(&self.id),
-            from_ms: self.from_ms(now_ms)?,
+            from_ms: self.begin_ms(now_ms)?,
             until_ms: None,
             cursor: given(&self.cursor),
             limit: None,
         })
     }
 
-    fn from_ms(&self, now_ms: u64) -> Result<Option<u64>, Problem> {
+    fn begin_ms(&self, now_ms: u64) -> Result<Option<u64>, Problem> {
         let minutes: Option<u64> = number("minutes", &self.minutes)?;
         Ok(minutes.map(|it| now_ms.saturating_sub(it.saturating_mul(MINUTE_MS))))
     }
 
     /// An export is of whole chains: of what was typed, only the gateway and the time hold for it.
     fn export(&self, now_ms: u64) -> String {
-        let from_ms = self.from_ms(now_ms).ok().flatten().map(|it| ("from_ms", it.to_string()));
+        let from_ms = self.begin_ms(now_ms).ok().flatten().map(|it| ("from_ms", it.to_string()));
         let asked: Vec<_> = given(&self.gateway).map(|it| ("gateway", it)).into_iter().chain(from_ms).collect();
         format!("/api/v1/audit/export?{}", serde_html_form::to_string(asked).unwrap_or_default())
     }
