@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::Span;
-use super::{CircuitLimits, ControlPlane, Day, Fronts, Notifications, Price, Quarantine, Siem, TeamLimits};
+use super::{CircuitLimits, ControlPlane, Day, Fronts, Moment, Notifications, Price, Quarantine, Siem, TeamLimits};
 use crate::domain::{Action, Checker, Direction, Fingerprint, Risk, Score, Secret, Source};
 
 /// The whole configuration.
@@ -385,8 +385,13 @@ pub struct Team {
 pub enum GatewayKey {
     /// The key itself.
     Clear(Secret),
-    /// `sha256:<64 hex digits>` of the key.
-    Sha256([u8; 32]),
+    /// `sha256:<64 hex digits>` of the key, and perhaps ` until 2026-12-31T12:00:00Z`.
+    Sha256 {
+        /// SHA-256 of the key.
+        digest: [u8; 32],
+        /// From this moment on it holds no more, by the gateway's own clock.
+        until: Option<Moment>,
+    },
 }
 
 /// How originals are replaced.

@@ -6,7 +6,7 @@ use super::keys;
 use super::mistake::Mistake;
 use super::parse::checkers;
 use super::reader::{Entry, Field, Reader, Section};
-use super::{GatewayKey, Team};
+use super::{GatewayKey, Moment, Team};
 
 const NAME_CHARS_MAX: usize = 64;
 /// Fewer characters than this are worth a warning.
@@ -17,7 +17,15 @@ impl GatewayKey {
     pub fn digest(&self) -> [u8; 32] {
         match self {
             GatewayKey::Clear(key) => Sha256::digest(key.expose().as_bytes()).into(),
-            GatewayKey::Sha256(digest) => *digest,
+            GatewayKey::Sha256 { digest, .. } => *digest,
+        }
+    }
+
+    /// From when on it holds no more, if it has an end.
+    pub fn until(&self) -> Option<Moment> {
+        match self {
+            GatewayKey::Clear(_) => None,
+            GatewayKey::Sha256 { until, .. } => *until,
         }
     }
 }
@@ -90,10 +98,10 @@ fn api_keys(
     keys
 }
 
-/// A gateway key in clear, or `sha256:` and 64 hex digits.
+/// A gateway key in clear, or `sha256:` and 64 hex digits, which may have an end.
 fn api_key(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<GatewayKey> {
     let secret = reader.secret(field)?;
-    let Some(hex) = secret.expose().strip_prefix("sha256:") else {
+    let Some(rest) = secret.expose().strip_prefix("sha256:") else {
         if secret.expose().contains(' ') {
             reader.reject(field, "this key holds a space", "a key that clients can send in a header");
             return None;
@@ -104,10 +112,15 @@ fn api_key(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<GatewayKey> {
         }
         return Some(GatewayKey::Clear(secret));
     };
-    match digest(hex) {
-        Some(digest) => Some(GatewayKey::Sha256(digest)),
-        None => {
-            reader.reject(field, "this digest cannot be read", "`sha256:` and 64 hex digits");
+    let (hex, end) = rest.split_once(" until ").map_or((rest, None), |(hex, end)| (hex, Some(end)));
+    let Some(digest) = digest(hex) else {
+        reader.reject(field, "this digest cannot be read", "`sha256:` and 64 hex digits");
+        return None;
+    };
+    match end.map(str::parse).transpose() {
+        Ok(until) => Some(GatewayKey::Sha256 { digest, until }),
+        Err(()) => {
+            reader.reject(field, "the end of this key cannot be read", "`sha256:… until 2026-12-31T12:00:00Z`");
             None
         }
     }

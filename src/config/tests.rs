@@ -281,9 +281,11 @@ limits: {body_bytes_max: 1MiB, response_bytes_max: 2MB, held_bytes_max: 3GiB, he
 fn gateway_keys_read_in_clear_and_as_digests() {
     let key = GatewayKey::Clear(Secret::new("gw-clear-team-key".to_owned()));
     let hex: String = key.digest().iter().map(|it| format!("{it:02X}")).collect();
+    let ends = file(&format!("teams: {{a: {{api_keys: ['sha256:{hex} until 2026-12-31T12:00:00Z']}}}}\n"));
     let file = file(&format!("teams: {{a: {{api_keys: ['sha256:{hex}', 'file:/run/key', '${{PROVIDER_KEY}}']}}}}\n"));
+    assert_eq!(ends.teams[0].api_keys[0].until().map(|it| it.to_string()).as_deref(), Some("2026-12-31T12:00:00Z"));
     let [digest, from_file, from_environment] = file.teams[0].api_keys.clone().try_into().unwrap();
-    assert_eq!(digest, GatewayKey::Sha256(key.digest()));
+    assert_eq!(digest, GatewayKey::Sha256 { digest: key.digest(), until: None });
     assert_eq!(from_file, GatewayKey::Clear(Secret::new("key-from-a-file".to_owned())));
     assert_eq!(from_environment, GatewayKey::Clear(Secret::new("made-up-provider-key".to_owned())));
 }

@@ -51,11 +51,7 @@ impl Acts {
     }
 
     /// The same, with details whose number is not known beforehand.
-    pub(super) fn told(&self, actor: &Actor, act: &str, details: BTreeMap<String, String>) {
-        self.write(actor, act, details);
-    }
-
-    fn write(&self, actor: &Actor, act: &str, mut details: BTreeMap<String, String>) {
+    pub(super) fn write(&self, actor: &Actor, act: &str, mut details: BTreeMap<String, String>) {
         for value in details.values_mut() {
             value.truncate(value.floor_char_boundary(VALUE_BYTES_MAX));
         }

@@ -4,22 +4,21 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Problem;
 use super::http::{Access, Actor, Body, Caller, Created, Done, Granted, Json, Path, Route, delete, get, post};
 use super::ingest::{self, SignedMark};
 use super::roles::Permission;
-use super::seal::{Sealed, digest, token};
+use super::seal::{Sealed, digest, fresh_key, token};
 use super::server::Control;
 use super::shelf::Stored;
+use super::time::HOUR_MS;
 use super::users::name_mistake;
-use super::{Problem, ProblemKind};
 use crate::config::PolicyServer;
-use crate::domain::Secret;
 
 /// What every enrolment token begins with.
 const ENROLMENT_PREFIX: &str = "arg-enrol-";
 /// What every gateway's own token begins with.
 const GATEWAY_PREFIX: &str = "arg-gateway-";
-const HOUR_MS: u64 = 3600 * 1000;
 const HOURS_MAX: u32 = 31 * 24;
 /// The group of gateways that name none.
 pub(super) const DEFAULT_GROUP: &str = "default";
@@ -177,7 +176,7 @@ pub(super) struct NewEnrolment {
 }
 
 /// The token, shown this once.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub(super) struct IssuedEnrolment {
     /// For `airiskguard-gateway enroll --token`.
     pub(super) token: String,
@@ -186,7 +185,7 @@ pub(super) struct IssuedEnrolment {
 }
 
 /// What a gateway says to enrol.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Application {
     /// The enrolment token.
@@ -201,7 +200,7 @@ pub(super) struct Application {
 }
 
 /// What an enrolled gateway keeps.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Enrolled {
     /// Its id: bundles name it.
     pub(super) id: String,
@@ -257,7 +256,7 @@ pub(super) async fn invited(
     if !(1..=HOURS_MAX).contains(&new.hours) {
         return Err(Problem::invalid(format!("`hours` has to be 1 to {HOURS_MAX}")));
     }
-    let secret = format!("{ENROLMENT_PREFIX}{}", random()?);
+    let secret = format!("{ENROLMENT_PREFIX}{}", token()?);
     let expires_ms = control.shelf.now_ms() + u64::from(new.hours) * HOUR_MS;
     control.shelf.insert(&Enrolment { id: digest(&secret), group: group.clone(), expires_ms }).await?;
     control.acts.note(&granted.actor, "gateway.invited", [("group", group)]);
@@ -295,16 +294,15 @@ pub(super) async fn admitted(
     audit_key: &str,
     group: &str,
 ) -> Result<Enrolled, Problem> {
-    let secret = format!("{GATEWAY_PREFIX}{}", random()?);
+    let secret = format!("{GATEWAY_PREFIX}{}", token()?);
     let id = control.new_id();
-    let seal = seal_key()?;
-    let sealed = control.master.seal(&seal, &purpose(&id));
+    let seal = fresh_key()?;
     let gateway = Gateway {
+        seal: control.master.seal(&seal, &purpose(&id))?,
         id,
         name: name.to_owned(),
         group: group.to_owned(),
         digest: digest(&secret),
-        seal: sealed.ok_or_else(|| Problem::new(ProblemKind::Internal, "the key could not be sealed"))?,
         audit_key: audit_key.to_owned(),
         enrolled_ms: control.shelf.now_ms(),
         report: None,
@@ -330,16 +328,18 @@ pub(super) async fn forget(control: &Control, name: &str) -> Result<(), Problem>
     Ok(())
 }
 
-pub(super) async fn remove(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(id): Path<String>,
-) -> Result<Done, Problem> {
-    let gateway = control.shelf.need::<Gateway>(&id).await?;
+async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+    removed(&control, &granted, &id).await?;
+    Ok(Done)
+}
+
+/// Ends a gateway's access.
+pub(super) async fn removed(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
+    let gateway = control.shelf.need::<Gateway>(id).await?;
     control.shelf.delete(&gateway).await?;
     let before = GatewayView::from(&gateway.value);
     control.acts.changed(&granted.actor, "gateway.removed", &gateway.name, Some(&before), None);
-    Ok(Done)
+    Ok(())
 }
 
 /// The gateway whose token this is.
@@ -353,15 +353,4 @@ pub(super) async fn presented(control: &Control, secret: &str) -> Result<Option<
 /// What a gateway's sealing key is bound to.
 pub(super) fn purpose(id: &str) -> String {
     format!("gateway/{id}")
-}
-
-fn random() -> Result<String, Problem> {
-    token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))
-}
-
-fn seal_key() -> Result<Secret, Problem> {
-    use base64::Engine;
-    let mut bytes = zeroize::Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes).map_err(|_| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
-    Ok(Secret::new(base64::engine::general_purpose::STANDARD.encode(*bytes)))
 }

@@ -13,8 +13,9 @@ use super::gateways::{Arrival, Gateway};
 use super::http::{Access, Actor, Body, Granted, Json, Route, get, post};
 use super::server::Control;
 use super::shelf::Kept;
+use super::time::{DAY_MS, HOUR_MS};
 use super::{Problem, ProblemKind, quarantine};
-use crate::store::{Act, Columns, Entry, Head, Link, Mark, Query, Record, Row, Subject, Verifier};
+use crate::store::{Columns, Entry, Head, Link, Mark, Query, Record, Row, Subject, Verifier};
 
 /// Most entries of one shipment.
 const ENTRIES_MAX: usize = 1000;
@@ -22,8 +23,7 @@ const ENTRIES_MAX: usize = 1000;
 const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
 const WRITTEN_MS_MAX: u64 = 221_845_392_000_000;
 /// How often one gateway's refusals are written down.
-const NOTE_EVERY_MS: u64 = 3_600_000;
-const DAY_MS: u64 = 24 * 3_600_000;
+const NOTE_EVERY_MS: u64 = HOUR_MS;
 
 /// Records, in the order of the chain.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -115,9 +115,17 @@ async fn ship(
     Body(shipment): Body<Shipment>,
 ) -> Result<Json<Arrived>, Problem> {
     let gateway = control.shelf.need::<Gateway>(granted.gateway()?).await?;
-    let entries = entries(&gateway.name, &shipment)?;
-    let head = taken(&control, &granted.actor, gateway, entries, &shipment).await?;
+    let Shipment { entries, start, lost } = shipment;
+    let name = gateway.name.clone();
+    let sent = beside(move || sent(&name, &entries)).await??;
+    let head = taken(&control, &granted.actor, gateway, sent, start, lost).await?;
     Ok(Json(Arrived::of(head)))
+}
+
+/// Off the threads that serve: megabytes of records are read and hashed.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Problem::new(ProblemKind::Internal, "the records could not be read; the log says more"))
 }
 
 /// Takes what follows; how far the chain has arrived then.
@@ -125,13 +133,17 @@ async fn taken(
     control: &Control,
     actor: &Actor,
     gateway: Kept<Gateway>,
-    entries: Vec<Entry>,
-    shipment: &Shipment,
+    sent: Vec<Sent>,
+    start: Option<SignedMark>,
+    lost: bool,
 ) -> Result<Option<Head>, Problem> {
     let head = control.records.head(&gateway.name).await?;
-    let start = shipment.start.as_ref().filter(|_| head.is_none()).map(SignedMark::mark);
-    let fitting = fitting(&gateway, head, start.as_ref(), shipment.lost, entries);
-    let (entries, lost) = match fitting {
+    let start = start.filter(|_| head.is_none()).map(|it| it.mark());
+    let fitting = {
+        let (gateway, start) = (gateway.value.clone(), start.clone());
+        beside(move || fitting(&gateway, head, start.as_ref(), lost, sent)).await?
+    };
+    let (new, lost) = match fitting {
         Ok(it) => it,
         Err(Unfit::Gap(what)) => return Err(Problem::conflict(what)),
         Err(Unfit::Broken(what)) => {
@@ -139,18 +151,21 @@ async fn taken(
             return Err(Problem::invalid(what));
         }
     };
-    let Some(last) = entries.last().map(Entry::head) else { return Ok(head) };
+    let Some(last) = new.last().map(|it| it.entry.head()) else { return Ok(head) };
     if let Some(mark) = &start {
         // Kept as the mark of what expired is: verification begins behind it.
         control.records.expire(&gateway.name, mark).await?;
         let details = [("gateway", gateway.name.clone()), ("behind", mark.sequence.to_string())];
         control.acts.note(actor, "ingest.begun", details);
     }
-    // Before the records are kept: what fails is sent again, and records that are here already are not looked at again.
-    for act in entries.iter().filter_map(acted) {
-        let clock_ahead_ms = gateway.report.as_ref().map_or(0, |it| it.clock_ahead_ms);
-        quarantine::reported(control, &gateway.name, clock_ahead_ms, &act).await?;
+    // Before the records are kept: what fails here is sent again with them, and what was done twice is done once.
+    let clock_ahead_ms = gateway.report.as_ref().map_or(0, |it| it.clock_ahead_ms);
+    for it in &new {
+        if let Subject::Act(act) = &it.record.subject {
+            quarantine::reported(control, &gateway.name, clock_ahead_ms, act).await?;
+        }
     }
+    let entries: Vec<Entry> = new.into_iter().map(|it| it.entry).collect();
     control.records.append(&entries).await?;
     if let Some((from, to)) = lost {
         let details = [("gateway", gateway.name.clone()), ("from", from.to_string()), ("to", to.to_string())];
@@ -160,23 +175,15 @@ async fn taken(
     Ok(Some(last))
 }
 
-/// What the gateway did by itself, where the entry is about that.
-fn acted(entry: &Entry) -> Option<Act> {
-    match entry.record().ok()?.subject {
-        Subject::Act(act) => Some(act),
-        _ => None,
-    }
-}
-
 /// What of it is new, once it is proven to follow, and which records before it are lost.
-type Fitting = (Vec<Entry>, Option<(u64, u64)>);
+type Fitting = (Vec<Sent>, Option<(u64, u64)>);
 
 fn fitting(
     gateway: &Gateway,
     head: Option<Head>,
     start: Option<&Mark>,
     lost: bool,
-    mut entries: Vec<Entry>,
+    mut sent: Vec<Sent>,
 ) -> Result<Fitting, Unfit> {
     let broken = |what: &str| Unfit::Broken(what.to_owned());
     let mut behind = head.unwrap_or(Head { sequence: 0, hash: Link::FIRST });
@@ -187,12 +194,12 @@ fn fitting(
         let hash = mark.hash.parse().map_err(|()| broken("what the chain begins behind has no hash"))?;
         behind = Head { sequence: mark.sequence, hash };
     }
-    if entries.iter().any(|it| it.sequence == behind.sequence && it.hash != behind.hash) {
+    if sent.iter().any(|it| it.entry.sequence == behind.sequence && it.entry.hash != behind.hash) {
         return Err(broken("another record of this number has arrived before: this is another chain of the same name"));
     }
-    entries.retain(|it| it.sequence > behind.sequence);
-    let Some(first) = entries.first() else { return Ok((entries, None)) };
-    let missing = (first.sequence > behind.sequence + 1).then(|| (behind.sequence + 1, first.sequence - 1));
+    sent.retain(|it| it.entry.sequence > behind.sequence);
+    let Some(first) = sent.first().map(|it| it.entry.sequence) else { return Ok((sent, None)) };
+    let missing = (first > behind.sequence + 1).then(|| (behind.sequence + 1, first - 1));
     if let (Some((from, to)), false) = (missing, lost) {
         return Err(Unfit::Gap(format!("records {from} to {to} have not arrived")));
     }
@@ -200,29 +207,34 @@ fn fitting(
     if missing.is_none() {
         verifier.begin_behind(behind);
     }
-    let mut rows = entries.iter();
+    let mut rows = sent.iter();
     if missing.is_some() {
         // Its hash stands on one that is lost: what follows is proven from it on.
-        verifier.begin_behind(rows.next().map_or(behind, Entry::head));
+        verifier.begin_behind(rows.next().map_or(behind, |it| it.entry.head()));
     }
-    for entry in rows {
-        let Ok(record) = entry.record() else { return Err(broken("a body is no record")) };
-        verifier.row(&Row { entry: entry.clone(), columns: Columns::of(&record) });
+    for Sent { entry, record } in rows {
+        verifier.row(&Row { entry: entry.clone(), columns: Columns::of(record) });
     }
     match verifier.verdict().faults.first() {
         Some(fault) => Err(Unfit::Broken(format!("record {}: {}", fault.sequence, fault.what))),
-        None => Ok((entries, missing)),
+        None => Ok((sent, missing)),
     }
 }
 
+/// An entry of a shipment, and what stands in it.
+struct Sent {
+    entry: Entry,
+    record: Record,
+}
+
 /// The entries of a shipment, as far as each can be read by itself.
-fn entries(name: &str, shipment: &Shipment) -> Result<Vec<Entry>, Problem> {
-    if shipment.entries.len() > ENTRIES_MAX {
+fn sent(name: &str, shipped: &[Shipped]) -> Result<Vec<Sent>, Problem> {
+    if shipped.len() > ENTRIES_MAX {
         return Err(Problem::new(ProblemKind::TooLarge, format!("more than {ENTRIES_MAX} records")));
     }
     let name: Arc<str> = name.into();
-    let mut entries: Vec<Entry> = Vec::with_capacity(shipment.entries.len());
-    for it in &shipment.entries {
+    let mut sent: Vec<Sent> = Vec::with_capacity(shipped.len());
+    for it in shipped {
         let record: Record = serde_json::from_str(&it.body)
             .map_err(|error| Problem::invalid(format!("a body is no record: {error}")))?;
         let number = record.sequence;
@@ -236,20 +248,21 @@ fn entries(name: &str, shipment: &Shipment) -> Result<Vec<Entry>, Problem> {
         if number == 0 || number > NUMBER_MAX || record.written_ms > WRITTEN_MS_MAX {
             return Err(wrong("its number or its time is none"));
         }
-        if entries.last().is_some_and(|it| it.sequence + 1 != number) {
+        if sent.last().is_some_and(|it| it.entry.sequence + 1 != number) {
             return Err(wrong("it does not follow the one before it"));
         }
         let decoded = it.sealed.as_ref().map(|text| STANDARD.decode(text)).transpose();
-        entries.push(Entry {
+        let entry = Entry {
             gateway: name.clone(),
             sequence: number,
             written_ms: record.written_ms,
             hash: it.hash.parse().map_err(|()| wrong("its hash is none"))?,
             body: it.body.as_str().into(),
             sealed: decoded.map_err(|_| wrong("its sealed text is no base64"))?.map(Arc::from),
-        });
+        };
+        sent.push(Sent { entry, record });
     }
-    Ok(entries)
+    Ok(sent)
 }
 
 impl SignedMark {

@@ -4,19 +4,18 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Problem;
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post};
-use super::roles::Permission;
+use super::roles::{Permission, Reach};
 use super::seal::{digest, token};
 use super::server::Control;
 use super::shelf::{Batch, Kept, Stored};
-use super::teams::{Team, leads};
+use super::teams::Team;
+use super::time::{DAY_MS, HOUR_MS};
 use super::users::{User, name_mistake};
-use super::{Problem, ProblemKind};
 
 /// What every key begins with, so that it is known where it is found.
 const PREFIX: &str = "gw-";
-const DAY_MS: u64 = 24 * 3600 * 1000;
-const HOUR_MS: u64 = 3600 * 1000;
 /// Longest time that a key and its successor both hold.
 const OVERLAP_HOURS_MAX: u32 = 31 * 24;
 const DAYS_MAX: u32 = 10 * 366;
@@ -117,7 +116,7 @@ pub(super) struct Rotation {
 }
 
 /// A new key. The key itself is shown this once.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub(super) struct IssuedKey {
     /// The key.
     pub(super) key: String,
@@ -156,7 +155,7 @@ async fn list_of(
 pub(super) async fn list(control: &Control, granted: &Granted, team: &str) -> Result<Vec<KeyView>, Problem> {
     granted.need_team(team)?;
     control.shelf.need::<Team>(team).await?;
-    let own = (!leads(granted)).then(|| granted.user()).transpose()?;
+    let own = (granted.reach == Reach::Own).then(|| granted.user()).transpose()?;
     let keys = control.shelf.of::<Key>(team).await?;
     let within = keys.iter().filter(|it| own.is_none_or(|own| it.owner.as_deref() == Some(own)));
     Ok(within.map(|it| view(control, it)).collect())
@@ -183,7 +182,11 @@ pub(super) async fn issue(control: &Control, granted: &Granted, team: &str, new:
     control.shelf.need::<Team>(team).await?;
     name_mistake("key", &new.name)?;
     if let Some(owner) = &new.owner {
-        control.shelf.need::<User>(owner).await?;
+        let user = control.shelf.need::<User>(owner).await?;
+        // Who looks after a team cannot put requests down to somebody of another one.
+        if granted.reach != Reach::All && !user.teams.iter().any(|it| it == team) {
+            return Err(Problem::not_found(User::KIND, owner));
+        }
     }
     if new.days.is_some_and(|it| !(1..=DAYS_MAX).contains(&it)) {
         return Err(Problem::invalid(format!("`days` has to be 1 to {DAYS_MAX}")));
@@ -264,8 +267,7 @@ fn fresh(
     owner: Option<String>,
     expires_ms: Option<u64>,
 ) -> Result<(Key, String), Problem> {
-    let random = token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
-    let secret = format!("{PREFIX}{team}-{random}");
+    let secret = format!("{PREFIX}{team}-{}", token()?);
     let shown = PREFIX.len() + team.len() + 1 + 4;
     let key = Key {
         id: control.new_id(),

@@ -25,6 +25,7 @@ mod shelf;
 mod sign_in;
 mod start;
 mod teams;
+mod time;
 mod tokens;
 mod users;
 

@@ -4,14 +4,14 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Problem;
 use super::bundle::{Change, check_change};
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post, put};
 use super::roles::Permission;
 use super::seal::Sealed;
 use super::server::Control;
-use super::shelf::Stored;
+use super::shelf::{Kept, Stored};
 use super::users::name_mistake;
-use super::{Problem, ProblemKind};
 use crate::domain::Secret;
 
 const KEY_BYTES_MAX: usize = 4096;
@@ -159,34 +159,43 @@ pub(super) async fn added(control: &Control, granted: &Granted, new: NewProvider
     Ok(view)
 }
 
-pub(super) async fn change(
+async fn change(
     State(control): State<Control>,
     granted: Granted,
     Path(name): Path<String>,
     Body(settings): Body<ProviderSettings>,
 ) -> Result<Json<ProviderView>, Problem> {
-    let mut provider = control.shelf.need::<Provider>(&name).await?;
+    Ok(Json(changed(&control, &granted, &name, settings).await?))
+}
+
+/// Sets where a provider is.
+pub(super) async fn changed(
+    control: &Control,
+    granted: &Granted,
+    name: &str,
+    settings: ProviderSettings,
+) -> Result<ProviderView, Problem> {
+    let mut provider = control.shelf.need::<Provider>(name).await?;
     let before = ProviderView::from(&provider.value);
     provider.value.settings = settings;
     check(&provider.value)?;
-    check_change(&control, &Change::Provider(provider.value.clone())).await?;
-    control.shelf.update(&provider).await?;
-    let after = ProviderView::from(&provider.value);
-    control.acts.changed(&granted.actor, "provider.changed", &name, Some(&before), Some(&after));
-    Ok(Json(after))
+    check_change(control, &Change::Provider(provider.value.clone())).await?;
+    kept(control, granted, &provider, &before).await
 }
 
-pub(super) async fn remove(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(name): Path<String>,
-) -> Result<Done, Problem> {
-    let provider = control.shelf.need::<Provider>(&name).await?;
-    check_change(&control, &Change::NoProvider(name.clone())).await?;
+async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
+    removed(&control, &granted, &name).await?;
+    Ok(Done)
+}
+
+/// Removes a provider with its keys.
+pub(super) async fn removed(control: &Control, granted: &Granted, name: &str) -> Result<(), Problem> {
+    let provider = control.shelf.need::<Provider>(name).await?;
+    check_change(control, &Change::NoProvider(name.to_owned())).await?;
     control.shelf.delete(&provider).await?;
     let before = ProviderView::from(&provider.value);
-    control.acts.changed(&granted.actor, "provider.deleted", &name, Some(&before), None);
-    Ok(Done)
+    control.acts.changed(&granted.actor, "provider.deleted", name, Some(&before), None);
+    Ok(())
 }
 
 async fn add_key(
@@ -217,31 +226,43 @@ pub(super) async fn key_added(
         return Err(Problem::conflict(format!("a provider has at most {KEYS_MAX} keys")));
     }
     let id = control.new_id();
-    let sealed = control.master.seal(&key, &purpose(name, &id));
-    let sealed = sealed.ok_or_else(|| Problem::new(ProblemKind::Internal, "the key could not be sealed"))?;
+    let sealed = control.master.seal(&key, &purpose(name, &id))?;
     let created_ms = control.shelf.now_ms();
     provider.value.keys.push(ProviderKey { id, name: new.name, sealed, created_ms });
-    control.shelf.update(&provider).await?;
-    let after = ProviderView::from(&provider.value);
-    control.acts.changed(&granted.actor, "provider.changed", name, Some(&before), Some(&after));
-    Ok(after)
+    kept(control, granted, &provider, &before).await
 }
 
-pub(super) async fn remove_key(
+async fn remove_key(
     State(control): State<Control>,
     granted: Granted,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Done, Problem> {
-    let mut provider = control.shelf.need::<Provider>(&name).await?;
+    key_removed(&control, &granted, &name, &id).await?;
+    Ok(Done)
+}
+
+/// Forgets a key of a provider.
+pub(super) async fn key_removed(control: &Control, granted: &Granted, name: &str, id: &str) -> Result<(), Problem> {
+    let mut provider = control.shelf.need::<Provider>(name).await?;
     let before = ProviderView::from(&provider.value);
     if !provider.keys.iter().any(|it| it.id == id) {
-        return Err(Problem::not_found("key", &id));
+        return Err(Problem::not_found("key", id));
     }
     provider.value.keys.retain(|it| it.id != id);
-    control.shelf.update(&provider).await?;
+    kept(control, granted, &provider, &before).await.map(drop)
+}
+
+/// Keeps a provider as it is now, and writes down what is different.
+async fn kept(
+    control: &Control,
+    granted: &Granted,
+    provider: &Kept<Provider>,
+    before: &ProviderView,
+) -> Result<ProviderView, Problem> {
+    control.shelf.update(provider).await?;
     let after = ProviderView::from(&provider.value);
-    control.acts.changed(&granted.actor, "provider.changed", &name, Some(&before), Some(&after));
-    Ok(Done)
+    control.acts.changed(&granted.actor, "provider.changed", &provider.name, Some(before), Some(&after));
+    Ok(after)
 }
 
 /// What a sealed key is bound to.

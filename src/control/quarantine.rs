@@ -10,6 +10,7 @@ use super::roles::{Permission, Reach};
 use super::server::Control;
 use super::shelf::{Kept, Stored};
 use super::teams::Team;
+use super::time::{DAY_MS, HOUR_MS};
 use super::users::User;
 use super::{Problem, ProblemKind};
 use crate::domain::{Held, HeldKind};
@@ -20,9 +21,8 @@ const ACTIVE_MAX: usize = 5_000;
 const TEXT_CHARS_MAX: usize = 500;
 const VALUE_BYTES_MAX: usize = 256;
 const HOURS_MAX: u32 = 366 * 24;
-const HOUR_MS: u64 = 3600 * 1000;
 /// How long one is remembered after it has ended.
-const REMEMBERED_MS: u64 = 400 * 24 * HOUR_MS;
+const REMEMBERED_MS: u64 = 400 * DAY_MS;
 const ROWS_MAX: usize = 500;
 
 /// Under this parent stand those that were not released.
@@ -268,7 +268,8 @@ async fn subject(
     new: &NewQuarantine,
 ) -> Result<(HeldKind, String, Option<String>), Problem> {
     let value = new.value.as_str();
-    if value.is_empty() || value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
+    let is_name = |it: &str| !it.is_empty() && it.len() <= VALUE_BYTES_MAX && !it.contains(char::is_control);
+    if !is_name(value) {
         return Err(Problem::invalid(format!(
             "`value` has to be 1 to {VALUE_BYTES_MAX} bytes without control characters"
         )));
@@ -276,11 +277,7 @@ async fn subject(
     if new.team.is_some() && new.kind != Kind::Session {
         return Err(Problem::invalid("`team` is for sessions alone"));
     }
-    if new
-        .team
-        .as_ref()
-        .is_some_and(|it| it.is_empty() || it.len() > VALUE_BYTES_MAX || it.chars().any(char::is_control))
-    {
+    if new.team.as_deref().is_some_and(|it| !is_name(it)) {
         return Err(Problem::invalid("`team` is no name of a team"));
     }
     let everywhere = || match granted.reach {

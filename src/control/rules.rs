@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use super::bundle::{Change, Inputs};
-use super::http::{Body, Granted, Json, Path, Route, post};
+use super::http::{Body, Granted, Json, Route, post};
 use super::policies::{MistakeView, Subject, rule_routes, text_or_draft};
 use super::roles::Permission;
 use super::server::Control;
@@ -92,10 +92,10 @@ pub(super) fn routes() -> Vec<Route> {
 async fn attempt(
     State(control): State<Control>,
     _: Granted,
-    Path(scope): Path<String>,
+    subject: Subject,
     Body(trial): Body<Trial>,
 ) -> Result<Json<TrialResult>, Problem> {
-    Ok(Json(tried(&control, &Subject::rules(&scope)?, trial).await?))
+    Ok(Json(tried(&control, &subject, trial).await?))
 }
 
 /// Tries rules on a text.

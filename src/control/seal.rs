@@ -1,21 +1,21 @@
 //! Envelope encryption: every secret has a key of its own, which the master key encrypts. The database alone opens nothing.
 
-use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::{Problem, ProblemKind};
 use crate::domain::Secret;
-use crate::store::{hex, random_key, write_whole};
+use crate::store::{hex, random_key, read_whole, unhex, write_whole};
 
 const NONCE_BYTES: usize = 24;
 /// Larger key files are none of ours.
-const KEY_FILE_BYTES_MAX: u64 = 4096;
+const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
 
 /// What the keys of all secrets are encrypted with: 32 bytes from a file or the environment, never in the database.
 pub struct MasterKey(Zeroizing<[u8; 32]>);
@@ -35,7 +35,7 @@ impl MasterKey {
 
     /// From 64 hex digits.
     pub fn parse(text: &str) -> Option<MasterKey> {
-        crate::store::unhex::<32>(text).map(MasterKey::new)
+        unhex::<32>(text).map(MasterKey::new)
     }
 
     /// The one that is given, 64 hex digits, else the one of the file `master.key` in the folder, which is made where
@@ -60,11 +60,10 @@ impl MasterKey {
     }
 
     /// Seals a secret. `about` is bound to it: it opens for the same purpose only.
-    pub(super) fn seal(&self, secret: &Secret, about: &str) -> Option<Sealed> {
-        let mut key = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *key).ok()?;
+    pub(super) fn seal(&self, secret: &Secret, about: &str) -> Result<Sealed, Problem> {
+        let key = random::<32>()?;
         let text = encrypt(&key, secret.expose().as_bytes(), about)?;
-        Some(Sealed { key: encrypt(&self.0, &*key, about)?, text })
+        Ok(Sealed { key: encrypt(&self.0, &*key, about)?, text })
     }
 
     /// Opens what was sealed with this key for this purpose; `None` where it was not.
@@ -76,21 +75,17 @@ impl MasterKey {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, String> {
-    let mut text = Zeroizing::new(String::new());
-    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let file = std::fs::File::open(path).map_err(failed)?;
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    let text = read_whole(path, KEY_FILE_BYTES_MAX);
+    text.map(Zeroizing::new).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 /// XChaCha20-Poly1305 with a random nonce in front; base64.
-pub(super) fn encrypt(key: &[u8; 32], clear: &[u8], about: &str) -> Option<String> {
-    let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce).ok()?;
+pub(super) fn encrypt(key: &[u8; 32], clear: &[u8], about: &str) -> Result<String, Problem> {
+    let nonce = random::<NONCE_BYTES>()?;
     let cipher = XChaCha20Poly1305::new(key.into());
-    let sealed = cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: clear, aad: about.as_bytes() }).ok()?;
-    Some(STANDARD.encode([&nonce[..], &sealed].concat()))
+    let sealed = cipher.encrypt(XNonce::from_slice(&*nonce), Payload { msg: clear, aad: about.as_bytes() });
+    let sealed = sealed.map_err(|_| Problem::new(ProblemKind::Internal, "the secret could not be sealed"))?;
+    Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
 }
 
 /// The reverse of [`encrypt`].
@@ -102,10 +97,27 @@ pub(super) fn decrypt(key: &[u8; 32], sealed: &str, about: &str) -> Option<Vec<u
 }
 
 /// Random text of 32 bytes, URL-safe: for tokens of every kind.
-pub(super) fn token() -> Option<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+pub(super) fn token() -> Result<String, Problem> {
+    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?.as_slice()))
+}
+
+/// Random bytes from the operating system.
+pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, Problem> {
+    let mut bytes = Zeroizing::new([0; N]);
+    let filled = getrandom::fill(&mut *bytes);
+    filled.map_err(|_| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
+    Ok(bytes)
+}
+
+/// A new key of 32 bytes, base64.
+pub(super) fn fresh_key() -> Result<Secret, Problem> {
+    Ok(Secret::new(STANDARD.encode(random::<32>()?.as_slice())))
+}
+
+/// The bytes of such a key; `None` where it is none.
+pub(super) fn key_bytes(key: &Secret) -> Option<Zeroizing<[u8; 32]>> {
+    let bytes = Zeroizing::new(STANDARD.decode(key.expose()).ok()?);
+    bytes.as_slice().try_into().ok().map(Zeroizing::new)
 }
 
 /// SHA-256 in hex: how tokens are stored. They are random, so that nothing can be guessed from it.
@@ -133,7 +145,7 @@ mod tests {
 
     #[test]
     fn tokens_differ_and_digests_are_hex() {
-        assert_ne!(token(), token());
+        assert_ne!(token().unwrap(), token().unwrap());
         assert_eq!(digest("a").len(), 64);
     }
 }

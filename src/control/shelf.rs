@@ -9,7 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::{Problem, ProblemKind};
 use crate::domain::Clock;
-use crate::store::{Listing, Object, Objects, Write};
+use crate::store::{Listing, OBJECTS_MAX, Object, Objects, Write};
+
+/// Documents of one kind that are looked at together; more would not fit into a text that gateways read.
+const DOCUMENTS_MAX: usize = 5 * OBJECTS_MAX;
 
 /// Something that is kept as a document.
 pub(super) trait Stored: Serialize + DeserializeOwned + Send + Sync {
@@ -140,14 +143,32 @@ impl Shelf {
         self.objects.list(T::KIND, listing, self.now_ms()).await?.into_iter().map(kept).collect()
     }
 
-    /// All documents of a kind, in the order of their ids; at most [`crate::store::OBJECTS_MAX`].
+    /// All documents of a kind, in the order of their ids.
     pub(super) async fn all<T: Stored>(&self) -> Result<Vec<Kept<T>>, Problem> {
-        self.list(Listing::default()).await
+        self.every(None).await
     }
 
     /// All documents of a kind that belong to this.
     pub(super) async fn of<T: Stored>(&self, parent: &str) -> Result<Vec<Kept<T>>, Problem> {
-        self.list(Listing { parent: Some(parent), ..Listing::default() }).await
+        self.every(Some(parent)).await
+    }
+
+    /// Also where they are more than one listing gives. Too many are a conflict, and never a part of them: who is left
+    /// out of a list could be somebody who is to be kept out.
+    async fn every<T: Stored>(&self, parent: Option<&str>) -> Result<Vec<Kept<T>>, Problem> {
+        let mut all: Vec<Kept<T>> = Vec::new();
+        loop {
+            let after = all.last().map(|it| it.id().to_owned());
+            let page = self.list(Listing { parent, after: after.as_deref(), ..Listing::default() }).await?;
+            let is_last = page.len() < OBJECTS_MAX;
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+            if all.len() > DOCUMENTS_MAX {
+                return Err(Problem::conflict(format!("more than {DOCUMENTS_MAX} documents of the kind {}", T::KIND)));
+            }
+        }
     }
 
     /// Writes a new document.
@@ -167,7 +188,7 @@ impl Shelf {
 
     /// Takes all steps or none.
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), Problem> {
-        let done = self.objects.commit(&batch.writes).await;
+        let done = self.objects.commit(&batch.writes, self.now_ms()).await;
         // Also where it failed: whether the database has taken it is not known for certain then.
         if batch.is_told {
             self.changes.fetch_add(1, Ordering::SeqCst);

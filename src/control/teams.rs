@@ -8,7 +8,7 @@ use super::Problem;
 use super::bundle::{Change, check_change};
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post, put};
 use super::keys::{self, Key};
-use super::roles::{Permission, Reach};
+use super::roles::Permission;
 use super::server::Control;
 use super::shelf::Stored;
 use super::users::{User, name_mistake};
@@ -197,22 +197,24 @@ pub(super) async fn changed(
     Ok(view(&team.value, keys::holding(control, name).await?))
 }
 
-pub(super) async fn remove(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(name): Path<String>,
-) -> Result<Done, Problem> {
-    let team = control.shelf.need::<Team>(&name).await?;
-    if keys::holding(&control, &name).await? > 0 {
+async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
+    removed(&control, &granted, &name).await?;
+    Ok(Done)
+}
+
+/// Removes a team that has neither keys nor people any more.
+pub(super) async fn removed(control: &Control, granted: &Granted, name: &str) -> Result<(), Problem> {
+    let team = control.shelf.need::<Team>(name).await?;
+    if keys::holding(control, name).await? > 0 {
         return Err(Problem::conflict(format!("the team `{name}` has keys that hold: revoke them first")));
     }
-    if control.shelf.all::<User>().await?.iter().any(|it| it.teams.contains(&name)) {
+    if control.shelf.all::<User>().await?.iter().any(|it| it.teams.iter().any(|team| team == name)) {
         return Err(Problem::conflict(format!("somebody belongs to the team `{name}`: change that first")));
     }
-    check_change(&control, &Change::NoTeam(name.clone())).await?;
+    check_change(control, &Change::NoTeam(name.to_owned())).await?;
     control.shelf.delete(&team).await?;
-    control.acts.changed(&granted.actor, "team.deleted", &name, Some(&team.settings), None);
-    Ok(Done)
+    control.acts.changed(&granted.actor, "team.deleted", name, Some(&team.settings), None);
+    Ok(())
 }
 
 /// What the gateway's own loader would refuse is refused here, with the loader's words.
@@ -223,9 +225,4 @@ fn check(settings: &TeamSettings) -> Result<(), Problem> {
 
 fn view(team: &Team, keys: usize) -> TeamView {
     TeamView { name: team.name.clone(), settings: team.settings.clone(), keys, created_ms: team.created_ms }
-}
-
-/// Whether the one who calls looks after whole teams, not only after the own keys.
-pub(super) fn leads(granted: &Granted) -> bool {
-    granted.reach != Reach::Own
 }

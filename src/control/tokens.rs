@@ -1,21 +1,24 @@
 //! API tokens: for programs that act for a user, with some of the user's permissions.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::http::{Body, Created, Done, Granted, Json, Route, delete, get, post};
+use super::Problem;
+use super::http::{Access, Body, Created, Done, Granted, Json, Path, Route, delete, get, post};
 use super::roles::Permission;
 use super::seal::{digest, token};
 use super::server::Control;
 use super::shelf::{Batch, Stored};
-use super::{Problem, ProblemKind};
+use super::time::DAY_MS;
+use super::users::{distinct, name_mistake};
 
 /// What every token begins with, so that it is known where it is found.
 pub(super) const PREFIX: &str = "arg-api-";
 /// Longest life of a token.
 const DAYS_MAX: u32 = 366;
-const DAY_MS: u64 = 24 * 3600 * 1000;
+/// Tokens that one user has at the same time.
+const TOKENS_MAX: usize = 100;
 
 /// A token, by its digest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -91,7 +94,7 @@ pub(super) struct NewToken {
 }
 
 /// A new token. The token itself is shown this once.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub(super) struct IssuedToken {
     /// The token.
     pub(super) token: String,
@@ -102,14 +105,14 @@ pub(super) struct IssuedToken {
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        get("tokens.list", "/api/v1/tokens", super::http::Access::SignedIn, list)
+        get("tokens.list", "/api/v1/tokens", Access::SignedIn, list)
             .says("The tokens of the one who asks")
             .answers::<Vec<TokenView>>(),
-        post("tokens.create", "/api/v1/tokens", super::http::Access::SignedIn, create)
+        post("tokens.create", "/api/v1/tokens", Access::SignedIn, create)
             .says("Makes a token; shown once")
             .takes::<NewToken>()
             .makes::<IssuedToken>(),
-        delete("tokens.revoke", "/api/v1/tokens/{id}", super::http::Access::SignedIn, revoke)
+        delete("tokens.revoke", "/api/v1/tokens/{id}", Access::SignedIn, revoke)
             .says("Ends a token of the one who asks"),
     ]
 }
@@ -129,22 +132,27 @@ async fn create(
 
 /// Makes a token for the one who asks.
 pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) -> Result<IssuedToken, Problem> {
-    super::users::name_mistake("token", &new.name)?;
+    name_mistake("token", &new.name)?;
     if !(1..=DAYS_MAX).contains(&new.days) {
         return Err(Problem::invalid(format!("`days` is {}, and has to be 1 to {DAYS_MAX}", new.days)));
     }
     if let Some(beyond) = new.scopes.iter().find(|it| granted.reach_of(**it).is_none()) {
         return Err(Problem::forbidden(format!("a token cannot be given what you may not do: {beyond:?}")));
     }
-    let secret = token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
-    let secret = format!("{PREFIX}{secret}");
+    if granted.actor.session().is_none() {
+        return Err(Problem::forbidden("a token cannot make tokens, which would outlive it: sign in"));
+    }
+    if control.shelf.of::<Token>(granted.user()?).await?.len() >= TOKENS_MAX {
+        return Err(Problem::conflict(format!("you have {TOKENS_MAX} tokens: revoke some first")));
+    }
+    let secret = format!("{PREFIX}{}", token()?);
     let now = control.shelf.now_ms();
     let token = Token {
         id: control.new_id(),
         user: granted.user()?.to_owned(),
         name: new.name,
         digest: digest(&secret),
-        scopes: new.scopes,
+        scopes: distinct(new.scopes),
         created_ms: now,
         expires_ms: now.saturating_add(u64::from(new.days) * DAY_MS),
     };
@@ -154,18 +162,20 @@ pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) 
     Ok(IssuedToken { token: secret, view })
 }
 
-pub(super) async fn revoke(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(id): Path<String>,
-) -> Result<Done, Problem> {
-    let token = control.shelf.need::<Token>(&id).await?;
+async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+    revoked(&control, &granted, &id).await?;
+    Ok(Done)
+}
+
+/// Ends a token of the one who asks.
+pub(super) async fn revoked(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
+    let token = control.shelf.need::<Token>(id).await?;
     if token.user != granted.user()? {
-        return Err(Problem::not_found(Token::KIND, &id));
+        return Err(Problem::not_found(Token::KIND, id));
     }
     control.shelf.delete(&token).await?;
-    control.acts.changed(&granted.actor, "token.revoked", &id, Some(&TokenView::from(&token.value)), None);
-    Ok(Done)
+    control.acts.changed(&granted.actor, "token.revoked", id, Some(&TokenView::from(&token.value)), None);
+    Ok(())
 }
 
 /// The token that this is, if it is one.

@@ -1,21 +1,28 @@
 //! People: who they are, where they sign in, what they may do.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::http::{Body, Created, Done, Granted, Json, Route, delete, get, patch, post};
+use super::Problem;
+use super::acts::difference;
+use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, patch, post};
 use super::roles::{Permission, Reach, Role};
 use super::server::Control;
-use super::shelf::{Kept, Stored};
+use super::shelf::{Batch, Kept, Stored};
 use super::sign_in::{hash_password, password_mistake};
-use super::{Problem, ProblemKind};
+use super::teams::Team;
+use crate::store::Listing;
 
 /// Longest name of anything that people name.
 pub(super) const NAME_CHARS_MAX: usize = 64;
+/// Longest address to write to.
+pub(super) const EMAIL_BYTES_MAX: usize = 254;
+/// Under this parent stand owners who can sign in: there has to be one.
+const OWNERS: &str = "owners";
 
 /// Somebody.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct User {
     pub(super) id: String,
     /// Unique; what the act log names.
@@ -44,6 +51,10 @@ impl Stored for User {
 
     fn lookup(&self) -> Option<String> {
         Some(self.subject.clone())
+    }
+
+    fn parent(&self) -> Option<String> {
+        (self.roles.contains(&Role::Owner) && !self.disabled).then(|| OWNERS.to_owned())
     }
 }
 
@@ -86,7 +97,7 @@ impl From<&User> for UserView {
 }
 
 /// A local user to be made.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
     /// What to sign in with, and what records name.
@@ -104,7 +115,7 @@ pub(super) struct NewUser {
 }
 
 /// What changes about a user; what is not given stays.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedUser {
     /// What the user is.
@@ -116,7 +127,7 @@ pub(super) struct ChangedUser {
     /// Whether the user can sign in no more.
     #[serde(default)]
     pub(super) disabled: Option<bool>,
-    /// Another password; local users only.
+    /// Another password; local users only. All sessions of the user end.
     #[serde(default)]
     pub(super) password: Option<String>,
 }
@@ -158,6 +169,11 @@ pub(super) async fn local(control: &Control, granted: &Granted, new: NewUser) ->
     name_mistake("user", &new.name)?;
     password_mistake(&new.password)?;
     may_appoint(granted, &new.roles)?;
+    if new.email.as_deref().is_some_and(|it| !is_email(it)) {
+        return Err(Problem::invalid(format!(
+            "`email` has at most {EMAIL_BYTES_MAX} bytes, none of them a control character"
+        )));
+    }
     known_teams(control, &new.teams).await?;
     let password = hash_password(control, new.password).await?;
     let user = User {
@@ -166,7 +182,7 @@ pub(super) async fn local(control: &Control, granted: &Granted, new: NewUser) ->
         name: new.name,
         email: new.email,
         roles: distinct(new.roles),
-        teams: new.teams,
+        teams: distinct(new.teams),
         disabled: false,
         password: Some(password),
         created_ms: control.shelf.now_ms(),
@@ -194,7 +210,7 @@ pub(super) async fn changed_user(
     changed: ChangedUser,
 ) -> Result<Kept<User>, Problem> {
     let mut user = control.shelf.need::<User>(id).await?;
-    let before = UserView::from(&user.value);
+    let (before, was_owner) = (UserView::from(&user.value), user.parent().is_some());
     // Who may not make an owner may not unmake, lock out or sign in as one either.
     may_appoint(granted, &user.roles)?;
     if let Some(roles) = changed.roles {
@@ -203,11 +219,12 @@ pub(super) async fn changed_user(
     }
     if let Some(teams) = changed.teams {
         known_teams(control, &teams).await?;
-        user.value.teams = teams;
+        user.value.teams = distinct(teams);
     }
     if let Some(disabled) = changed.disabled {
         user.value.disabled = disabled;
     }
+    let has_new_password = changed.password.is_some();
     if let Some(password) = changed.password {
         if user.password.is_none() {
             return Err(Problem::conflict("this user signs in at the identity provider and has no password here"));
@@ -215,28 +232,42 @@ pub(super) async fn changed_user(
         password_mistake(&password)?;
         user.value.password = Some(hash_password(control, password).await?);
     }
-    keeps_an_owner(control, &user, false).await?;
-    control.shelf.update(&user).await?;
-    if user.disabled {
+    let mut batch = Batch::default().update(&user);
+    if was_owner && user.parent().is_none() {
+        batch = batch.update(&another_owner(control, &user).await?);
+    }
+    control.shelf.commit(batch).await?;
+    // Whoever knew the old password may still be signed in with it.
+    if user.disabled || has_new_password {
         super::sign_in::end_sessions(control, &user.id).await?;
     }
-    control.acts.changed(&granted.actor, "user.changed", &user.name, Some(&before), Some(&UserView::from(&user.value)));
+    let mut details = difference(Some(&before), Some(&UserView::from(&user.value)));
+    details.insert("id".to_owned(), user.name.clone());
+    if has_new_password {
+        details.insert("password".to_owned(), "changed".to_owned());
+    }
+    control.acts.write(&granted.actor, "user.changed", details);
     Ok(user)
 }
 
-pub(super) async fn remove(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(id): Path<String>,
-) -> Result<Done, Problem> {
-    let user = control.shelf.need::<User>(&id).await?;
-    may_appoint(&granted, &user.roles)?;
-    keeps_an_owner(&control, &user, true).await?;
-    super::sign_in::end_sessions(&control, &id).await?;
-    super::tokens::revoke_all(&control, &id).await?;
-    control.shelf.delete(&user).await?;
-    control.acts.changed(&granted.actor, "user.deleted", &user.name, Some(&UserView::from(&user.value)), None);
+async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
+    removed(&control, &granted, &id).await?;
     Ok(Done)
+}
+
+/// Removes a user with all sessions and tokens.
+pub(super) async fn removed(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
+    let user = control.shelf.need::<User>(id).await?;
+    may_appoint(granted, &user.roles)?;
+    let mut batch = Batch::default().delete(&user);
+    if user.parent().is_some() {
+        batch = batch.update(&another_owner(control, &user).await?);
+    }
+    control.shelf.commit(batch).await?;
+    super::sign_in::end_sessions(control, id).await?;
+    super::tokens::revoke_all(control, id).await?;
+    control.acts.changed(&granted.actor, "user.deleted", &user.name, Some(&UserView::from(&user.value)), None);
+    Ok(())
 }
 
 /// Owners are appointed by owners.
@@ -247,29 +278,40 @@ fn may_appoint(granted: &Granted, roles: &[Role]) -> Result<(), Problem> {
     }
 }
 
-/// Somebody has to be able to do everything.
-async fn keeps_an_owner(control: &Control, user: &Kept<User>, removed: bool) -> Result<(), Problem> {
-    let owns = |it: &User| it.roles.contains(&Role::Owner) && !it.disabled;
-    let others = control.shelf.all::<User>().await?.iter().any(|it| it.id != user.id && owns(&it.value));
-    match others || (!removed && owns(&user.value)) {
-        true => Ok(()),
-        false => Err(Problem::conflict("this is the last owner: make another one first")),
-    }
+/// Whether somebody can sign in who may do everything.
+pub(super) async fn has_owner(control: &Control) -> Result<bool, Problem> {
+    let listing = Listing { parent: Some(OWNERS), rows_max: 1, ..Listing::default() };
+    Ok(!control.shelf.list::<User>(listing).await?.is_empty())
+}
+
+/// Somebody has to be able to do everything: an owner beside this one. Written once more with the step that takes the
+/// place of this one away, so that not both go at the same moment.
+async fn another_owner(control: &Control, user: &User) -> Result<Kept<User>, Problem> {
+    let other = control.shelf.of::<User>(OWNERS).await?.into_iter().find(|it| it.id != user.id);
+    other.ok_or_else(|| Problem::conflict("this is the last owner: make another one first"))
 }
 
 async fn known_teams(control: &Control, teams: &[String]) -> Result<(), Problem> {
-    for team in teams {
-        if control.shelf.get::<super::teams::Team>(team).await?.is_none() {
-            return Err(Problem::invalid(format!("there is no team `{team}`")));
-        }
+    if teams.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let known = control.shelf.all::<Team>().await?;
+    match teams.iter().find(|it| !known.iter().any(|team| team.name == **it)) {
+        Some(unknown) => Err(Problem::invalid(Problem::not_found(Team::KIND, unknown).detail)),
+        None => Ok(()),
+    }
 }
 
-fn distinct(mut roles: Vec<Role>) -> Vec<Role> {
-    roles.sort_unstable();
-    roles.dedup();
-    roles
+/// An address to write to, as far as it is looked at.
+pub(super) fn is_email(text: &str) -> bool {
+    text.len() <= EMAIL_BYTES_MAX && !text.contains(char::is_control)
+}
+
+/// Each once, in their order.
+pub(super) fn distinct<T: Ord>(mut these: Vec<T>) -> Vec<T> {
+    these.sort_unstable();
+    these.dedup();
+    these
 }
 
 /// Names stand in URLs, configurations and logs.
@@ -278,12 +320,9 @@ pub(super) fn name_mistake(what: &str, name: &str) -> Result<(), Problem> {
     let fits = !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(allowed);
     match fits && name.starts_with(|it: char| it.is_ascii_alphanumeric()) {
         true => Ok(()),
-        false => Err(Problem::new(
-            ProblemKind::Invalid,
-            format!(
-                "the name of a {what} has 1 to {NAME_CHARS_MAX} characters: letters, digits, `-`, `_`, `.`, `@`, `+`, \
-                 the first a letter or digit"
-            ),
-        )),
+        false => Err(Problem::invalid(format!(
+            "the name of a {what} has 1 to {NAME_CHARS_MAX} characters: letters, digits, `-`, `_`, `.`, `@`, `+`, the \
+             first a letter or digit"
+        ))),
     }
 }

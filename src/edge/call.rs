@@ -12,7 +12,8 @@ use crate::config::Limits;
 use crate::domain::{Clock, Outcome, RequestId, Team};
 use crate::pipeline::RefusalKind;
 use crate::pipeline::{
-    Admission, Answering, Exchange, Flow, Head, Heard, Load, Opening, Place, Reply, Sending, SocketMemory, Turned,
+    Admission, Answering, Exchange, Flow, Head, Heard, Load, Opening, Place, Reply, Sending, Snapshot, SocketMemory,
+    Turned,
 };
 use crate::sinks::{Gauge, Ledger, Ticket, Unavailable};
 
@@ -59,18 +60,26 @@ impl Drop for Level {
 
 impl Call {
     /// Opens an exchange on the snapshot in force.
-    pub(super) fn open(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Opening) {
-        let snapshot = shared.live.load();
+    pub(super) fn open(
+        shared: &Arc<Shared>,
+        snapshot: Arc<Snapshot>,
+        request: RequestId,
+        head: &Head<'_>,
+    ) -> (Self, Opening) {
         let limits = snapshot.limits;
         let (exchange, opening) = Exchange::open(snapshot, request.clone(), head, shared.clock.now());
         Self::begin(shared, request, limits, exchange, opening)
     }
 
     /// Opens the exchange of an upgrade to a socket.
-    pub(super) fn open_socket(shared: &Arc<Shared>, request: RequestId, head: &Head<'_>) -> (Self, Sending) {
-        let (snapshot, now) = (shared.live.load(), shared.clock.now());
+    pub(super) fn open_socket(
+        shared: &Arc<Shared>,
+        snapshot: Arc<Snapshot>,
+        request: RequestId,
+        head: &Head<'_>,
+    ) -> (Self, Sending) {
         let limits = snapshot.limits;
-        let (exchange, sending) = Exchange::open_socket(snapshot, request.clone(), head, now);
+        let (exchange, sending) = Exchange::open_socket(snapshot, request.clone(), head, shared.clock.now());
         // Nothing is read; the opening only carries a refusal for want of a place for the record.
         let (call, opening) = Self::begin(shared, request, limits, exchange, Opening::ReadBody { bytes_max: 0 });
         match (opening, sending) {

@@ -24,6 +24,7 @@ use super::failover::Tries;
 use super::pace::Pace;
 use super::replay::{CUT, DEADLINE, Replay, SLOT, Slot};
 use super::{framing, front, gate, respond, socket, upstream};
+use crate::config::Fronts;
 use crate::domain::Outcome;
 use crate::pipeline::RefusalKind;
 use crate::pipeline::{Choice, Forward, Head, Opening, Reply, Sending};
@@ -269,15 +270,17 @@ impl Gateway {
     }
 
     fn open(&self, session: &mut ServerSession) -> (Call, Opening) {
-        let client = client_of(&self.shared, session);
-        Call::open(&self.shared, request_id(), &head_of(session.req_header(), client))
+        let snapshot = self.shared.live.load();
+        let client = client_of(&snapshot.fronts, session);
+        Call::open(&self.shared, snapshot, request_id(), &head_of(session.req_header(), client))
     }
 
     /// An upgrade to a socket: refused like any request, or left in the slot for the wrapping app to run.
     async fn open_socket(&self, session: &mut ServerSession, phase: &mut Phase) -> Result<bool> {
-        let client = client_of(&self.shared, session);
+        let snapshot = self.shared.live.load();
+        let client = client_of(&snapshot.fronts, session);
         let head = head_of(session.req_header(), client);
-        let (call, sending) = Call::open_socket(&self.shared, request_id(), &head);
+        let (call, sending) = Call::open_socket(&self.shared, snapshot, request_id(), &head);
         let call = phase.call.insert(Arc::new(call)).clone();
         let raw = session.as_http1().map(|it| it.get_headers_raw_bytes()).unwrap_or_default();
         let objection = framing::objection(session.req_header(), &raw, call.limits().header_bytes_max);
@@ -410,10 +413,10 @@ pub(super) fn head_of(head: &RequestHeader, client: IpAddr) -> Head<'_> {
 }
 
 /// Where a session comes from; see [`front::client`].
-pub(super) fn client_of(shared: &Shared, session: &mut ServerSession) -> IpAddr {
+fn client_of(fronts: &Fronts, session: &mut ServerSession) -> IpAddr {
     let peer = session.client_addr().and_then(|it| it.as_inet()).map(|it| it.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    front::client(&shared.live.load().fronts, peer, session.req_header_mut())
+    front::client(fronts, peer, session.req_header_mut())
 }
 
 /// Requests that tools send to see whether anyone is there. They carry no key and get no more than that.

@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::config::{GatewayKey, Team};
-use crate::domain::KeyId;
+use crate::config::{GatewayKey, Moment, Team};
+use crate::domain::{KeyId, Stamp};
 
 /// Headers a client may carry its key in, by priority. The first is the gateway's own: with it, the client's
 /// provider credential stays in its usual header and goes on.
@@ -15,29 +15,56 @@ pub(super) const CREDENTIAL_HEADERS: [&str; 4] = ["x-api-key", "authorization", 
 
 /// Every gateway key of every team, as digests.
 pub(super) struct Access {
-    keys: Vec<([u8; 32], u32)>,
+    keys: Vec<Kept>,
+}
+
+struct Kept {
+    digest: [u8; 32],
+    team: u32,
+    /// Seconds since 1970 at which it holds no more.
+    end: u64,
+}
+
+/// A key that is one of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Index into the teams.
+    pub(super) team: usize,
+    pub(super) key: KeyId,
+    end: u64,
+}
+
+impl Found {
+    pub(super) fn holds(&self, now: Stamp) -> bool {
+        now.unix.as_secs() < self.end
+    }
 }
 
 impl Access {
     /// The table of these teams; a key's team is the index into `teams`.
     pub(super) fn new(teams: &[Team]) -> Self {
-        let of_team = |(index, team): (usize, &Team)| -> Vec<([u8; 32], u32)> {
-            team.api_keys.iter().map(|key| (digest_of(key), index as u32)).collect()
+        let kept = |key: &GatewayKey, team: usize| Kept {
+            digest: key.digest(),
+            team: team as u32,
+            end: key.until().map_or(u64::MAX, Moment::seconds),
         };
+        let of_team =
+            |(index, team): (usize, &Team)| -> Vec<Kept> { team.api_keys.iter().map(|it| kept(it, index)).collect() };
         Access { keys: teams.iter().enumerate().flat_map(of_team).collect() }
     }
 
-    /// The team index of this key. Takes the same time for every key that is presented.
-    pub(super) fn team(&self, presented: &str) -> Option<(usize, KeyId)> {
+    /// Whose key this is, whether it holds still or not. Takes the same time for every key that is presented.
+    pub(super) fn find(&self, presented: &str) -> Option<Found> {
         let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let mut found = Choice::from(0);
-        let mut index = 0u32;
-        for (key, team) in &self.keys {
-            let equal = key.ct_eq(&digest);
-            index.conditional_assign(team, equal);
+        let (mut team, mut end) = (0u32, 0u64);
+        for key in &self.keys {
+            let equal = key.digest.ct_eq(&digest);
+            team.conditional_assign(&key.team, equal);
+            end.conditional_assign(&key.end, equal);
             found |= equal;
         }
-        bool::from(found).then(|| (index as usize, key_id(&digest)))
+        bool::from(found).then(|| Found { team: team as usize, key: key_id(&digest), end })
     }
 }
 
@@ -47,13 +74,6 @@ pub(super) fn key_in(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
         _ => value,
-    }
-}
-
-fn digest_of(key: &GatewayKey) -> [u8; 32] {
-    match key {
-        GatewayKey::Clear(secret) => Sha256::digest(secret.expose().as_bytes()).into(),
-        GatewayKey::Sha256(digest) => *digest,
     }
 }
 
@@ -82,12 +102,21 @@ mod tests {
     #[test]
     fn a_key_in_clear_and_its_digest_name_the_same_team() {
         let clear = GatewayKey::Clear(Secret::new("gw-one".into()));
-        let digest = GatewayKey::Sha256(Sha256::digest(b"gw-two").into());
+        let digest = GatewayKey::Sha256 { digest: Sha256::digest(b"gw-two").into(), until: None };
         let access = Access::new(&[team("one", vec![clear]), team("two", vec![digest])]);
-        assert_eq!(access.team("gw-one").map(|it| it.0), Some(0));
-        assert_eq!(access.team("gw-two").map(|it| it.0), Some(1));
-        assert_eq!(access.team("gw-three"), None);
-        assert_eq!(access.team(""), None);
+        assert_eq!(access.find("gw-one").map(|it| it.team), Some(0));
+        assert_eq!(access.find("gw-two").map(|it| it.team), Some(1));
+        assert_eq!(access.find("gw-three"), None);
+        assert_eq!(access.find(""), None);
+    }
+
+    #[test]
+    fn a_key_holds_until_its_end() {
+        let until = "2027-01-15T08:00:00Z".parse().ok();
+        let key = GatewayKey::Sha256 { digest: Sha256::digest(b"gw-one").into(), until };
+        let found = Access::new(&[team("one", vec![key])]).find("gw-one").unwrap();
+        let at = |seconds| Stamp { unix: std::time::Duration::from_secs(seconds), ..Stamp::default() };
+        assert!(found.holds(at(1_799_999_999)) && !found.holds(at(1_800_000_000)));
     }
 
     #[test]

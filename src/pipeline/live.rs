@@ -106,8 +106,17 @@ impl Live {
     }
 
     /// Puts another in force. Teams keep what they have used, addresses and keys of providers what is known of them.
-    /// `waiting` are the keys that differ from it, and need a restart.
+    /// `waiting` are the keys that differ from it, and need a restart. Nothing is refused any more.
     pub fn renew(&self, snapshot: Arc<Snapshot>, waiting: Vec<&'static str>, now: Stamp) {
+        self.put(snapshot, now, |history| (history.waiting, history.refused) = (waiting, None));
+    }
+
+    /// The same where only a part of the configuration is another one: what waits and what is refused of the rest stays.
+    pub fn renew_part(&self, snapshot: Arc<Snapshot>, now: Stamp) {
+        self.put(snapshot, now, |_| {});
+    }
+
+    fn put(&self, snapshot: Arc<Snapshot>, now: Stamp, note: impl FnOnce(&mut History)) {
         let mut history = self.lock();
         open_accounts(&self.accounts, &snapshot);
         // A snapshot that was in force before has it already.
@@ -119,13 +128,9 @@ impl Live {
             }
         }
         self.snapshot.store(snapshot);
-        *history = History {
-            renewed: Some(now),
-            renewals: history.renewals + 1,
-            refusals: history.refusals,
-            refused: None,
-            waiting,
-        };
+        history.renewed = Some(now);
+        history.renewals += 1;
+        note(&mut history);
     }
 
     /// Notes that another could not be put in force: the one that is stays.
@@ -257,9 +262,11 @@ mod tests {
         let told = live.history();
         assert_eq!((told.renewals, told.refusals, told.renewed), (0, 1, None));
         assert_eq!(told.refused, Some((at(5), "gateway.yaml:3:1: no".into())));
+        live.renew_part(second.clone(), at(8));
+        assert!(live.history().refused.is_some(), "a bundle does not mend the file");
         live.renew(second.clone(), vec!["port"], at(9));
         assert!(Arc::ptr_eq(&live.load(), &second));
-        let history = History { renewed: Some(at(9)), renewals: 1, refusals: 1, refused: None, waiting: vec!["port"] };
+        let history = History { renewed: Some(at(9)), renewals: 2, refusals: 1, refused: None, waiting: vec!["port"] };
         assert_eq!(live.history(), history);
     }
 

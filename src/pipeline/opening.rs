@@ -58,7 +58,7 @@ impl Exchange {
             Ok(it) => it.upstream.dialect,
             Err(it) => it.dialect,
         };
-        let access = authenticate(&snapshot, head);
+        let access = authenticate(&snapshot, head, now);
         let team = access.as_ref().map_or_else(|_| nobody(&snapshot), |it| it.team.clone());
         let mut record = Record::new(request, team.name.clone(), now);
         record.begun(&snapshot.witness, head.client, head.header("user-agent"), session(head));

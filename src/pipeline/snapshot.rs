@@ -252,6 +252,12 @@ impl Snapshot {
         !self.upstreams.is_empty()
     }
 
+    /// Whether this team may ask for this model; a team that there is not may.
+    pub fn allows_model(&self, team: &str, model: &str) -> bool {
+        let team = self.teams.iter().find(|it| it.name.as_str() == team);
+        team.is_none_or(|it| it.allowlist.allows(model))
+    }
+
     /// Who is kept out.
     pub(super) fn quarantine(&self) -> &Arc<Quarantine> {
         self.quarantine.get_or_init(Arc::default)

@@ -87,14 +87,7 @@ impl Exchange {
         let (mut exchange, opening) = Exchange::open(snapshot, request, &head.of_message(), now);
         exchange.phase = Phase::Done;
         let sending = match opening {
-            Opening::Answer(reply) if matches!(reply.kind, RefusalKind::UnknownPath | RefusalKind::NoUpstream) => {
-                Sending::Answer(exchange.refuse_upgrade())
-            }
-            // At the sight of this status clients ask over plain HTTP, where they show what they are told.
-            Opening::Answer(reply) if reply.kind == RefusalKind::Quarantined => {
-                let message = "this caller is in quarantine; ask over plain HTTP to learn why";
-                Sending::Answer(exchange.refuse(RefusalKind::UpgradeRefused, message.into()))
-            }
+            Opening::Answer(reply) if is_asked_again(reply.kind) => Sending::Answer(exchange.refuse_upgrade()),
             Opening::Answer(reply) => Sending::Answer(reply),
             Opening::ReadBody { .. } if !exchange.takes_messages() => Sending::Answer(exchange.refuse_upgrade()),
             Opening::ReadBody { .. } => exchange.connect(),
@@ -169,8 +162,7 @@ impl Exchange {
     }
 
     fn refuse_upgrade(&mut self) -> Reply {
-        let message =
-            "a WebSocket is opened only where the Responses API is asked for an answer; use plain HTTP requests";
+        let message = "no WebSocket is opened for this; use plain HTTP requests, which are served or told why not";
         self.refuse(RefusalKind::UpgradeRefused, message.into())
     }
 }
@@ -181,6 +173,12 @@ impl<'a> Head<'a> {
         let headers = self.headers.iter().filter(|(name, _)| *name != "content-encoding").copied().collect();
         Head { method: "POST", path: self.path, query: self.query, headers, client: self.client }
     }
+}
+
+/// What is better said over plain HTTP, where clients go at the sight of a refused upgrade: there the path may be one that
+/// is served, and people are shown what they are told.
+fn is_asked_again(kind: RefusalKind) -> bool {
+    matches!(kind, RefusalKind::UnknownPath | RefusalKind::NoUpstream | RefusalKind::Quarantined)
 }
 
 /// The status that an `error` event speaks of: such an event takes the place of a refused request.

@@ -31,10 +31,10 @@ impl ConfigMetrics {
         Ok(metrics)
     }
 
-    /// A configuration is in force, but for so many settings.
-    pub(super) fn renewed(&self, waiting: usize, now: Stamp) {
+    /// A configuration is in force, but for so many settings, and whole unless something newer is refused.
+    pub(super) fn renewed(&self, waiting: usize, is_whole: bool, now: Stamp) {
         self.reloads.inc();
-        self.success.set(1);
+        self.success.set(i64::from(is_whole));
         self.success_seconds.set(i64::try_from(now.unix.as_secs()).unwrap_or(i64::MAX));
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }

@@ -135,9 +135,10 @@ impl Metrics {
         self.certificate_errors.inc();
     }
 
-    /// A new configuration is in force; so many of its settings wait for a restart.
-    pub fn config_renewed(&self, waiting: usize, now: Stamp) {
-        self.config.renewed(waiting, now);
+    /// A new configuration is in force; so many of its settings wait for a restart. It is whole unless something newer
+    /// is refused.
+    pub fn config_renewed(&self, waiting: usize, is_whole: bool, now: Stamp) {
+        self.config.renewed(waiting, is_whole, now);
     }
 
     /// A new configuration could not be put in force.

@@ -246,11 +246,8 @@ fn try_for(file: &File, patience: Duration) -> bool {
 const KEYS: &str = "keys";
 const CURSORS: &str = "cursors";
 
-#[expect(clippy::disallowed_methods, reason = "behind `Read::take` with FILE_BYTES_MAX")]
 fn read_line(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text.trim_end().to_owned())
+    Ok(read_whole(path, FILE_BYTES_MAX)?.trim_end().to_owned())
 }
 
 /// Writes a file that is there whole, or not at all, whenever the machine stops. Only its owner may read it.
@@ -273,6 +270,20 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
+}
+
+/// The text of a file of at most so many bytes.
+///
+/// # Errors
+/// The system's, and a larger file.
+pub fn read_whole(path: &Path, bytes_max: u64) -> io::Result<String> {
+    let mut text = String::new();
+    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
+    File::open(path)?.take(bytes_max + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > bytes_max {
+        true => Err(io::Error::other(format!("larger than {bytes_max} bytes"))),
+        false => Ok(text),
+    }
 }
 
 /// A new key: 32 bytes from the operating system.

@@ -24,7 +24,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub(crate) use self::directory::hex;
-pub use self::directory::{Directory, Key, Lock, own_user, random_key, write_whole};
+pub use self::directory::{Directory, Key, Lock, own_user, random_key, read_whole, write_whole};
 #[cfg(feature = "control")]
 pub(crate) use self::entry::unhex;
 pub use self::entry::{Entry, Head, Link};

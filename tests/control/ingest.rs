@@ -168,3 +168,31 @@ pub async fn what_is_old_goes_at_a_checkpoint_and_the_rest_still_verifies() {
     ship(&gateway, &chain.acts(1)).await.ok();
     assert!(verified(&server, &marker).await.faults.is_empty());
 }
+
+#[tokio::test]
+async fn whom_a_gateways_rule_keeps_out_every_gateway_keeps_out_until_somebody_releases_them() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, _, _) = enrolled(&server, &owner, NAME).await;
+    let mut chain = Chain::new(&server);
+    let details = [
+        ("reference", "Q-MADEUP"),
+        ("kind", "session"),
+        ("value", "s-1"),
+        ("team", "red"),
+        ("reason", "3 different findings"),
+        ("since_ms", "17"),
+    ];
+    let details = details.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let imposed = Act { act: "quarantine.imposed".into(), actor: "gateway".into(), details };
+    let entries = [chain.act(), chain.add(Subject::Act(imposed))];
+    ship(&gateway, &entries).await.ok();
+    let held = owner.get("/api/v1/quarantines").await.ok();
+    assert_eq!((&held[0]["reference"], &held[0]["by"]), (&json!("Q-MADEUP"), &json!("gateway:edge-1")), "{held}");
+    assert!(!server.acts("quarantine.reported").await.is_empty());
+    let release = "/api/v1/quarantines/Q-MADEUP/release";
+    owner.post(release, json!({"reason": "it was a drill"})).await.ok();
+    ship(&gateway, &entries).await.ok();
+    ship(&gateway, &chain.acts(1)).await.ok();
+    assert_eq!(owner.get("/api/v1/quarantines").await.ok(), json!([]), "what is sent again does not begin again");
+}

@@ -1,5 +1,6 @@
 //! Who may do what, asked of every route as every role: the list is the router's own, so that a new route is in it.
 
+#[cfg(feature = "saml")]
 use std::fmt::Write;
 
 use airiskguard_gateway::control::{Offered, Permission, Reach, Role, Whom, offered};
@@ -66,6 +67,7 @@ fn closed() -> impl Iterator<Item = Offered> {
     offered().into_iter().filter(|it| !matches!(it.to, Whom::Everyone(_)))
 }
 
+#[cfg(feature = "saml")]
 fn name(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
 }

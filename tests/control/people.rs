@@ -68,6 +68,10 @@ async fn wrong_passwords_have_to_wait_longer_and_longer() {
     assert_eq!(reply.refused(), (429, "too_often".into()));
     assert!(reply.headers.contains_key("retry-after"));
     server.clock.by(Duration::from_secs(31));
+    nobody.post("/api/v1/sign-in", right.clone()).await.ok();
+    // A try that is forgotten is in nobody's way, although nobody has removed it yet.
+    nobody.post("/api/v1/sign-in", wrong).await.refused();
+    server.clock.by(Duration::from_secs(3 * 3600));
     nobody.post("/api/v1/sign-in", right).await.ok();
 }
 
@@ -100,10 +104,58 @@ async fn tokens_do_what_they_were_made_for_and_no_more() {
     assert_eq!(program.get("/api/v1/users").await.refused().0, 403);
     assert_eq!(program.post("/api/v1/teams", json!({"name": "red"})).await.refused().0, 403);
     assert!(!owner.get("/api/v1/tokens").await.text.contains(made["token"].as_str().unwrap()));
+    let heir = json!({"name": "heir", "scopes": ["read_teams"], "days": 366});
+    assert_eq!(program.post("/api/v1/tokens", heir).await.refused().0, 403, "a token outlives itself in no other");
     server.clock.by(Duration::from_secs(25 * 3600));
     assert_eq!(program.get("/api/v1/teams").await.refused().0, 401);
     let auditor_like = server.signed_in("olga").await;
     let developer = server.user(&auditor_like, "dora", &["developer"], &[]).await;
     let beyond = json!({"name": "x", "scopes": ["manage_users"], "days": 1});
     assert_eq!(developer.post("/api/v1/tokens", beyond).await.refused().0, 403);
+}
+
+#[tokio::test]
+async fn many_guesses_at_the_same_moment_are_not_many_tries() {
+    let server = start().await;
+    server.owner().await;
+    let guesses = (0..20).map(|at| {
+        let nobody = server.nobody();
+        async move {
+            let wrong = json!({"name": "olga", "password": format!("wrong horse battery {at}")});
+            nobody.post("/api/v1/sign-in", wrong).await.refused().0
+        }
+    });
+    let statuses = futures::future::join_all(guesses).await;
+    let tried = statuses.iter().filter(|it| **it == 401).count();
+    assert!(tried <= 5 && statuses.iter().all(|it| matches!(it, 401 | 429)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn another_password_ends_what_was_begun_with_the_old_one_and_is_written_down() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let dora = server.user(&owner, "dora", &["developer"], &[]).await;
+    let id = dora.get("/api/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    owner.patch(&format!("/api/v1/users/{id}"), json!({"roles": ["auditor"]})).await.ok();
+    assert_eq!(dora.get("/api/v1/me").await.status, 200, "other roles hold at once, without another sign-in");
+    owner.patch(&format!("/api/v1/users/{id}"), json!({"password": "another horse battery"})).await.ok();
+    assert_eq!(dora.get("/api/v1/me").await.refused().0, 401);
+    let acts = server.acts("user.changed").await;
+    assert!(acts.iter().any(|it| it.2.get("password").is_some_and(|it| it == "changed")), "{acts:?}");
+    assert!(!format!("{acts:?}").contains("another horse"));
+}
+
+#[tokio::test]
+async fn people_see_where_they_are_signed_in_and_end_it_elsewhere() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let elsewhere = server.signed_in("olga").await;
+    let sessions = owner.get("/api/v1/me/sessions").await.ok();
+    let other = sessions.as_array().unwrap().iter().find(|it| it["current"] == false).unwrap();
+    let page = owner.get("/account").await;
+    let end = format!("/account/sessions/{}/end", other["id"].as_str().unwrap());
+    assert!(page.status == 200 && page.text.contains(&end) && page.text.contains("this one"), "{}", page.text);
+    assert_eq!(owner.send("POST", &end, None).await.status, 303);
+    assert_eq!(elsewhere.get("/api/v1/me").await.refused().0, 401);
+    assert_eq!(owner.get("/api/v1/me").await.status, 200);
 }

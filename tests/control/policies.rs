@@ -254,3 +254,16 @@ pub async fn a_dry_run_says_what_would_have_been_done_to_what_was_recorded() {
     let none = owner.post(&format!("{PATH}/dry-run"), json!({"days": 1})).await.ok();
     assert_eq!((&none["would"]["block"], &none["stricter"]["exchanges"]), (&json!(3), &json!(0)), "{none}");
 }
+
+#[tokio::test]
+async fn a_dry_run_says_whose_models_are_barred_now() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let team = json!({"name": "red", "settings": {"model_allowlist": ["gpt-*"]}});
+    owner.post("/api/v1/teams", team).await.ok();
+    owner.post("/api/v1/teams", json!({"name": "blue"})).await.ok();
+    record(&server, ["red", "red", "blue"].map(|team| exchange(team, "allow", &[])).into()).await;
+    let run = owner.post(&format!("{PATH}/dry-run"), json!({"days": 1})).await.ok();
+    let notes = run["notes"].to_string();
+    assert!(notes.contains("2 exchanges asked for a model that their team may not use now"), "{notes}");
+}

@@ -225,3 +225,14 @@ async fn verified(owner: &Client, gateway: &str) -> Value {
     }
     panic!("the verification does not end");
 }
+
+#[tokio::test]
+async fn the_page_of_records_leads_to_the_export_whom_it_is_for() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let auditor = server.user(&owner, "aud", &["auditor"], &[]).await;
+    let developer = server.user(&owner, "dev", &["developer"], &[]).await;
+    let page = auditor.get("/audit?gateway=edge-1&rule=x").await;
+    assert!(page.text.contains("/api/v1/audit/export?gateway=edge-1\""), "{}", page.text);
+    assert!(!developer.get("/audit").await.text.contains("audit/export"));
+}

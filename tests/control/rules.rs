@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::chain::{Chain, found, now_ms};
 use crate::server::start;
 
 const HOUSE: &str = "\
@@ -109,4 +110,20 @@ pub async fn published_rules_can_be_named_and_not_taken_away_from_under_a_policy
     assert_eq!(names, ["organisation", "team:red"]);
     let acts = server.acts("rules.published").await;
     assert!(acts.iter().any(|it| it.0 == "rules.published" && it.2["id"] == "organisation"), "{acts:?}");
+}
+
+#[tokio::test]
+async fn a_record_says_why_a_rule_of_the_companys_own_matters() {
+    let server = start().await;
+    let owner = server.owner().await;
+    owner.put(&format!("{PATH}/draft"), json!({"text": HOUSE})).await.ok();
+    owner.post(&format!("{PATH}/publish"), json!({"revision": 1})).await.ok();
+    let exchanges = vec![found("red", "house.badges.number", "block"), found("red", "house.badges.gone", "block")];
+    let ids = Chain::new("edge-1").write(&server, now_ms(), exchanges).await;
+    let own = owner.get(&format!("/api/v1/records/{}", ids[0])).await.ok();
+    let finding = &own["found"][0];
+    assert_eq!(finding["title"], "Number of a company badge", "{own}");
+    assert_eq!(finding["why"], "It opens the doors of the building.");
+    let gone = owner.get(&format!("/api/v1/records/{}", ids[1])).await.ok();
+    assert!(gone["found"][0]["why"].is_null(), "{gone}");
 }

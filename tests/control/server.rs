@@ -1,5 +1,4 @@
 //! A control plane on a loopback port, with a folder of its own, and clients of it.
-#![allow(dead_code)]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

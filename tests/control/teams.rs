@@ -71,6 +71,11 @@ async fn a_lead_looks_after_the_own_team_and_does_not_know_of_others() {
     lead.post("/api/v1/teams/red/keys", json!({"name": "mine"})).await.ok();
     assert_eq!(lead.get("/api/v1/teams/blue").await.refused().0, 404);
     assert_eq!(lead.post("/api/v1/teams/blue/keys", json!({"name": "x"})).await.refused().0, 404);
+    let own = lead.get("/api/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    let other = owner.get("/api/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    lead.post("/api/v1/teams/red/keys", json!({"name": "own", "owner": own})).await.ok();
+    let put_down = lead.post("/api/v1/teams/red/keys", json!({"name": "x", "owner": other})).await;
+    assert_eq!(put_down.refused().0, 404, "nobody of another team");
     let id = blue["id"].as_str().unwrap();
     assert_eq!(lead.delete(&format!("/api/v1/keys/{id}")).await.refused().0, 404);
 }

@@ -23,6 +23,7 @@ mod provider;
 mod recording;
 mod reload;
 #[cfg(feature = "control")]
+#[allow(dead_code, reason = "the tests of the control plane use all of it")]
 #[path = "../control/server.rs"]
 mod server;
 mod socket;

@@ -47,7 +47,7 @@
       const open = element.querySelector("details[open]");
       if (!document.hidden && !busy && !open && !("paused" in element.dataset)) {
         try {
-          const response = await fetch(address, { headers: { "x-part": element.id } });
+          const response = await fetch(address);
           if (response.redirected) return location.reload();
           if (!response.ok) throw new Error(response.status);
           misses = 0;

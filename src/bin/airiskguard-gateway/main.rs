@@ -36,6 +36,7 @@ mod scan;
 mod serve;
 #[cfg(feature = "serve")]
 mod spent;
+#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "only who serves looks at files again"))]
 mod watched;
 
 use std::io::{self, Write};

@@ -8,7 +8,9 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+#[cfg(feature = "serve")]
+use std::time::Duration;
+use std::time::SystemTime;
 
 use airiskguard_gateway::domain::{Held, Stamp};
 use airiskguard_gateway::pipeline::Live;
@@ -24,6 +26,7 @@ const ASKED: &str = "quarantine.release";
 /// A larger one is none of ours.
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Between two looks at what was imposed and at the file.
+#[cfg(feature = "serve")]
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// One line of [`ASKED`].

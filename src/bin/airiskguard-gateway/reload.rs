@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use airiskguard_gateway::config::{File, Overrides, Warnings};
 use airiskguard_gateway::domain::Clock;
 use airiskguard_gateway::edge::Occasion;
-use airiskguard_gateway::pipeline::{Live, Snapshot};
+use airiskguard_gateway::pipeline::{History, Live, Snapshot};
 use airiskguard_gateway::sinks::{Metrics, Scribe, WallClock};
 use airiskguard_gateway::store::Act;
 
@@ -57,7 +57,8 @@ impl Reloader {
         let renewed = loaded.and_then(|(mut file, warnings)| {
             let waiting = file.keep_started(&self.started);
             let in_force = self.governed(&file, self.told.as_ref());
-            self.renew(cause(occasion), &in_force, waiting, &warnings, self.told.as_ref().map(|it| it.generation))?;
+            let bundle = self.told.as_ref().map(|it| it.generation);
+            self.renew(cause(occasion), &in_force, Some(waiting), &warnings, bundle)?;
             self.local = file;
             Ok(())
         });
@@ -75,8 +76,7 @@ impl Reloader {
     pub(crate) fn offer(&mut self, told: &Told) -> Result<(), String> {
         if self.told.as_ref().is_none_or(|it| !it.is_read_as(told)) {
             let in_force = self.governed(&self.local, Some(told));
-            let waiting = self.live.history().waiting;
-            self.renew("bundle", &in_force, waiting, &told.warnings, Some(told.generation))?;
+            self.renew("bundle", &in_force, None, &told.warnings, Some(told.generation))?;
         }
         self.told = Some(told.clone());
         Ok(())
@@ -91,11 +91,13 @@ impl Reloader {
         }
     }
 
+    /// Puts another configuration in force. `waiting` are the keys of the file that wait for a restart; `None` where it is
+    /// the file that was in force before, with another bundle.
     fn renew(
         &self,
         cause: &str,
         file: &File,
-        waiting: Vec<&'static str>,
+        waiting: Option<Vec<&'static str>>,
         warnings: &Warnings,
         bundle: Option<u64>,
     ) -> Result<(), String> {
@@ -110,14 +112,18 @@ impl Reloader {
         for warning in &warnings.items {
             tracing::warn!("{}", warning.what);
         }
-        for key in &waiting {
+        for key in waiting.iter().flatten() {
             tracing::warn!(key, "`{key}` has changed and waits for a restart; all else is in force");
         }
         let (before, generation) = (running.generation().to_owned(), snapshot.generation().to_owned());
         let now = WallClock::new().now();
-        self.metrics.config_renewed(waiting.len(), now);
+        match waiting {
+            Some(waiting) => self.live.renew(Arc::new(snapshot), waiting, now),
+            None => self.live.renew_part(Arc::new(snapshot), now),
+        }
+        let History { waiting, refused, .. } = self.live.history();
+        self.metrics.config_renewed(waiting.len(), refused.is_none(), now);
         let restart = waiting.join(",");
-        self.live.renew(Arc::new(snapshot), waiting, now);
         tracing::info!(cause, generation, before, bundle, restart, "the configuration is in force");
         let mut details = BTreeMap::from([("generation", generation), ("before", before)]);
         if !restart.is_empty() {

@@ -1,6 +1,6 @@
 //! From arguments to a server that serves, until a signal.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -114,9 +114,5 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), String> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
-    read.map(|_| text).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    store::read_whole(path, FILE_BYTES_MAX).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }

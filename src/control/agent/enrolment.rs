@@ -1,10 +1,8 @@
 //! Enrolment: a one-time token becomes this gateway's own, kept in its folder.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -12,8 +10,9 @@ use super::contact::{Answer, Contact};
 use crate::config::PolicyServer;
 use crate::control::ProblemKind;
 use crate::control::gateways::Enrolled;
+use crate::control::seal::key_bytes;
 use crate::domain::Secret;
-use crate::store::{Directory, Head, Key, Link, Mark, Marker, unhex, write_whole};
+use crate::store::{Directory, Head, Key, Link, Mark, Marker, read_whole, unhex, write_whole};
 
 const FILE: &str = "enrolment.json";
 /// Larger files are none of ours.
@@ -112,7 +111,6 @@ impl Enrolment {
     }
 
     fn of(kept: Kept) -> Option<Enrolment> {
-        let seal = Zeroizing::new(STANDARD.decode(kept.seal.as_bytes()).ok()?);
         unhex::<32>(&kept.bundle_key)?;
         Some(Enrolment {
             server: kept.server,
@@ -120,7 +118,7 @@ impl Enrolment {
             group: kept.group,
             id: kept.id,
             token: Secret::new(kept.token),
-            seal: Zeroizing::new(seal.as_slice().try_into().ok()?),
+            seal: key_bytes(&Secret::new(kept.seal))?,
             bundle_key: kept.bundle_key,
         })
     }
@@ -164,15 +162,11 @@ pub async fn enrol(directory: &Directory, server: &PolicyServer, token: &Secret)
 
 fn read(folder: &Path) -> Result<Option<Kept>, String> {
     let path = file(folder);
-    let mut text = Zeroizing::new(String::new());
-    #[expect(clippy::disallowed_methods, reason = "behind `Read::take` with FILE_BYTES_MAX")]
-    let read = std::fs::File::open(&path).and_then(|it| it.take(FILE_BYTES_MAX).read_to_string(&mut text));
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
-        Ok(_) => {}
+    match read_whole(&path, FILE_BYTES_MAX).map(Zeroizing::new) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| damaged(folder)),
     }
-    serde_json::from_str(&text).map(Some).map_err(|_| damaged(folder))
 }
 
 fn write(folder: &Path, kept: &Kept) -> Result<(), String> {

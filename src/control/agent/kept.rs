@@ -1,11 +1,11 @@
 //! The last good bundle on disk: what a gateway starts with when its server is away.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::contact::ANSWER_BYTES_MAX;
 use crate::control::bundle::Signed;
-use crate::store::write_whole;
+use crate::store::{read_whole, write_whole};
 
 const FILE: &str = "bundle.json";
 
@@ -18,15 +18,11 @@ pub(super) fn save(folder: &Path, signed: &Signed) -> Result<(), String> {
 /// What was kept; `None` where nothing was.
 pub(super) fn load(folder: &Path) -> Result<Option<Signed>, String> {
     let path = file(folder);
-    let mut text = String::new();
-    #[expect(clippy::disallowed_methods, reason = "behind `Read::take` with ANSWER_BYTES_MAX")]
-    let read = std::fs::File::open(&path).and_then(|it| it.take(ANSWER_BYTES_MAX as u64).read_to_string(&mut text));
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
-        Ok(_) => {}
+    match read_whole(&path, ANSWER_BYTES_MAX as u64) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| format!("{} is damaged", path.display())),
     }
-    serde_json::from_str(&text).map(Some).map_err(|_| format!("{} is damaged", path.display()))
 }
 
 /// Removes what was kept, if there is anything.

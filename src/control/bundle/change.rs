@@ -1,5 +1,6 @@
 //! Whether what is published still loads after a change. What would break a group's bundle is refused before it is kept.
 
+use super::check::ANY_URL;
 use super::current::State;
 use super::inputs::{Change, Inputs};
 use super::load::{Fault, sentences};
@@ -64,8 +65,7 @@ async fn groups(control: &Control) -> Result<Vec<String>, Problem> {
 /// With a provider, where there is none and none is needed yet.
 pub(crate) fn standing_in(mut inputs: Inputs, serves: bool) -> Inputs {
     if inputs.providers.is_empty() && !serves {
-        let settings =
-            ProviderSettings { urls: vec!["https://provider.invalid".to_owned()], dialect: ANY_PROVIDER.to_owned() };
+        let settings = ProviderSettings { urls: vec![ANY_URL.to_owned()], dialect: ANY_PROVIDER.to_owned() };
         inputs.providers.push(Provider { name: ANY_PROVIDER.to_owned(), settings, keys: Vec::new() });
     }
     inputs

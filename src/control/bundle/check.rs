@@ -10,8 +10,8 @@ use crate::pipeline::custom_checkers;
 
 /// Stands in for secrets where only the form is looked at.
 const MADE_UP: &str = "made-up-for-checking";
-/// A provider for texts that need one.
-const ANY_PROVIDER: &str = "https://provider.invalid";
+/// The address of a provider for texts that need one.
+pub(super) const ANY_URL: &str = "https://provider.invalid";
 
 /// Whether these settings of a team can be used; what is wrong with them otherwise.
 pub(crate) fn check_team(settings: &TeamSettings) -> Result<(), Vec<String>> {
@@ -23,7 +23,7 @@ pub(crate) fn check_team(settings: &TeamSettings) -> Result<(), Vec<String>> {
     // Checkers of the company's own are known when a policy is published, which is when this is read again.
     let own = settings.outbound_checks.iter().chain(&settings.inbound_checks).flatten();
     let checkers: Vec<&str> = Checker::BUILT_IN.into_iter().chain(own.map(String::as_str)).collect();
-    let upstream = json!({"anthropic": {"url": ANY_PROVIDER, "api_key": MADE_UP}});
+    let upstream = json!({"anthropic": {"url": ANY_URL, "api_key": MADE_UP}});
     read(&json!({"upstream": upstream, "teams": {"team": team}}), &checkers)
 }
 

@@ -2,12 +2,13 @@
 //! that its lines are the author's; behind it stand providers, teams and rules as they are kept here, a line each.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::inputs::Inputs;
-use crate::config::{Authored, Mistakes};
+use crate::config::{Authored, Mistakes, Moment};
 use crate::control::keys::Key;
 use crate::control::providers::Provider;
 use crate::control::teams::Team;
@@ -152,7 +153,10 @@ impl Content {
             let holding =
                 now.teams.get(name).and_then(|it| it.get("api_keys")?.as_array().cloned()).unwrap_or_default();
             if let Some(keys) = team.get_mut("api_keys").and_then(Value::as_array_mut) {
-                keys.retain(|it| holding.contains(it));
+                // As they are now: their end may be another.
+                let is_known = |it: &Value| keys.iter().any(|known| digest_in(known) == digest_in(it));
+                let still = holding.into_iter().filter(is_known).collect();
+                *keys = still;
             }
         }
         kept.secrets.retain(|name, _| now.secrets.contains_key(name));
@@ -194,11 +198,22 @@ fn team_of<'k>(team: &Team, keys: impl Iterator<Item = &'k Key>, own: &OwnChecks
             }
         }
     }
-    let keys: Vec<Value> = keys.map(|it| json!(format!("sha256:{}", it.digest))).collect();
+    let keys: Vec<Value> = keys.map(entry_of).collect();
     if !keys.is_empty() {
         fields.insert("api_keys".to_owned(), Value::Array(keys));
     }
     value
+}
+
+/// What gateways know a key by, with its end, which they judge by their own clock, whether they hear of it or not.
+fn entry_of(key: &Key) -> Value {
+    let end = key.expires_ms.map(|it| format!(" until {}", Moment::of(Duration::from_millis(it))));
+    json!(format!("sha256:{}{}", key.digest, end.unwrap_or_default()))
+}
+
+/// The digest of such an entry.
+fn digest_in(entry: &Value) -> Option<&str> {
+    entry.as_str()?.split(' ').next()
 }
 
 /// Text that stands for itself, whatever dollar signs are in it.

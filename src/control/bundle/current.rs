@@ -4,21 +4,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::compose::{Content, OwnChecks};
 use super::inputs::Inputs;
 use super::load::{Loader, sentences};
 use super::payload::{Bundle, Signed, VERSION};
-use super::signing::sign;
+use super::signing::{sign, unopened};
 use crate::control::gateways::{self, Gateway};
 use crate::control::http::Actor;
 use crate::control::providers::{self, Provider};
-use crate::control::seal::{decrypt, encrypt};
+use crate::control::seal::{decrypt, encrypt, key_bytes};
 use crate::control::server::Control;
 use crate::control::shelf::{Kept, Stored};
 use crate::control::{Problem, ProblemKind};
@@ -232,29 +229,24 @@ async fn signed(control: &Control, gateway: &Gateway, state: &State) -> Result<S
 
 /// The keys of providers, each sealed for this gateway under the name that the text has for it.
 async fn secrets(control: &Control, gateway: &Gateway, content: &Content) -> Result<BTreeMap<String, String>, Problem> {
-    let opened = control.master.open(&gateway.seal, &gateways::purpose(&gateway.id));
-    let bytes = opened.and_then(|it| STANDARD.decode(it.expose()).ok()).map(Zeroizing::new);
-    let key = bytes.and_then(|it| <[u8; 32]>::try_from(it.as_slice()).ok()).map(Zeroizing::new);
-    let wrong = "the master key does not open what is kept in this store: start with the one it was made with";
-    let key = key.ok_or_else(|| Problem::new(ProblemKind::Internal, wrong))?;
+    let seal = control.master.open(&gateway.seal, &gateways::purpose(&gateway.id));
+    let seal = seal.and_then(|it| key_bytes(&it)).ok_or_else(unopened)?;
+    let providers = control.shelf.all::<Provider>().await?;
     let mut secrets = BTreeMap::new();
     for (name, place) in &content.secrets {
-        let provider = control.shelf.get::<Provider>(&place.provider).await?;
-        let kept = provider.as_ref().and_then(|it| it.keys.iter().find(|it| it.id == place.key));
-        let Some(kept) = kept else {
+        let provider = providers.iter().find(|it| it.name == place.provider);
+        let Some(kept) = provider.and_then(|it| it.keys.iter().find(|it| it.id == place.key)) else {
             return Err(Problem::new(ProblemKind::Unavailable, "a provider is being changed; try again"));
         };
         let secret = control.master.open(&kept.sealed, &providers::purpose(&place.provider, &place.key));
-        let secret = secret.ok_or_else(|| Problem::new(ProblemKind::Internal, wrong))?;
-        let sealed = seal_for(&key, &gateway.id, name, &secret);
-        let sealed = sealed.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
-        secrets.insert(name.clone(), sealed);
+        let secret = secret.ok_or_else(unopened)?;
+        secrets.insert(name.clone(), seal_for(&seal, &gateway.id, name, &secret)?);
     }
     Ok(secrets)
 }
 
 /// Seals what `name` stands for in the bundles of one gateway, with that gateway's key.
-pub(crate) fn seal_for(key: &[u8; 32], gateway: &str, name: &str, secret: &Secret) -> Option<String> {
+fn seal_for(key: &[u8; 32], gateway: &str, name: &str, secret: &Secret) -> Result<String, Problem> {
     encrypt(key, secret.expose().as_bytes(), &about(gateway, name))
 }
 

@@ -1,7 +1,5 @@
 //! What a bundle is composed of, as it is kept at this moment, or as it would be after a change.
 
-use serde::de::DeserializeOwned;
-
 use crate::control::Problem;
 use crate::control::gateways::DEFAULT_GROUP;
 use crate::control::keys::Key;
@@ -9,13 +7,9 @@ use crate::control::policies::{Policy, Subject};
 use crate::control::providers::Provider;
 use crate::control::quarantine;
 use crate::control::server::Control;
-use crate::control::shelf::{Kept, Stored};
+use crate::control::shelf::Stored;
 use crate::control::teams::Team;
 use crate::domain::Held;
-use crate::store::{Listing, OBJECTS_MAX};
-
-/// Documents of one kind that go into a bundle; more would not fit into a text that gateways read.
-const DOCUMENTS_MAX: usize = 5 * OBJECTS_MAX;
 
 /// What a bundle is composed of.
 #[derive(Clone, Debug, Default)]
@@ -63,11 +57,11 @@ impl Inputs {
         if policy.is_none() && group != DEFAULT_GROUP {
             policy = published(control, &Subject::Group(DEFAULT_GROUP.to_owned())).await?;
         }
-        let mut keys = every::<Key>(control).await?;
+        let mut keys = all::<Key>(control).await?;
         keys.retain(|it| it.holds(now));
-        let teams = every::<Team>(control).await?;
+        let teams = all::<Team>(control).await?;
         let mut rules = Vec::new();
-        for kept in every::<Policy>(control).await? {
+        for kept in all::<Policy>(control).await? {
             let (Some(subject), Some(text)) = (Subject::parse(&kept.id), kept.published_text()) else { continue };
             let team = match &subject {
                 Subject::Group(_) => continue,
@@ -80,7 +74,7 @@ impl Inputs {
             }
         }
         let held = quarantine::held(control).await?;
-        let providers = every::<Provider>(control).await?;
+        let providers = all::<Provider>(control).await?;
         Ok(Inputs { policy: policy.unwrap_or_default(), teams, keys, providers, rules, held })
     }
 
@@ -126,19 +120,6 @@ async fn published(control: &Control, subject: &Subject) -> Result<Option<String
     Ok(policy.and_then(|it| it.published_text().map(str::to_owned)))
 }
 
-/// All documents of a kind, also where they are more than one listing gives, sorted by id.
-async fn every<T: Stored + DeserializeOwned>(control: &Control) -> Result<Vec<T>, Problem> {
-    let mut all: Vec<T> = Vec::new();
-    loop {
-        let after = all.last().map(|it| it.id().to_owned());
-        let page: Vec<Kept<T>> = control.shelf.list(Listing { after: after.as_deref(), ..Listing::default() }).await?;
-        let is_last = page.len() < OBJECTS_MAX;
-        all.extend(page.into_iter().map(|it| it.value));
-        if is_last {
-            return Ok(all);
-        }
-        if all.len() > DOCUMENTS_MAX {
-            return Err(Problem::conflict(format!("more than {DOCUMENTS_MAX} documents of the kind {}", T::KIND)));
-        }
-    }
+async fn all<T: Stored>(control: &Control) -> Result<Vec<T>, Problem> {
+    Ok(control.shelf.all::<T>().await?.into_iter().map(|it| it.value).collect())
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::current::state;
 use super::{Bundle, changed, open_for, public_key};
-use crate::config::{File, Reading, Reference};
+use crate::config::{File, Moment, Reading, Reference};
 use crate::control::gateways::{Gateway, purpose};
 use crate::control::keys::Key;
 use crate::control::policies::{Policy, Subject};
@@ -205,7 +205,10 @@ async fn a_gateway_loads_what_it_is_given() {
     assert_eq!(upstream.more_api_keys[0].expose(), "made-up-two");
     assert_eq!(file.upstreams[1].api_key.as_ref().unwrap().expose(), "made-up-three");
     let red = file.teams.iter().find(|it| it.name == "red").unwrap();
-    assert_eq!(red.api_keys.len(), 1);
+    assert_eq!((red.api_keys.len(), red.api_keys[0].until()), (1, None));
+    let blue = file.teams.iter().find(|it| it.name == "blue").unwrap();
+    let end = (world.control.shelf.now_ms() + DAY_MS) / 1000;
+    assert_eq!(blue.api_keys[0].until().map(Moment::seconds), Some(end), "each gateway ends it by itself");
     assert_eq!(red.model_allowlist.as_deref().unwrap(), ["${HOME} $5 claude-*"], "read from nowhere");
     assert_eq!((file.policies.len(), file.exceptions.len(), file.rules.files.len()), (1, 1, 1));
     assert_eq!(bundle.owners.get(&digest("gw-red-made-up-key")[..8]).unwrap(), "user-of-red");
@@ -273,20 +276,30 @@ async fn what_does_not_load_changes_nothing_but_what_was_taken_back() {
     assert_eq!(bundle.generation, 1, "the last good one stays");
     let refused = state(&world.control, "default").await.unwrap().refused.clone().unwrap();
     assert!(refused.mistakes.iter().any(|it| it.starts_with("policy:2:") && it.contains("house")), "{refused:?}");
+    // A key that ends sooner ends sooner, and is there until then.
+    let mut key = world.control.shelf.need::<Key>("id-gw-blue-made-up-key").await.unwrap();
+    let end = world.control.shelf.now_ms() + 60_000;
+    key.value.expires_ms = Some(end);
+    world.control.shelf.update(&key).await.unwrap();
+    world.later(2000);
+    let bundle = world.opened(&gateway).await;
+    let file = loaded(&bundle);
+    let blue = file.teams.iter().find(|it| it.name == "blue").unwrap();
+    assert_eq!(blue.api_keys[0].until().map(Moment::seconds), Some(end / 1000));
     // A key that is taken back is taken back.
     let mut key = world.control.shelf.need::<Key>("id-gw-red-made-up-key").await.unwrap();
     key.value.revoked_ms = Some(1);
     world.control.shelf.update(&key).await.unwrap();
     world.later(2000);
     let bundle = world.opened(&gateway).await;
-    assert_eq!(bundle.generation, 2);
+    assert_eq!(bundle.generation, 3);
     assert!(loaded(&bundle).teams.iter().all(|it| it.name != "red" || it.api_keys.is_empty()));
     assert!(!bundle.owners.contains_key(&digest("gw-red-made-up-key")[..8]));
     // And once it loads again, it is in force.
     world.publish(&Subject::Rules, HOUSE).await;
     world.later(2000);
     let bundle = world.opened(&gateway).await;
-    assert_eq!((bundle.generation, loaded(&bundle).rules.files.len()), (3, 1));
+    assert_eq!((bundle.generation, loaded(&bundle).rules.files.len()), (4, 1));
     assert!(state(&world.control, "default").await.unwrap().refused.is_none());
 }
 

@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::count::Cells;
 use crate::control::server::Control;
 use crate::control::shelf::{Batch, Kept, Stored};
+use crate::control::time::{DAY_MS, HOUR_MS};
 use crate::control::{Problem, ProblemKind};
 use crate::store::{Damage, Exchange, Listing, Row, StoreError, Subject};
 
-pub(super) const HOUR_MS: u64 = 3600 * 1000;
-pub(super) const DAY_MS: u64 = 24 * HOUR_MS;
 /// Records that are counted in one step.
 const ROWS_MAX: usize = 500;
 /// How long counts are kept: of hours, and of days.

@@ -14,11 +14,12 @@ use crate::control::Problem;
 use crate::control::http::{Granted, Json, Query, Route, get};
 use crate::control::roles::Permission;
 use crate::control::server::Control;
+use crate::control::time::MINUTE_MS;
 use crate::store::{self, Record};
 
 const ROWS_MAX: usize = 100;
 /// A record may arrive so long after others that were written later.
-const LATE_MS: u64 = 60_000;
+const LATE_MS: u64 = MINUTE_MS;
 const GATEWAYS_MAX: usize = 200;
 
 /// What is asked for.

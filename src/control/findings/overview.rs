@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::count::{Cell, Cells, Count};
-use super::counts::{self, DAY_MS, Day, HOUR_MS, Hour};
+use super::counts::{self, Day, Hour};
 use super::paging::searchable;
 use super::scope::Scope;
 use crate::control::Problem;
 use crate::control::http::{Granted, Json, Query, Route, get};
 use crate::control::roles::Permission;
 use crate::control::server::Control;
+use crate::control::time::{DAY_MS, HOUR_MS};
 
 /// Rules, teams and models that are named.
 const NAMED_MAX: usize = 10;

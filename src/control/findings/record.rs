@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::paging::Seen;
 use crate::checkers;
+use crate::control::server::Control;
+use crate::control::{Problem, policies};
+use crate::domain::RuleInfo;
 use crate::store::{Exchange, Found, Side, Subject};
 
 /// A record in a list.
@@ -75,11 +78,11 @@ pub(crate) struct FindingView {
     pub(crate) direction: String,
     /// The rule's id.
     pub(crate) rule: String,
-    /// The rule in a few words, where the catalogue has it.
+    /// The rule in a few words, where it is known still.
     pub(crate) title: Option<String>,
-    /// Why this matters, where the catalogue says so.
+    /// Why this matters, where the rule says so.
     pub(crate) why: Option<String>,
-    /// What to do instead, where the catalogue says so.
+    /// What to do instead, where the rule says so.
     pub(crate) advice: Option<String>,
     /// The checker.
     pub(crate) checker: String,
@@ -143,10 +146,10 @@ impl RecordView {
 
 impl RecordDetail {
     /// Of a record that may be seen.
-    pub(super) fn of(seen: &Seen) -> RecordDetail {
+    pub(super) fn of(seen: &Seen, own: &Catalogue) -> RecordDetail {
         let sides = seen.exchange().map(sides).into_iter().flatten();
         let found =
-            sides.clone().flat_map(|(direction, side)| side.findings.iter().map(move |it| finding(direction, it)));
+            sides.clone().flat_map(|(direction, side)| side.findings.iter().map(move |it| finding(direction, it, own)));
         RecordDetail {
             view: RecordView::of(seen),
             found: found.collect(),
@@ -177,8 +180,8 @@ pub(super) fn findings(it: &Exchange) -> u64 {
     sides.iter().map(|it| it.findings.iter().map(|it| it.count).sum::<u64>() + it.findings_omitted).sum()
 }
 
-fn finding(direction: &str, it: &Found) -> FindingView {
-    let known = catalogue().get(it.rule.as_str());
+fn finding(direction: &str, it: &Found, own: &Catalogue) -> FindingView {
+    let known = Catalogue::built_in().0.get(&it.rule).or_else(|| own.0.get(&it.rule));
     FindingView {
         direction: direction.to_owned(),
         rule: it.rule.clone(),
@@ -198,19 +201,43 @@ fn finding(direction: &str, it: &Found) -> FindingView {
     }
 }
 
-/// What the catalogue says of a rule.
+/// What is said of a rule.
 struct Said {
     title: String,
     why: String,
     advice: Option<String>,
 }
 
-/// The built-in rules by id, read once.
-fn catalogue() -> &'static HashMap<String, Said> {
-    static CATALOGUE: OnceLock<HashMap<String, Said>> = OnceLock::new();
-    CATALOGUE.get_or_init(|| {
-        let specs = checkers::rules().unwrap_or_default();
-        let said = |it: crate::domain::RuleInfo| (it.id, Said { title: it.title, why: it.why, advice: it.advice });
-        specs.into_iter().map(|it| said(it.info)).collect()
-    })
+/// What is said of rules, by id.
+#[derive(Default)]
+pub(super) struct Catalogue(HashMap<String, Said>);
+
+impl Catalogue {
+    /// The built-in rules, read once.
+    fn built_in() -> &'static Catalogue {
+        static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+        let rules = || checkers::rules().unwrap_or_default().into_iter().map(|it| it.info);
+        CATALOGUE.get_or_init(|| Catalogue::of(rules()))
+    }
+
+    /// The company's own rules that have found something here, as far as they are published now.
+    pub(super) async fn own(control: &Control, seen: &Seen) -> Result<Catalogue, Problem> {
+        let built_in = Catalogue::built_in();
+        let Some(exchange) = seen.exchange() else { return Ok(Catalogue::default()) };
+        let mut found = exchange.outbound.findings.iter().chain(&exchange.inbound.findings);
+        if found.all(|it| built_in.0.contains_key(&it.rule)) {
+            return Ok(Catalogue::default());
+        }
+        let texts = policies::published_rules(control).await?;
+        let read = move || {
+            let entries = texts.iter().flat_map(|it| checkers::parse(it, "").unwrap_or_default());
+            Catalogue::of(entries.map(|it| it.rule.info))
+        };
+        control.bundles.loader.run(read).await
+    }
+
+    fn of(rules: impl Iterator<Item = RuleInfo>) -> Catalogue {
+        let said = |it: RuleInfo| (it.id, Said { title: it.title, why: it.why, advice: it.advice });
+        Catalogue(rules.map(said).collect())
+    }
 }

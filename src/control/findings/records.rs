@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::paging::{self, Page, Seen, cursor, searchable};
-use super::record::{RecordDetail, RecordView};
+use super::record::{Catalogue, RecordDetail, RecordView};
 use super::scope::Scope;
 use crate::control::Problem;
 use crate::control::http::{Granted, Json, Path, Query, Route, get};
@@ -136,7 +136,8 @@ async fn read(
 /// One record within reach, in full.
 pub(crate) async fn detail(control: &Control, granted: &Granted, id: &str) -> Result<RecordDetail, Problem> {
     let scope = Scope::of(control, granted).await?;
-    Ok(RecordDetail::of(&by_id(control, granted, &scope, id).await?))
+    let seen = by_id(control, granted, &scope, id).await?;
+    Ok(RecordDetail::of(&seen, &Catalogue::own(control, &seen).await?))
 }
 
 /// The record with this id; of an exchange the end, not the decision before.

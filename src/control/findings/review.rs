@@ -10,12 +10,12 @@ use super::paging::{self, Seen, cursor, searchable};
 use super::record::{RecordView, rules};
 use super::scope::Scope;
 use super::{precision, records, suggestion};
-use crate::control::http::Body;
-use crate::control::http::{Granted, Json, Path, Query, Route, get, post};
+use crate::control::http::{Body, Granted, Json, Path, Query, Route, get, post};
 use crate::control::quarantine::text_mistake;
 use crate::control::roles::Permission;
 use crate::control::server::Control;
 use crate::control::shelf::{Batch, Stored};
+use crate::control::time::DAY_MS;
 use crate::control::{Problem, ProblemKind};
 use crate::store::{self, Exchange};
 
@@ -24,7 +24,7 @@ const ROWS_MAX: usize = 50;
 const TRIES_MAX: usize = 4;
 /// Rules that one judgement is counted for.
 const RULES_MAX: usize = 50;
-const KEPT_MS: u64 = 400 * 24 * 3600 * 1000;
+const KEPT_MS: u64 = 400 * DAY_MS;
 
 /// What somebody has decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

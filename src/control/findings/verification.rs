@@ -15,13 +15,14 @@ use crate::control::http::{Created, Granted, Json, Path, Route, get, post};
 use crate::control::roles::Permission;
 use crate::control::server::Control;
 use crate::control::shelf::{Kept, Stored};
+use crate::control::time::{DAY_MS, MINUTE_MS};
 use crate::store::{Listing, StoreError, Verdict, verify_stored_telling};
 
 /// Between two notes of how far it is.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// Without a note for so long, the server that worked on it is gone.
-const LOST_AFTER_MS: u64 = 60_000;
-const KEPT_MS: u64 = 90 * 24 * 3600 * 1000;
+const LOST_AFTER_MS: u64 = MINUTE_MS;
+const KEPT_MS: u64 = 90 * DAY_MS;
 const FAULTS_MAX: usize = 200;
 const LISTED_MAX: usize = 50;
 const RUNNING: &str = "running";
@@ -103,6 +104,7 @@ pub(crate) async fn begun(control: &Control, granted: &Granted) -> Result<Verifi
         return Err(Problem::conflict(format!("the verification {} is still running", running.id)));
     }
     let gateways = control.records.gateways().await?;
+    let enrolled = control.shelf.all::<Gateway>().await?;
     let now_ms = control.shelf.now_ms();
     let verification = Verification {
         id: control.new_id(),
@@ -119,7 +121,7 @@ pub(crate) async fn begun(control: &Control, granted: &Granted) -> Result<Verifi
     control.shelf.insert(&verification).await?;
     control.acts.note(&granted.actor, "audit.verification_started", [("id", verification.id.clone())]);
     let kept = control.shelf.need::<Verification>(&verification.id).await?;
-    tokio::spawn(run(control.clone(), kept, gateways));
+    tokio::spawn(run(control.clone(), kept, gateways, enrolled));
     Ok(verification)
 }
 
@@ -150,16 +152,14 @@ fn seen(control: &Control, mut it: Verification) -> Verification {
     it
 }
 
-async fn run(control: Control, mut kept: Kept<Verification>, gateways: Vec<String>) {
+async fn run(control: Control, mut kept: Kept<Verification>, gateways: Vec<String>, enrolled: Vec<Kept<Gateway>>) {
     let mut end = "done";
     for gateway in gateways {
-        match chain(&control, &mut kept, &gateway).await {
-            Ok(()) => {}
-            Err(problem) => {
-                kept.value.faults.push(format!("{gateway}: {}", problem.detail));
-                end = "failed";
-                break;
-            }
+        let key = enrolled.iter().find(|it| it.name == gateway).map(|it| it.audit_key.clone());
+        if let Err(problem) = chain(&control, &mut kept, &gateway, key).await {
+            kept.value.faults.push(format!("{gateway}: {}", problem.detail));
+            end = "failed";
+            break;
         }
     }
     kept.value.state = end.to_owned();
@@ -169,10 +169,13 @@ async fn run(control: Control, mut kept: Kept<Verification>, gateways: Vec<Strin
     control.acts.note(&crate::control::http::Actor::server(), "audit.verified", details);
 }
 
-/// Verifies one chain, and tells how far it is meanwhile.
-async fn chain(control: &Control, kept: &mut Kept<Verification>, gateway: &str) -> Result<(), Problem> {
-    let enrolled = control.shelf.all::<Gateway>().await?;
-    let key = enrolled.iter().find(|it| it.name == gateway).map(|it| it.audit_key.clone());
+/// Verifies one chain, with the key that its gateway enrolled with, and tells how far it is meanwhile.
+async fn chain(
+    control: &Control,
+    kept: &mut Kept<Verification>,
+    gateway: &str,
+    key: Option<String>,
+) -> Result<(), Problem> {
     let enrolled_key = key.is_some();
     let (rows, before) = (Arc::new(AtomicU64::new(0)), kept.rows);
     let work = {

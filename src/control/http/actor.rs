@@ -10,13 +10,13 @@ use crate::control::users::User;
 use crate::control::{Problem, ProblemKind};
 
 /// Who calls.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Actor {
     who: Who,
     address: Option<IpAddr>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) enum Who {
     #[default]
     Nobody,
@@ -33,8 +33,8 @@ pub(super) enum Who {
     },
 }
 
-/// How a user is known.
-#[derive(Clone, Debug)]
+/// How a user is known. Whoever has the token of a session's forms can act for it: no `Debug`.
+#[derive(Clone)]
 pub(super) enum Via {
     Session { id: String, csrf: String },
     Token { scopes: Vec<Permission> },
@@ -94,7 +94,7 @@ impl Actor {
 }
 
 /// Who calls, where anyone may.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Caller(pub(super) Actor);
 
 impl Caller {
@@ -110,7 +110,7 @@ impl Caller {
 }
 
 /// Who calls, and how far that one may go. A handler that takes it runs only where the guard has decided.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Granted {
     /// Who.
     pub(crate) actor: Actor,

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, Method};
@@ -23,6 +23,7 @@ use crate::control::gateways;
 use crate::control::pages;
 use crate::control::roles::Reach;
 use crate::control::server::Control;
+use crate::control::shelf::Stored;
 use crate::control::sign_in;
 use crate::control::tokens;
 use crate::control::users::User;
@@ -63,11 +64,11 @@ pub(crate) fn router(control: Control, routes: Vec<Route>) -> Router {
     router.layer(from_fn_with_state(control.clone(), dress)).with_state(control)
 }
 
-async fn nothing_here(State(control): State<Control>, headers: HeaderMap) -> Response {
+async fn nothing_here(headers: HeaderMap) -> Response {
     let problem = Problem::new(ProblemKind::NotFound, "there is nothing at this path");
     let accepted = headers.get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     match accepted.contains("text/html") {
-        true => pages::problem(&control, &problem, "/").await,
+        true => pages::problem(&problem, "/"),
         false => problem.into_response(),
     }
 }
@@ -80,15 +81,16 @@ async fn guard(State(post): State<Post>, request: Request, next: Next) -> Respon
     // Where to lead back after signing in: what a form was sent to is no page.
     let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
     let asked = request.uri().path_and_query().filter(|_| is_page).map_or_else(|| "/".to_owned(), ToString::to_string);
-    let result = match admit(&post, request).await {
-        Ok(request) => match tokio::time::timeout(TIMEOUT, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => Problem::new(ProblemKind::Unavailable, "this took too long").into_response(),
-        },
-        Err(problem) => problem.into_response(),
+    let answered = async {
+        match admit(&post, request).await {
+            Ok(request) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
     };
+    let too_long = |_| Problem::new(ProblemKind::Unavailable, "this took too long").into_response();
+    let result = tokio::time::timeout(TIMEOUT, answered).await.unwrap_or_else(too_long);
     match (post.surface, result.extensions().get::<Problem>().cloned()) {
-        (Surface::Page, Some(problem)) => pages::problem(&post.control, &problem, &asked).await,
+        (Surface::Page, Some(problem)) => pages::problem(&problem, &asked),
         _ => result,
     }
 }
@@ -142,13 +144,13 @@ async fn identify(control: &Control, headers: &HeaderMap) -> Result<Who, Problem
         }
         return bearer_of(control, secret.trim()).await?.ok_or_else(unknown);
     }
-    for cookies in headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok()) {
-        if let Some((session, user)) = sign_in::of_cookie(control, cookies).await? {
-            let id = crate::control::shelf::Stored::id(&session).to_owned();
-            return Ok(of_user(user, Via::Session { id, csrf: session.csrf }));
+    Ok(match sign_in::of_cookie(control, headers).await? {
+        Some((session, user)) => {
+            let id = session.id().to_owned();
+            of_user(user, Via::Session { id, csrf: session.csrf })
         }
-    }
-    Ok(Who::Nobody)
+        None => Who::Nobody,
+    })
 }
 
 async fn bearer_of(control: &Control, secret: &str) -> Result<Option<Who>, Problem> {

@@ -23,6 +23,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for requests that are under way when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// After a connection could not be accepted: for want of file descriptors, which others give back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stopped` says so.
 pub(crate) async fn listen(
@@ -32,16 +34,19 @@ pub(crate) async fn listen(
     mut stopped: watch::Receiver<bool>,
 ) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let graceful = Arc::new(GracefulShutdown::new());
+    let graceful = GracefulShutdown::new();
     loop {
-        // The semaphore is never closed.
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            // The semaphore is never closed.
+            let permit = permits.clone().acquire_owned().await.ok();
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
             _ = stopped.wait_for(|it| *it) => break,
         };
         let Ok((stream, address)) = accepted else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let (app, tls, watcher) = (app.clone(), tls.clone(), graceful.watcher());
@@ -50,9 +55,8 @@ pub(crate) async fn listen(
             serve(stream, address, tls, app, watcher).await;
         });
     }
-    if let Some(graceful) = Arc::into_inner(graceful) {
-        drop(tokio::time::timeout(FAREWELL, graceful.shutdown()).await);
-    }
+    // Who has not ended by then is cut off.
+    drop(tokio::time::timeout(FAREWELL, graceful.shutdown()).await);
 }
 
 /// Serves one connection of which somebody else has read the first bytes already.

@@ -13,8 +13,7 @@ use crate::control::findings::{FeedQuery, RecordDetail, RecordPage, RecordQuery,
 use crate::control::http::{Granted, Path, Query, Route, page};
 use crate::control::roles::{Permission, Reach};
 use crate::control::server::Control;
-
-const MINUTE_MS: u64 = 60 * 1000;
+use crate::control::time::MINUTE_MS;
 
 #[derive(Template)]
 #[template(path = "live.html")]
@@ -33,6 +32,8 @@ struct Audit {
     records: Vec<RecordView>,
     next: Option<String>,
     acts: bool,
+    /// Where the records of this time and gateway are to be had in bulk, for whom they are.
+    export: Option<String>,
     mistakes: Mistakes,
 }
 
@@ -50,29 +51,19 @@ struct RecordPageTemplate {
 
 /// Filters, as typed.
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Asked {
-    #[serde(default)]
     team: String,
-    #[serde(default)]
     rule: String,
-    #[serde(default)]
     model: String,
-    #[serde(default)]
     action: String,
-    #[serde(default)]
     risk: String,
-    #[serde(default)]
     session: String,
-    #[serde(default)]
     gateway: String,
-    #[serde(default)]
     id: String,
-    #[serde(default)]
     kind: String,
     /// The last minutes.
-    #[serde(default)]
     minutes: String,
-    #[serde(default)]
     cursor: String,
 }
 
@@ -95,7 +86,8 @@ async fn search(
     granted: Granted,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    let result = match asked.query(control.shelf.now_ms()) {
+    let now_ms = control.shelf.now_ms();
+    let result = match asked.query(now_ms) {
         Ok(query) => found(&control, &granted, query).await,
         Err(problem) => Err(problem),
     };
@@ -106,11 +98,12 @@ async fn search(
     let mut template = Audit {
         shell: Shell::of(&control, &granted, "Audit", "/audit"),
         filters: asked.filters(),
-        asked,
         records: page.records,
         next: page.next,
         acts: granted.reach_of(Permission::VerifyAudit) == Some(Reach::All),
+        export: (granted.reach_of(Permission::ExportAudit) == Some(Reach::All)).then(|| asked.export(now_ms)),
         mistakes: Mistakes::default(),
+        asked,
     };
     match problem {
         None => shown(&template),
@@ -184,7 +177,6 @@ fn particulars(act: &serde_json::Value) -> Vec<(String, String)> {
 
 impl Asked {
     fn query(&self, now_ms: u64) -> Result<RecordQuery, Problem> {
-        let minutes: Option<u64> = number("minutes", &self.minutes)?;
         Ok(RecordQuery {
             gateway: given(&self.gateway),
             team: given(&self.team),
@@ -195,11 +187,23 @@ impl Asked {
             risk: given(&self.risk),
             kind: given(&self.kind),
             id: given(&self.id),
-            from_ms: minutes.map(|it| now_ms.saturating_sub(it.saturating_mul(MINUTE_MS))),
+            from_ms: self.begin_ms(now_ms)?,
             until_ms: None,
             cursor: given(&self.cursor),
             limit: None,
         })
+    }
+
+    fn begin_ms(&self, now_ms: u64) -> Result<Option<u64>, Problem> {
+        let minutes: Option<u64> = number("minutes", &self.minutes)?;
+        Ok(minutes.map(|it| now_ms.saturating_sub(it.saturating_mul(MINUTE_MS))))
+    }
+
+    /// An export is of whole chains: of what was typed, only the gateway and the time hold for it.
+    fn export(&self, now_ms: u64) -> String {
+        let from_ms = self.begin_ms(now_ms).ok().flatten().map(|it| ("from_ms", it.to_string()));
+        let asked: Vec<_> = given(&self.gateway).map(|it| ("gateway", it)).into_iter().chain(from_ms).collect();
+        format!("/api/v1/audit/export?{}", serde_html_form::to_string(asked).unwrap_or_default())
     }
 
     fn filters(&self) -> String {

@@ -116,7 +116,7 @@ fn shown(unit: Unit, value: f64) -> String {
     }
 }
 
-/// The next round number: 1, 2 or 5 with noughts, at least 2.
+/// The next round number: 2, 4, 6 or 10 with noughts, so that half of it is one, too.
 fn ceiling(value: f64) -> f64 {
     let mut unit = 1.0;
     loop {

@@ -47,10 +47,9 @@ pub(super) struct Invitation {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Typed {
-    #[serde(default)]
     group: String,
-    #[serde(default)]
     hours: String,
 }
 
@@ -132,6 +131,6 @@ async fn invite(
 }
 
 async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Response, Problem> {
-    gateways::remove(State(control), granted, Path(id)).await?;
+    gateways::removed(&control, &granted, &id).await?;
     on_to("/gateways", "gateway-removed")
 }

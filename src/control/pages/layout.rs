@@ -38,13 +38,13 @@ pub(super) struct Entry {
 
 /// What has just been done, as a redirect tells the next page.
 #[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Said {
-    #[serde(default)]
     said: String,
 }
 
 /// Heading, name, path, and what one has to be allowed to see it.
-const PLACES: [(&str, &str, &str, Permission); 15] = [
+const PLACES: [(&str, &str, &str, Permission); 16] = [
     ("", "Overview", "/", Permission::ReadOverview),
     ("", "Live", "/live", Permission::ReadFindings),
     ("", "Audit", "/audit", Permission::ReadFindings),
@@ -59,11 +59,12 @@ const PLACES: [(&str, &str, &str, Permission); 15] = [
     ("Operation", "Verify audit", "/verify", Permission::VerifyAudit),
     ("Operation", "Settings", "/settings", Permission::ReadSettings),
     ("Operation", "First steps", "/start", Permission::ManageGateways),
+    ("You", "Your sessions", "/account", Permission::ReadOverview),
     ("You", "API tokens", "/tokens", Permission::ReadOverview),
 ];
 
 /// What may have been done. Only these are shown: an address made by somebody else cannot put words on a page.
-const NOTICES: [(&str, &str); 31] = [
+const NOTICES: [(&str, &str); 26] = [
     ("welcome", "You are the first owner. A few steps from here to the first request."),
     ("provider-added", "The provider is connected."),
     ("provider-changed", "The provider's addresses are changed."),
@@ -78,6 +79,7 @@ const NOTICES: [(&str, &str); 31] = [
     ("user-changed", "The user is changed."),
     ("user-removed", "The user is removed, with all sessions and tokens."),
     ("gateway-removed", "The gateway's access has ended."),
+    ("session-ended", "The session has ended."),
     ("token-revoked", "The token is revoked."),
     ("draft-saved", "The draft is saved."),
     ("draft-discarded", "The draft is discarded."),
@@ -86,15 +88,9 @@ const NOTICES: [(&str, &str); 31] = [
     ("rejected", "The draft is sent back to its author."),
     ("published", "Published. Gateways take it within one poll."),
     ("rolled-back", "The earlier version is in force again."),
-    ("rule-saved", "The rules are saved as a draft."),
-    ("rule-published", "The rules are published. Gateways take them within one poll."),
-    ("rule-removed", "The rules are removed."),
     ("quarantined", "Quarantined. Gateways refuse its requests within one poll."),
     ("released", "Released. Gateways let its requests through within one poll."),
     ("judged", "Your judgement is kept."),
-    ("excepted", "The exception is added to the draft of the policy."),
-    ("signed-out", "You are signed out."),
-    ("nothing", "Nothing was changed."),
 ];
 
 impl Shell {

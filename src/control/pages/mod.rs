@@ -1,5 +1,6 @@
 //! The dashboard: pages for people over the same functions as the API.
 
+mod account;
 pub(crate) mod assets;
 mod audit;
 mod chart;
@@ -23,14 +24,14 @@ mod trial;
 mod users;
 mod verify;
 
-use axum::response::Response;
-
-use super::Problem;
 use super::http::Route;
-use super::server::Control;
+
+/// The page about a refusal; who is not signed in is led to where that is done, and back.
+pub(super) use self::refusal::page as problem;
 
 pub(super) fn routes() -> Vec<Route> {
     [
+        account::routes(),
         assets::routes(),
         audit::routes(),
         gateways::routes(),
@@ -51,9 +52,4 @@ pub(super) fn routes() -> Vec<Route> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// The page about a refusal; who is not signed in is led to where that is done, and back.
-pub(super) async fn problem(_: &Control, refusal: &Problem, asked: &str) -> Response {
-    refusal::page(refusal, asked)
 }

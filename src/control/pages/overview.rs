@@ -48,10 +48,9 @@ struct Line {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Asked {
-    #[serde(default)]
     period: String,
-    #[serde(default)]
     team: String,
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::forms::{Mistakes, entries};
 use super::layout::{Said, Shell, again, on_to, shown};
 use crate::control::Problem;
-use crate::control::http::{Body, Form, Granted, Path, Query, Route, page, submit};
+use crate::control::http::{Form, Granted, Path, Query, Route, page, submit};
 use crate::control::providers::{self, NewProvider, NewProviderKey, Provider, ProviderSettings, ProviderView};
 use crate::control::roles::Permission;
 use crate::control::server::Control;
@@ -27,22 +27,18 @@ struct Providers {
 
 /// A provider, as typed. Its key is never shown again.
 #[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Typed {
-    #[serde(default)]
     pub(super) name: String,
-    #[serde(default)]
     pub(super) dialect: String,
-    #[serde(default)]
     pub(super) urls: String,
-    #[serde(default)]
     pub(super) key: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedKey {
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     key: String,
 }
 
@@ -113,8 +109,7 @@ async fn change(
     Form(typed): Form<Typed>,
 ) -> Result<Response, Problem> {
     let settings = ProviderSettings { urls: entries(&typed.urls).unwrap_or_default(), dialect: typed.dialect };
-    let changed = providers::change(State(control.clone()), granted.clone(), Path(name.clone()), Body(settings)).await;
-    match changed {
+    match providers::changed(&control, &granted, &name, settings).await {
         Ok(_) => on_to("/providers", "provider-changed"),
         Err(problem) => refused(&control, &granted, name, &problem).await,
     }
@@ -130,8 +125,8 @@ async fn remove(
     granted: Granted,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    match providers::remove(State(control.clone()), granted.clone(), Path(name.clone())).await {
-        Ok(_) => on_to("/providers", "provider-removed"),
+    match providers::removed(&control, &granted, &name).await {
+        Ok(()) => on_to("/providers", "provider-removed"),
         Err(problem) => refused(&control, &granted, name, &problem).await,
     }
 }
@@ -154,8 +149,8 @@ async fn remove_key(
     granted: Granted,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    match providers::remove_key(State(control.clone()), granted.clone(), Path((name.clone(), id))).await {
-        Ok(_) => on_to("/providers", "provider-key-removed"),
+    match providers::key_removed(&control, &granted, &name, &id).await {
+        Ok(()) => on_to("/providers", "provider-key-removed"),
         Err(problem) => refused(&control, &granted, name, &problem).await,
     }
 }

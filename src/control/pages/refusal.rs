@@ -17,7 +17,7 @@ struct Refusal<'a> {
 }
 
 /// The page; who is not signed in is led to where that is done, and back.
-pub(super) fn page(refusal: &Problem, asked: &str) -> Response {
+pub(in crate::control) fn page(refusal: &Problem, asked: &str) -> Response {
     if refusal.kind == ProblemKind::Unauthenticated {
         let back = serde_html_form::to_string([("back", asked)]).unwrap_or_default();
         return Redirect::to(&format!("/sign-in?{back}")).into_response();

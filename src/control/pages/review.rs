@@ -29,16 +29,15 @@ struct ReviewPage {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Asked {
-    #[serde(default)]
     cursor: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     note: String,
-    #[serde(default)]
     judgement: String,
 }
 

@@ -27,24 +27,19 @@ struct Sessions {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     kind: String,
-    #[serde(default)]
     value: String,
-    #[serde(default)]
     team: String,
-    #[serde(default)]
     reason: String,
-    #[serde(default)]
     contact: String,
-    #[serde(default)]
     hours: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedRelease {
-    #[serde(default)]
     reason: String,
 }
 

@@ -24,20 +24,17 @@ struct Setup {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Asked {
-    #[serde(default)]
     token: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     token: String,
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     password: String,
-    #[serde(default)]
     again: String,
 }
 

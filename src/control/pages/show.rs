@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-const MINUTE_MS: u64 = 60 * 1000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
+use crate::control::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// `2026-11-23 00:18:29`, UTC.
 pub(super) fn moment(at_ms: &u64) -> String {

@@ -51,19 +51,17 @@ struct Seen {
     gateway: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedTeam {
-    #[serde(default)]
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedFirstKey {
-    #[serde(default)]
     team: String,
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     gateway: String,
 }
 

@@ -54,56 +54,41 @@ pub(super) struct Issued {
 
 /// What a team may do, as typed.
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     description: String,
-    #[serde(default)]
     model_allowlist: String,
-    #[serde(default)]
     outbound_checks: String,
-    #[serde(default)]
     inbound_checks: String,
-    #[serde(default)]
     redact_secrets: String,
-    #[serde(default)]
     requests_per_minute: String,
-    #[serde(default)]
     tokens_per_minute: String,
-    #[serde(default)]
     requests_in_flight_max: String,
-    #[serde(default)]
     tokens_per_day: String,
-    #[serde(default)]
     tokens_per_month: String,
-    #[serde(default)]
     cost_per_day: String,
-    #[serde(default)]
     cost_per_month: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedTeam {
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     description: String,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct TypedKey {
-    #[serde(default)]
     pub(super) name: String,
-    #[serde(default)]
     pub(super) owner: String,
-    #[serde(default)]
     pub(super) days: String,
-    #[serde(default)]
     pub(super) gateway: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedRotation {
-    #[serde(default)]
     hours: String,
 }
 
@@ -235,8 +220,8 @@ async fn remove(
     granted: Granted,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    match teams::remove(State(control.clone()), granted.clone(), Path(name.clone())).await {
-        Ok(_) => on_to("/teams", "team-removed"),
+    match teams::removed(&control, &granted, &name).await {
+        Ok(()) => on_to("/teams", "team-removed"),
         Err(problem) => {
             let mistakes = Mistakes::of(&problem, &[])?;
             again(&problem, &TeamPage { mistakes, ..draw(&control, &granted, &name).await? })

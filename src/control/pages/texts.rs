@@ -1,8 +1,6 @@
 //! Policies and rules of the company's own: written, checked, compared, tried on what was recorded, approved, published,
 //! taken back. Both are texts that go through the same steps.
 
-use std::marker::PhantomData;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -15,12 +13,16 @@ use super::trial::{Piece, pieces};
 use crate::control::Problem;
 use crate::control::http::{Form, Granted, Path, Query, Route, page, submit};
 use crate::control::policies::{
-    self, Difference, DryRun, DryRunRequest, Subject, TextSummary, TextView, Validation, VersionText, VersionView,
+    self, Difference, DryRun, DryRunRequest, Numbered, Subject, TextSummary, TextView, Validation, VersionText,
+    VersionView,
 };
 use crate::control::roles::Permission;
 use crate::control::rules::{self, Trial, TrialResult};
 use crate::control::server::Control;
 use crate::control::teams::Team;
+
+/// Days of a dry run where nothing else is typed.
+const DAYS: u32 = 7;
 
 #[derive(Template)]
 #[template(path = "texts.html")]
@@ -74,123 +76,51 @@ struct VersionPage {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     text: String,
-    #[serde(default)]
     revision: u64,
-    #[serde(default)]
     days: String,
     /// Which of the buttons: `dry_run`, `trial`, or only the checks.
-    #[serde(default)]
     with: String,
-    #[serde(default)]
     sample: String,
-    #[serde(default)]
     direction: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TypedStep {
-    #[serde(default)]
     revision: u64,
-    #[serde(default)]
     note: String,
 }
 
-/// Policies or rules: what their paths begin with and what the rest of them means.
-trait Kind: Send + 'static {
-    const BASE: &'static str;
-    const TITLE: &'static str;
-    const RULES: bool;
-
-    fn subject(name: &str) -> Result<Subject, Problem>;
-
-    fn path(name: &str) -> String {
-        format!("{}/{name}", Self::BASE)
-    }
-}
-
-struct Policies(PhantomData<()>);
-struct Rules(PhantomData<()>);
-
-impl Kind for Policies {
-    const BASE: &'static str = "/policies";
-    const TITLE: &'static str = "Policies";
-    const RULES: bool = false;
-
-    fn subject(name: &str) -> Result<Subject, Problem> {
-        Subject::group(name)
-    }
-}
-
-impl Kind for Rules {
-    const BASE: &'static str = "/rules";
-    const TITLE: &'static str = "Custom rules";
-    const RULES: bool = true;
-
-    fn subject(name: &str) -> Result<Subject, Problem> {
-        Subject::rules(name)
-    }
-}
-
+/// The steps that policies and rules go through alike; `$one` is the path of one of them.
 macro_rules! pages_of {
-    ($kind:ty, $ids:literal, $base:literal) => {{
+    ($id:literal, $list:literal, $one:literal, $listed:expr) => {{
         use Permission as P;
-        const ONE: &str = concat!($base, "/{name}");
         vec![
-            page(concat!("pages.", $ids), $base, P::ReadPolicies, list::<$kind>).says("All of them, in short"),
-            page(concat!("pages.", $ids, "_one"), ONE, P::ReadPolicies, read::<$kind>).says("The text and its draft"),
-            submit(concat!("pages.", $ids, "_save"), ONE, P::WritePolicies, save::<$kind>).says("Writes the draft"),
-            submit(concat!("pages.", $ids, "_check"), concat!($base, "/{name}/check"), P::ReadPolicies, check::<$kind>)
+            page($id, $list, P::ReadPolicies, $listed).says("All of them, in short"),
+            page(concat!($id, "_one"), $one, P::ReadPolicies, read).says("The text and its draft"),
+            submit(concat!($id, "_save"), $one, P::WritePolicies, save).says("Writes the draft"),
+            submit(concat!($id, "_check"), concat!($one, "/check"), P::ReadPolicies, check)
                 .says("What is wrong with a text, what is different, what it would have done"),
+            submit(concat!($id, "_discard"), concat!($one, "/discard"), P::WritePolicies, discard)
+                .says("Forgets the draft"),
+            submit(concat!($id, "_submit"), concat!($one, "/submit"), P::WritePolicies, hand_in)
+                .says("Gives the draft to a second person"),
+            submit(concat!($id, "_approve"), concat!($one, "/approve"), P::ApprovePolicies, approve)
+                .says("Agrees with a draft"),
+            submit(concat!($id, "_reject"), concat!($one, "/reject"), P::ApprovePolicies, reject)
+                .says("Gives a draft back"),
+            submit(concat!($id, "_publish"), concat!($one, "/publish"), P::PublishPolicies, publish)
+                .says("Puts the draft in force"),
+            page(concat!($id, "_version"), concat!($one, "/versions/{number}"), P::ReadPolicies, version)
+                .says("What was published once"),
             submit(
-                concat!("pages.", $ids, "_discard"),
-                concat!($base, "/{name}/discard"),
-                P::WritePolicies,
-                discard::<$kind>,
-            )
-            .says("Forgets the draft"),
-            submit(
-                concat!("pages.", $ids, "_submit"),
-                concat!($base, "/{name}/submit"),
-                P::WritePolicies,
-                hand_in::<$kind>,
-            )
-            .says("Gives the draft to a second person"),
-            submit(
-                concat!("pages.", $ids, "_approve"),
-                concat!($base, "/{name}/approve"),
-                P::ApprovePolicies,
-                approve::<$kind>,
-            )
-            .says("Agrees with a draft"),
-            submit(
-                concat!("pages.", $ids, "_reject"),
-                concat!($base, "/{name}/reject"),
-                P::ApprovePolicies,
-                reject::<$kind>,
-            )
-            .says("Gives a draft back"),
-            submit(
-                concat!("pages.", $ids, "_publish"),
-                concat!($base, "/{name}/publish"),
+                concat!($id, "_roll_back"),
+                concat!($one, "/versions/{number}/roll-back"),
                 P::PublishPolicies,
-                publish::<$kind>,
-            )
-            .says("Puts the draft in force"),
-            page(
-                concat!("pages.", $ids, "_version"),
-                concat!($base, "/{name}/versions/{number}"),
-                P::ReadPolicies,
-                version::<$kind>,
-            )
-            .says("What was published once"),
-            submit(
-                concat!("pages.", $ids, "_roll_back"),
-                concat!($base, "/{name}/versions/{number}/roll-back"),
-                P::PublishPolicies,
-                roll_back::<$kind>,
+                roll_back,
             )
             .says("Puts an earlier version in force again"),
         ]
@@ -198,45 +128,63 @@ macro_rules! pages_of {
 }
 
 pub(super) fn routes() -> Vec<Route> {
-    let mut routes = pages_of!(Policies, "policies", "/policies");
-    routes.extend(pages_of!(Rules, "rules", "/rules"));
+    let mut routes = pages_of!("pages.policies", "/policies", "/policies/{group}", list_policies);
+    routes.extend(pages_of!("pages.rules", "/rules", "/rules/{scope}", list_rules));
     routes
 }
 
-async fn list<K: Kind>(
+/// Where they are in the navigation, and what they are called there.
+fn place(rules: bool) -> (&'static str, &'static str) {
+    if rules { ("/rules", "Custom rules") } else { ("/policies", "Policies") }
+}
+
+fn path(subject: &Subject) -> String {
+    format!("{}/{}", place(subject.is_rules()).0, subject.name())
+}
+
+async fn list_policies(
     State(control): State<Control>,
     granted: Granted,
     Query(said): Query<Said>,
 ) -> Result<Response, Problem> {
-    let texts = policies::summaries(&control, K::RULES).await?;
-    let others: Vec<String> = match K::RULES {
+    list(&control, &granted, &said, false).await
+}
+
+async fn list_rules(
+    State(control): State<Control>,
+    granted: Granted,
+    Query(said): Query<Said>,
+) -> Result<Response, Problem> {
+    list(&control, &granted, &said, true).await
+}
+
+async fn list(control: &Control, granted: &Granted, said: &Said, rules: bool) -> Result<Response, Problem> {
+    let texts = policies::summaries(control, rules).await?;
+    let mut others: Vec<String> = match rules {
         true => control.shelf.all::<Team>().await?.iter().map(|it| format!("team:{}", it.name)).collect(),
         false => Vec::new(),
     };
-    shown(&Texts {
-        shell: Shell::of(&control, &granted, K::TITLE, K::BASE).after(&said),
-        rules: K::RULES,
-        others: others.into_iter().filter(|it| !texts.iter().any(|text| text.name == *it)).collect(),
-        texts,
-    })
+    others.retain(|it| !texts.iter().any(|text| text.name == *it));
+    let (path, title) = place(rules);
+    shown(&Texts { shell: Shell::of(control, granted, title, path).after(said), rules, texts, others })
 }
 
-async fn draw<K: Kind>(control: &Control, granted: &Granted, name: &str) -> Result<TextPage, Problem> {
-    let subject = K::subject(name)?;
-    let view = policies::view(control, &subject).await?;
+async fn draw(control: &Control, granted: &Granted, subject: &Subject) -> Result<TextPage, Problem> {
+    let view = policies::view(control, subject).await?;
     let may = |permission| granted.reach_of(permission).is_some();
+    let (base, title) = place(subject.is_rules());
     Ok(TextPage {
-        shell: Shell::of(control, granted, format!("{}: {name}", K::TITLE), K::BASE),
-        rules: K::RULES,
-        path: K::path(name),
+        shell: Shell::of(control, granted, format!("{title}: {}", subject.name()), base),
+        rules: subject.is_rules(),
+        path: path(subject),
         text: view.draft.as_ref().map_or_else(|| view.text.clone(), |it| it.text.clone()),
         revision: view.draft.as_ref().map_or(0, |it| it.revision),
-        versions: policies::versions(control, &subject).await?,
+        versions: policies::versions(control, subject).await?,
         view,
         checked: None,
         sample: String::new(),
         inbound: false,
-        days: 7,
+        days: DAYS,
         writes: may(Permission::WritePolicies),
         approves: may(Permission::ApprovePolicies),
         publishes: may(Permission::PublishPolicies),
@@ -244,45 +192,43 @@ async fn draw<K: Kind>(control: &Control, granted: &Granted, name: &str) -> Resu
     })
 }
 
-async fn read<K: Kind>(
+async fn read(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Query(said): Query<Said>,
 ) -> Result<Response, Problem> {
-    let mut template = draw::<K>(&control, &granted, &name).await?;
+    let mut template = draw(&control, &granted, &subject).await?;
     template.shell = template.shell.after(&said);
     shown(&template)
 }
 
-async fn save<K: Kind>(
+async fn save(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Problem> {
-    let text = plain(&typed.text);
-    let saved = policies::drafted(&control, &granted, &K::subject(&name)?, &text, Some(typed.revision)).await;
-    match saved {
-        Ok(_) => on_to(&K::path(&name), "draft-saved"),
+    let (text, revision) = (plain(&typed.text), typed.revision);
+    match policies::drafted(&control, &granted, &subject, &text, Some(revision)).await {
+        Ok(()) => on_to(&path(&subject), "draft-saved"),
         Err(problem) => {
             let mistakes = Mistakes::of(&problem, &[])?;
-            let page = draw::<K>(&control, &granted, &name).await?;
-            again(&problem, &TextPage { text, revision: typed.revision, mistakes, ..page })
+            again(&problem, &TextPage { text, revision, mistakes, ..draw(&control, &granted, &subject).await? })
         }
     }
 }
 
-async fn check<K: Kind>(
+async fn check(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Problem> {
     let text = plain(&typed.text);
-    let days = number("days", &typed.days)?.unwrap_or(7);
-    let checked = checked::<K>(&control, &granted, &name, &text, days, &typed).await;
-    let mut page = draw::<K>(&control, &granted, &name).await?;
+    let days = number("days", &typed.days)?.unwrap_or(DAYS);
+    let checked = checked(&control, &granted, &subject, &text, days, &typed).await;
+    let mut page = draw(&control, &granted, &subject).await?;
     (page.text, page.revision, page.days) = (text, typed.revision, days);
     (page.inbound, page.sample) = (typed.direction == "inbound", plain(&typed.sample));
     match checked {
@@ -291,30 +237,29 @@ async fn check<K: Kind>(
     }
 }
 
-async fn checked<K: Kind>(
+async fn checked(
     control: &Control,
     granted: &Granted,
-    name: &str,
+    subject: &Subject,
     text: &str,
     days: u32,
     typed: &Typed,
 ) -> Result<Checked, Problem> {
-    let subject = K::subject(name)?;
-    let some = || Some(text.to_owned());
-    let validation = policies::validation(control, &subject, some()).await?;
-    let difference = policies::compared(control, &subject, some()).await?;
-    let dry_run = match validation.valid && typed.with == "dry_run" && !K::RULES {
-        true => Some(policies::dry_run(control, granted, &subject, DryRunRequest { text: some(), days }).await?),
+    let (some, rules) = (|| Some(text.to_owned()), subject.is_rules());
+    let validation = policies::validation(control, subject, some()).await?;
+    let difference = policies::compared(control, subject, some()).await?;
+    let dry_run = match validation.valid && typed.with == "dry_run" && !rules {
+        true => Some(policies::dry_run(control, granted, subject, DryRunRequest { text: some(), days }).await?),
         false => None,
     };
     // The text that rules are tried on is what somebody who may write rules pasted.
-    let tries = K::RULES && typed.with == "trial" && granted.reach_of(Permission::WritePolicies).is_some();
+    let tries = rules && typed.with == "trial" && granted.reach_of(Permission::WritePolicies).is_some();
     let trial = match validation.valid && tries {
         true => {
             let sample = plain(&typed.sample);
             let direction = (typed.direction == "inbound").then(|| "inbound".to_owned());
             let trial = Trial { text: some(), sample: sample.clone(), direction, source: None };
-            let result = rules::tried(control, &subject, trial).await?;
+            let result = rules::tried(control, subject, trial).await?;
             let places = result.hits.iter().map(|it| (it.start, it.end));
             let pieces = pieces(&sample, places);
             Some((result, pieces))
@@ -324,87 +269,81 @@ async fn checked<K: Kind>(
     Ok(Checked { validation, difference, dry_run, trial })
 }
 
-async fn discard<K: Kind>(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(name): Path<String>,
-) -> Result<Response, Problem> {
-    let step = policies::discarded(&control, &granted, &K::subject(&name)?).await;
-    after::<K, _>(&control, &granted, &name, step, "draft-discarded").await
+async fn discard(State(control): State<Control>, granted: Granted, subject: Subject) -> Result<Response, Problem> {
+    let step = policies::discarded(&control, &granted, &subject).await;
+    after(&control, &granted, &subject, step, "draft-discarded").await
 }
 
-async fn hand_in<K: Kind>(
+async fn hand_in(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Form(typed): Form<TypedStep>,
 ) -> Result<Response, Problem> {
-    let step = policies::submitted(&control, &granted, &K::subject(&name)?, &plain(&typed.note)).await;
-    after::<K, _>(&control, &granted, &name, step, "submitted").await
+    let step = policies::submitted(&control, &granted, &subject, &plain(&typed.note)).await;
+    after(&control, &granted, &subject, step, "submitted").await
 }
 
-async fn approve<K: Kind>(
+async fn approve(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Form(typed): Form<TypedStep>,
 ) -> Result<Response, Problem> {
-    let (subject, note) = (K::subject(&name)?, plain(&typed.note));
-    let step = policies::judged(&control, &granted, &subject, typed.revision, true, &note).await;
-    after::<K, _>(&control, &granted, &name, step, "approved").await
+    let step = policies::judged(&control, &granted, &subject, typed.revision, true, &plain(&typed.note)).await;
+    after(&control, &granted, &subject, step, "approved").await
 }
 
-async fn reject<K: Kind>(
+async fn reject(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Form(typed): Form<TypedStep>,
 ) -> Result<Response, Problem> {
-    let (subject, note) = (K::subject(&name)?, plain(&typed.note));
-    let step = policies::judged(&control, &granted, &subject, typed.revision, false, &note).await;
-    after::<K, _>(&control, &granted, &name, step, "rejected").await
+    let step = policies::judged(&control, &granted, &subject, typed.revision, false, &plain(&typed.note)).await;
+    after(&control, &granted, &subject, step, "rejected").await
 }
 
-async fn publish<K: Kind>(
+async fn publish(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Form(typed): Form<TypedStep>,
 ) -> Result<Response, Problem> {
-    let (subject, note) = (K::subject(&name)?, plain(&typed.note));
-    let step = policies::published(&control, &granted, &subject, typed.revision, &note).await;
-    after::<K, _>(&control, &granted, &name, step, "published").await
+    let step = policies::published(&control, &granted, &subject, typed.revision, &plain(&typed.note)).await;
+    after(&control, &granted, &subject, step, "published").await
 }
 
 /// On to the text, or the text with why the step was not taken.
-async fn after<K: Kind, T>(
+async fn after(
     control: &Control,
     granted: &Granted,
-    name: &str,
-    step: Result<T, Problem>,
+    subject: &Subject,
+    step: Result<(), Problem>,
     said: &str,
 ) -> Result<Response, Problem> {
     match step {
-        Ok(_) => on_to(&K::path(name), said),
+        Ok(()) => on_to(&path(subject), said),
         Err(problem) => {
             let mistakes = Mistakes::of(&problem, &[])?;
-            again(&problem, &TextPage { mistakes, ..draw::<K>(control, granted, name).await? })
+            again(&problem, &TextPage { mistakes, ..draw(control, granted, subject).await? })
         }
     }
 }
 
-async fn version<K: Kind>(
+async fn version(
     State(control): State<Control>,
     granted: Granted,
-    Path((name, number)): Path<(String, u32)>,
+    subject: Subject,
+    Path(Numbered { number }): Path<Numbered>,
 ) -> Result<Response, Problem> {
-    let subject = K::subject(&name)?;
     let it = policies::version_text(&control, &subject, number).await?;
     let in_force = policies::view(&control, &subject).await?.published.is_some_and(|it| it.number == number);
+    let (rules, name) = (subject.is_rules(), subject.name());
     shown(&VersionPage {
-        shell: Shell::of(&control, &granted, format!("{name}, version {number}"), K::BASE),
-        rules: K::RULES,
-        path: K::path(&name),
+        shell: Shell::of(&control, &granted, format!("{name}, version {number}"), place(rules).0),
+        rules,
+        path: path(&subject),
         name,
         it,
         in_force,
@@ -412,15 +351,15 @@ async fn version<K: Kind>(
     })
 }
 
-async fn roll_back<K: Kind>(
+async fn roll_back(
     State(control): State<Control>,
     granted: Granted,
-    Path((name, number)): Path<(String, u32)>,
+    subject: Subject,
+    Path(Numbered { number }): Path<Numbered>,
     Form(typed): Form<TypedStep>,
 ) -> Result<Response, Problem> {
-    let (subject, note) = (K::subject(&name)?, plain(&typed.note));
-    let step = policies::rolled_back(&control, &granted, &subject, number, &note).await;
-    after::<K, _>(&control, &granted, &name, step, "rolled-back").await
+    let step = policies::rolled_back(&control, &granted, &subject, number, &plain(&typed.note)).await;
+    after(&control, &granted, &subject, step, "rolled-back").await
 }
 
 /// Browsers send ends of lines in their own way.

@@ -1,7 +1,7 @@
 //! API tokens of the one who is signed in.
 
 use askama::Template;
-use axum::extract::{Path as RawPath, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -27,12 +27,10 @@ struct Tokens {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     days: String,
-    #[serde(default)]
     scopes: Vec<Permission>,
 }
 
@@ -89,6 +87,6 @@ async fn make(State(control): State<Control>, granted: Granted, Form(typed): For
 }
 
 async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Response, Problem> {
-    tokens::revoke(State(control), granted, RawPath(id)).await?;
+    tokens::revoked(&control, &granted, &id).await?;
     on_to("/tokens", "token-revoked")
 }

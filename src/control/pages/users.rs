@@ -1,7 +1,7 @@
 //! People and their roles.
 
 use askama::Template;
-use axum::extract::{Path as RawPath, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -43,18 +43,13 @@ struct Choice {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Typed {
-    #[serde(default)]
     name: String,
-    #[serde(default)]
     email: String,
-    #[serde(default)]
     password: String,
-    #[serde(default)]
     roles: Vec<Role>,
-    #[serde(default)]
     teams: Vec<String>,
-    #[serde(default)]
     disabled: bool,
 }
 
@@ -174,8 +169,8 @@ async fn change(
 }
 
 async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Response, Problem> {
-    match users::remove(State(control.clone()), granted.clone(), RawPath(id.clone())).await {
-        Ok(_) => on_to("/users", "user-removed"),
+    match users::removed(&control, &granted, &id).await {
+        Ok(()) => on_to("/users", "user-removed"),
         Err(problem) => {
             let mistakes = Mistakes::of(&problem, &[])?;
             again(&problem, &UserPage { mistakes, ..one(&control, &granted, &id).await? })

@@ -16,6 +16,7 @@ use crate::control::bundle::{Change, Inputs, sentences, standing_in};
 use crate::control::http::Granted;
 use crate::control::roles::{Permission, Reach};
 use crate::control::server::Control;
+use crate::control::time::DAY_MS;
 use crate::domain::{Action, Stamp};
 use crate::store::{Entry, Exchange, Query, Subject as Recorded};
 
@@ -31,7 +32,6 @@ const EXAMPLES_MAX: usize = 10;
 const RULES_MAX: usize = 5;
 /// Policies and teams that are listed.
 const LISTED_MAX: usize = 500;
-const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// What is to be tried on what was recorded.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -172,7 +172,7 @@ pub(in crate::control) async fn dry_run(
         loaded.map_err(|faults| Problem::invalid("gateways would not take this text").with(sentences(&faults)))?;
     let now = control.shelf.now_ms();
     let stamp = Stamp { unix: std::time::Duration::from_millis(now), ..Stamp::default() };
-    let mut tally = Tally { bench: Arc::new(Bench::new(loaded.file, &loaded.snapshot, stamp)), ..Tally::default() };
+    let mut tally = Tally { bench: Arc::new(Bench::new(loaded.file, loaded.snapshot, stamp)), ..Tally::default() };
     let mut pages = Pages { from_ms: now.saturating_sub(u64::from(asked.days) * DAY_MS), ..Pages::default() };
     while let Some(page) = pages.next(control).await? {
         tally = control.bundles.loader.run(move || tally.with(&page)).await?;
@@ -237,6 +237,7 @@ struct Tally {
     unread: u64,
     omitted: u64,
     unseen_answers: u64,
+    barred_models: u64,
     gone: BTreeSet<String>,
 }
 
@@ -256,7 +257,8 @@ impl Tally {
     }
 
     fn count(&mut self, id: &str, written_ms: u64, exchange: &Exchange) {
-        let Judged { action, policies, exceptions, is_team_gone, is_answer_unknown } = self.bench.judge(exchange);
+        let Judged { action, policies, exceptions, is_team_gone, is_answer_unknown, is_model_barred } =
+            self.bench.judge(exchange);
         let was: Action = exchange.action.parse().unwrap_or_default();
         self.run.exchanges += 1;
         self.run.from_ms = Some(written_ms);
@@ -264,6 +266,7 @@ impl Tally {
         self.run.was.count(was);
         self.omitted += u64::from(exchange.outbound.findings_omitted + exchange.inbound.findings_omitted > 0);
         self.unseen_answers += u64::from(is_answer_unknown);
+        self.barred_models += u64::from(is_model_barred);
         if is_team_gone && self.gone.len() < LISTED_MAX {
             self.gone.insert(exchange.team.clone());
         }
@@ -307,6 +310,10 @@ impl Tally {
             (
                 self.unseen_answers,
                 "prompts that were stopped would pass: what the provider would have answered is not known",
+            ),
+            (
+                self.barred_models,
+                "exchanges asked for a model that their team may not use now: gateways refuse it, whatever is found",
             ),
         ];
         notes.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));

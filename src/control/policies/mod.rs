@@ -13,6 +13,8 @@ mod view;
 pub(super) use self::difference::Difference;
 pub(super) use self::dry_run::{DryRun, DryRunRequest, dry_run};
 pub(super) use self::kept::{Policy, Subject};
-pub(super) use self::routes::{Validation, compared, routes, rule_routes, text_or_draft, validation, version_text};
-pub(super) use self::steps::{discarded, drafted, judged, published, rolled_back, submitted};
+pub(super) use self::routes::{
+    Numbered, Validation, compared, routes, rule_routes, text_or_draft, validation, version_text,
+};
+pub(super) use self::steps::{discarded, drafted, judged, published, published_rules, rolled_back, submitted};
 pub(super) use self::view::{MistakeView, TextSummary, TextView, VersionText, VersionView, summaries, versions, view};

@@ -22,6 +22,8 @@ pub(super) struct Bench {
     common: Option<Overlay>,
     rules: HashMap<String, Arc<RuleInfo>>,
     block_on_secrets: bool,
+    /// What teams may ask for.
+    snapshot: Option<Arc<Snapshot>>,
     now: Stamp,
 }
 
@@ -36,11 +38,13 @@ pub(super) struct Judged {
     pub(super) is_team_gone: bool,
     /// Whether the prompt was stopped then and would pass now.
     pub(super) is_answer_unknown: bool,
+    /// Whether its team may not use the model now.
+    pub(super) is_model_barred: bool,
 }
 
 impl Bench {
     /// The judge of this configuration. `now` is when exceptions are asked whether they hold.
-    pub(super) fn new(file: File, snapshot: &Snapshot, now: Stamp) -> Bench {
+    pub(super) fn new(file: File, snapshot: Arc<Snapshot>, now: Stamp) -> Bench {
         let nobody = File { teams: Vec::new(), ..file.clone() };
         Bench {
             policies: Some(Policies::compile(&file)),
@@ -48,6 +52,7 @@ impl Bench {
             common: Overlay::all(&nobody).into_iter().next(),
             rules: snapshot.engine().rules().iter().map(|it| (it.id.clone(), it.clone())).collect(),
             block_on_secrets: file.block_on_secrets,
+            snapshot: Some(snapshot),
             now,
         }
     }
@@ -74,6 +79,7 @@ impl Bench {
             exceptions: BTreeSet::new(),
             is_team_gone: known.is_none(),
             is_answer_unknown: false,
+            is_model_barred: self.bars_model(exchange),
         };
         let (Some(policies), Some(overlay)) = (&self.policies, known.or(self.common.as_ref())) else { return judged };
         let sides = [(Direction::Outbound, &exchange.outbound), (Direction::Inbound, &exchange.inbound)];
@@ -104,6 +110,11 @@ impl Bench {
             }
         }
         judged
+    }
+
+    fn bars_model(&self, exchange: &Exchange) -> bool {
+        let Some((snapshot, model)) = self.snapshot.as_ref().zip(exchange.model.as_deref()) else { return false };
+        !snapshot.allows_model(&exchange.team, model)
     }
 
     /// What was found by checkers that would run.

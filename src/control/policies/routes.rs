@@ -1,9 +1,7 @@
 //! The API of policies and of rules: the same steps under two names.
 
-use std::future::Future;
-use std::marker::PhantomData;
-
-use axum::extract::State;
+use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::http::request::Parts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +10,11 @@ use super::dry_run::{self, DryRun, DryRunRequest};
 use super::kept::Subject;
 use super::steps;
 use super::view::{MistakeView, TextSummary, TextView, VersionText, VersionView, summaries, versions, view};
-use crate::control::Problem;
-use crate::control::bundle::{Change, Inputs, standing_in};
+use crate::control::bundle::{Change, Inputs, faults_of, standing_in};
 use crate::control::http::{Body, Done, Granted, Json, Path, Route, delete, get, post, put};
 use crate::control::roles::Permission;
 use crate::control::server::Control;
+use crate::control::{Problem, ProblemKind};
 
 /// A draft's text.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -80,130 +78,87 @@ pub(in crate::control) struct Validation {
     pub(in crate::control) warnings: Vec<MistakeView>,
 }
 
-/// What the names in paths mean.
-pub(in crate::control) trait Named: Send + 'static {
-    /// The text of this name.
-    fn subject(name: &str) -> Result<Subject, Problem>;
-}
+/// The text that a path names: `{group}` of policies, `{scope}` of rules.
+impl<S: Send + Sync> FromRequestParts<S> for Subject {
+    type Rejection = Problem;
 
-/// Names are those of groups of gateways.
-pub(in crate::control) struct OfGroup(PhantomData<()>);
-/// Names are `organisation`, or `team:` and a team's name.
-pub(in crate::control) struct OfRules(PhantomData<()>);
-
-impl Named for OfGroup {
-    fn subject(name: &str) -> Result<Subject, Problem> {
-        Subject::group(name)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let nothing = || Problem::new(ProblemKind::NotFound, "there is nothing at this path");
+        let named = RawPathParams::from_request_parts(parts, state).await.map_err(|_| nothing())?;
+        let subject = named.iter().find_map(|(name, value)| match name {
+            "group" => Some(Subject::group(value)),
+            "scope" => Some(Subject::rules(value)),
+            _ => None,
+        });
+        subject.unwrap_or_else(|| Err(nothing()))
     }
 }
 
-impl Named for OfRules {
-    fn subject(name: &str) -> Result<Subject, Problem> {
-        Subject::rules(name)
-    }
+/// The version that a path names.
+#[derive(Deserialize)]
+pub(in crate::control) struct Numbered {
+    pub(in crate::control) number: u32,
 }
 
+/// The steps that policies and rules go through alike; `$one` is the path of one of them.
 macro_rules! steps_of {
-    ($of:ty, $list:expr, $ids:literal, $base:literal, $what:literal) => {
+    ($ids:literal, $one:literal, $what:literal, $list:expr) => {{
+        use Permission as P;
+        const ONE: &str = concat!("/api/v1/", $one);
         vec![
-            get(concat!($ids, ".list"), concat!("/api/v1/", $ids), Permission::ReadPolicies, $list)
+            get(concat!($ids, ".list"), concat!("/api/v1/", $ids), P::ReadPolicies, $list)
                 .says(concat!("All ", $what, ", in short"))
                 .answers::<Vec<TextSummary>>(),
-            get(concat!($ids, ".read"), concat!("/api/v1/", $base), Permission::ReadPolicies, read::<$of>)
+            get(concat!($ids, ".read"), ONE, P::ReadPolicies, read)
                 .says(concat!("One of the ", $what, ": what is in force and what is drafted"))
                 .answers::<TextView>(),
-            put(concat!($ids, ".draft"), concat!("/api/v1/", $base, "/draft"), Permission::WritePolicies, draft::<$of>)
+            put(concat!($ids, ".draft"), concat!("/api/v1/", $one, "/draft"), P::WritePolicies, draft)
                 .says("Writes the draft; it may still be wrong")
                 .takes::<DraftText>()
                 .answers::<TextView>(),
-            delete(
-                concat!($ids, ".discard"),
-                concat!("/api/v1/", $base, "/draft"),
-                Permission::WritePolicies,
-                discard::<$of>,
-            )
-            .says("Forgets the draft"),
-            post(
-                concat!($ids, ".validate"),
-                concat!("/api/v1/", $base, "/validate"),
-                Permission::ReadPolicies,
-                validate::<$of>,
-            )
-            .says("What gateways would say to a text, with line and column; nothing is kept")
-            .takes::<AnyText>()
-            .answers::<Validation>(),
-            post(concat!($ids, ".diff"), concat!("/api/v1/", $base, "/diff"), Permission::ReadPolicies, diff::<$of>)
+            delete(concat!($ids, ".discard"), concat!("/api/v1/", $one, "/draft"), P::WritePolicies, discard)
+                .says("Forgets the draft"),
+            post(concat!($ids, ".validate"), concat!("/api/v1/", $one, "/validate"), P::ReadPolicies, validate)
+                .says("What gateways would say to a text, with line and column; nothing is kept")
+                .takes::<AnyText>()
+                .answers::<Validation>(),
+            post(concat!($ids, ".diff"), concat!("/api/v1/", $one, "/diff"), P::ReadPolicies, diff)
                 .says("What is different from what is in force; nothing is kept")
                 .takes::<AnyText>()
                 .answers::<Difference>(),
-            post(
-                concat!($ids, ".submit"),
-                concat!("/api/v1/", $base, "/submit"),
-                Permission::WritePolicies,
-                submit::<$of>,
-            )
-            .says("Gives the draft to a second person")
-            .takes::<Note>()
-            .answers::<TextView>(),
-            post(
-                concat!($ids, ".approve"),
-                concat!("/api/v1/", $base, "/approve"),
-                Permission::ApprovePolicies,
-                approve::<$of>,
-            )
-            .says("Agrees with a draft that somebody else wrote")
-            .takes::<Decision>()
-            .answers::<TextView>(),
-            post(
-                concat!($ids, ".reject"),
-                concat!("/api/v1/", $base, "/reject"),
-                Permission::ApprovePolicies,
-                reject::<$of>,
-            )
-            .says("Gives a draft back to those who wrote it")
-            .takes::<Decision>()
-            .answers::<TextView>(),
-            post(
-                concat!($ids, ".publish"),
-                concat!("/api/v1/", $base, "/publish"),
-                Permission::PublishPolicies,
-                publish::<$of>,
-            )
-            .says("Puts the draft in force on all gateways that it is for, within one poll")
-            .takes::<Decision>()
-            .answers::<TextView>(),
-            post(
-                concat!($ids, ".roll_back"),
-                concat!("/api/v1/", $base, "/roll-back"),
-                Permission::PublishPolicies,
-                roll_back::<$of>,
-            )
-            .says("Puts the text of an earlier version in force again, as a version of its own")
-            .takes::<RollBack>()
-            .answers::<TextView>(),
-            get(
-                concat!($ids, ".versions"),
-                concat!("/api/v1/", $base, "/versions"),
-                Permission::ReadPolicies,
-                history::<$of>,
-            )
-            .says("What was published, the newest first")
-            .answers::<Vec<VersionView>>(),
-            get(
-                concat!($ids, ".version"),
-                concat!("/api/v1/", $base, "/versions/{number}"),
-                Permission::ReadPolicies,
-                one_version::<$of>,
-            )
-            .says("One version with its text")
-            .answers::<VersionText>(),
+            post(concat!($ids, ".submit"), concat!("/api/v1/", $one, "/submit"), P::WritePolicies, submit)
+                .says("Gives the draft to a second person")
+                .takes::<Note>()
+                .answers::<TextView>(),
+            post(concat!($ids, ".approve"), concat!("/api/v1/", $one, "/approve"), P::ApprovePolicies, approve)
+                .says("Agrees with a draft that somebody else wrote")
+                .takes::<Decision>()
+                .answers::<TextView>(),
+            post(concat!($ids, ".reject"), concat!("/api/v1/", $one, "/reject"), P::ApprovePolicies, reject)
+                .says("Gives a draft back to those who wrote it")
+                .takes::<Decision>()
+                .answers::<TextView>(),
+            post(concat!($ids, ".publish"), concat!("/api/v1/", $one, "/publish"), P::PublishPolicies, publish)
+                .says("Puts the draft in force on all gateways that it is for, within one poll")
+                .takes::<Decision>()
+                .answers::<TextView>(),
+            post(concat!($ids, ".roll_back"), concat!("/api/v1/", $one, "/roll-back"), P::PublishPolicies, roll_back)
+                .says("Puts the text of an earlier version in force again, as a version of its own")
+                .takes::<RollBack>()
+                .answers::<TextView>(),
+            get(concat!($ids, ".versions"), concat!("/api/v1/", $one, "/versions"), P::ReadPolicies, history)
+                .says("What was published, the newest first")
+                .answers::<Vec<VersionView>>(),
+            get(concat!($ids, ".version"), concat!("/api/v1/", $one, "/versions/{number}"), P::ReadPolicies, numbered)
+                .says("One version with its text")
+                .answers::<VersionText>(),
         ]
-    };
+    }};
 }
 
 /// The routes of policies.
 pub(in crate::control) fn routes() -> Vec<Route> {
-    let mut routes = steps_of!(OfGroup, list_policies, "policies", "policies/{group}", "policies");
+    let mut routes = steps_of!("policies", "policies/{group}", "policies", list_policies);
     routes.push(
         post("policies.dry_run", "/api/v1/policies/{group}/dry-run", Permission::ReadPolicies, try_on_records)
             .says("What a text would have done to the exchanges of the last days; nothing is kept")
@@ -215,7 +170,7 @@ pub(in crate::control) fn routes() -> Vec<Route> {
 
 /// The routes of rules that are the same as those of policies.
 pub(in crate::control) fn rule_routes() -> Vec<Route> {
-    steps_of!(OfRules, list_rules, "rules", "rules/{scope}", "rules of the company's own")
+    steps_of!("rules", "rules/{scope}", "rules of the company's own", list_rules)
 }
 
 async fn list_policies(State(control): State<Control>, _: Granted) -> Result<Json<Vec<TextSummary>>, Problem> {
@@ -226,54 +181,32 @@ async fn list_rules(State(control): State<Control>, _: Granted) -> Result<Json<V
     Ok(Json(summaries(&control, true).await?))
 }
 
-async fn read<N: Named>(
-    State(control): State<Control>,
-    _: Granted,
-    Path(name): Path<String>,
-) -> Result<Json<TextView>, Problem> {
-    shown::<N>(&control, &name).await
+async fn read(State(control): State<Control>, _: Granted, subject: Subject) -> Result<Json<TextView>, Problem> {
+    Ok(Json(view(&control, &subject).await?))
 }
 
-async fn shown<N: Named>(control: &Control, name: &str) -> Result<Json<TextView>, Problem> {
-    Ok(Json(view(control, &N::subject(name)?).await?))
-}
-
-/// The view after a step.
-async fn after<N: Named, T>(
-    control: &Control,
-    name: &str,
-    step: impl Future<Output = Result<T, Problem>>,
-) -> Result<Json<TextView>, Problem> {
-    step.await?;
-    shown::<N>(control, name).await
-}
-
-async fn draft<N: Named>(
+async fn draft(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(new): Body<DraftText>,
 ) -> Result<Json<TextView>, Problem> {
-    let subject = N::subject(&name)?;
-    after::<N, _>(&control, &name, steps::drafted(&control, &granted, &subject, &new.text, new.revision)).await
+    steps::drafted(&control, &granted, &subject, &new.text, new.revision).await?;
+    Ok(Json(view(&control, &subject).await?))
 }
 
-async fn discard<N: Named>(
-    State(control): State<Control>,
-    granted: Granted,
-    Path(name): Path<String>,
-) -> Result<Done, Problem> {
-    steps::discarded(&control, &granted, &N::subject(&name)?).await?;
+async fn discard(State(control): State<Control>, granted: Granted, subject: Subject) -> Result<Done, Problem> {
+    steps::discarded(&control, &granted, &subject).await?;
     Ok(Done)
 }
 
-async fn validate<N: Named>(
+async fn validate(
     State(control): State<Control>,
     _: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(any): Body<AnyText>,
 ) -> Result<Json<Validation>, Problem> {
-    Ok(Json(validation(&control, &N::subject(&name)?, any.text).await?))
+    Ok(Json(validation(&control, &subject, any.text).await?))
 }
 
 /// What gateways would say to a text, or to the draft.
@@ -283,7 +216,7 @@ pub(in crate::control) async fn validation(
     text: Option<String>,
 ) -> Result<Validation, Problem> {
     let text = text_or_draft(control, subject, text).await?;
-    let faults = crate::control::bundle::faults_of(control, subject, &text).await?;
+    let faults = faults_of(control, subject, &text).await?;
     let mut warnings = Vec::new();
     if let (Subject::Group(group), true) = (subject, faults.is_empty()) {
         let inputs = Inputs::read(control, group).await?.after(&Change::Text(subject.clone(), text), group);
@@ -310,13 +243,13 @@ pub(in crate::control) async fn text_or_draft(
     Ok(draft.or(policy.published_text()).unwrap_or_default().to_owned())
 }
 
-async fn diff<N: Named>(
+async fn diff(
     State(control): State<Control>,
     _: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(any): Body<AnyText>,
 ) -> Result<Json<Difference>, Problem> {
-    Ok(Json(compared(&control, &N::subject(&name)?, any.text).await?))
+    Ok(Json(compared(&control, &subject, any.text).await?))
 }
 
 /// What is different from what is in force.
@@ -330,72 +263,71 @@ pub(in crate::control) async fn compared(
     control.bundles.loader.run(move || difference(&before, &text)).await
 }
 
-async fn submit<N: Named>(
+async fn submit(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(it): Body<Note>,
 ) -> Result<Json<TextView>, Problem> {
-    let subject = N::subject(&name)?;
-    after::<N, _>(&control, &name, steps::submitted(&control, &granted, &subject, &it.note)).await
+    steps::submitted(&control, &granted, &subject, &it.note).await?;
+    Ok(Json(view(&control, &subject).await?))
 }
 
-async fn approve<N: Named>(
+async fn approve(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(it): Body<Decision>,
 ) -> Result<Json<TextView>, Problem> {
-    let subject = N::subject(&name)?;
-    let step = steps::judged(&control, &granted, &subject, it.revision, true, &it.note);
-    after::<N, _>(&control, &name, step).await
+    steps::judged(&control, &granted, &subject, it.revision, true, &it.note).await?;
+    Ok(Json(view(&control, &subject).await?))
 }
 
-async fn reject<N: Named>(
+async fn reject(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(it): Body<Decision>,
 ) -> Result<Json<TextView>, Problem> {
-    let subject = N::subject(&name)?;
-    let step = steps::judged(&control, &granted, &subject, it.revision, false, &it.note);
-    after::<N, _>(&control, &name, step).await
+    steps::judged(&control, &granted, &subject, it.revision, false, &it.note).await?;
+    Ok(Json(view(&control, &subject).await?))
 }
 
-async fn publish<N: Named>(
+async fn publish(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(it): Body<Decision>,
 ) -> Result<Json<TextView>, Problem> {
-    let subject = N::subject(&name)?;
-    after::<N, _>(&control, &name, steps::published(&control, &granted, &subject, it.revision, &it.note)).await
+    steps::published(&control, &granted, &subject, it.revision, &it.note).await?;
+    Ok(Json(view(&control, &subject).await?))
 }
 
-async fn roll_back<N: Named>(
+async fn roll_back(
     State(control): State<Control>,
     granted: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
     Body(it): Body<RollBack>,
 ) -> Result<Json<TextView>, Problem> {
-    let subject = N::subject(&name)?;
-    after::<N, _>(&control, &name, steps::rolled_back(&control, &granted, &subject, it.version, &it.note)).await
+    steps::rolled_back(&control, &granted, &subject, it.version, &it.note).await?;
+    Ok(Json(view(&control, &subject).await?))
 }
 
-async fn history<N: Named>(
+async fn history(
     State(control): State<Control>,
     _: Granted,
-    Path(name): Path<String>,
+    subject: Subject,
 ) -> Result<Json<Vec<VersionView>>, Problem> {
-    Ok(Json(versions(&control, &N::subject(&name)?).await?))
+    Ok(Json(versions(&control, &subject).await?))
 }
 
-async fn one_version<N: Named>(
+async fn numbered(
     State(control): State<Control>,
     _: Granted,
-    Path((name, number)): Path<(String, u32)>,
+    subject: Subject,
+    Path(Numbered { number }): Path<Numbered>,
 ) -> Result<Json<VersionText>, Problem> {
-    Ok(Json(version_text(&control, &N::subject(&name)?, number).await?))
+    Ok(Json(version_text(&control, &subject, number).await?))
 }
 
 /// One version with its text, beside the one before it.
@@ -417,8 +349,8 @@ pub(in crate::control) async fn version_text(
 async fn try_on_records(
     State(control): State<Control>,
     granted: Granted,
-    Path(group): Path<String>,
+    subject: Subject,
     Body(asked): Body<DryRunRequest>,
 ) -> Result<Json<DryRun>, Problem> {
-    Ok(Json(dry_run::dry_run(&control, &granted, &Subject::group(&group)?, asked).await?))
+    Ok(Json(dry_run::dry_run(&control, &granted, &subject, asked).await?))
 }

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::difference::difference;
 use super::kept::{Draft, Person, Policy, Standing, Subject, Version};
 use crate::checkers;
+use crate::control::Problem;
 use crate::control::bundle::{faults_of, sentences};
 use crate::control::http::Granted;
 use crate::control::server::Control;
 use crate::control::shelf::{Batch, Kept};
 use crate::control::teams::Team;
-use crate::control::{Problem, ProblemKind};
 
 /// Longest text of a policy, bytes; rule files have the loader's own limit.
 const POLICY_BYTES_MAX: usize = 256 << 10;
@@ -71,7 +71,7 @@ pub(in crate::control) async fn drafted(
     subject: &Subject,
     text: &str,
     revision: Option<u64>,
-) -> Result<Policy, Problem> {
+) -> Result<(), Problem> {
     text_fits(subject, text)?;
     scope_exists(control, subject).await?;
     let mut policy = policy(control, subject).await?;
@@ -105,7 +105,7 @@ pub(in crate::control) async fn drafted(
     keep(control, &policy, None).await?;
     let counted = counted(control, before.as_deref().unwrap_or_default(), text).await?;
     told(control, granted, subject, "drafted", [("diff", counted)]);
-    Ok(policy.value)
+    Ok(())
 }
 
 /// Forgets a draft.
@@ -128,7 +128,7 @@ pub(in crate::control) async fn submitted(
     granted: &Granted,
     subject: &Subject,
     note: &str,
-) -> Result<Policy, Problem> {
+) -> Result<(), Problem> {
     note_fits("note", note)?;
     let mut policy = policy(control, subject).await?;
     let by = person(granted)?;
@@ -137,7 +137,7 @@ pub(in crate::control) async fn submitted(
     draft.standing = Standing::Submitted { by, note: note.to_owned() };
     keep(control, &policy, None).await?;
     told(control, granted, subject, "submitted", [("note", note.to_owned())]);
-    Ok(policy.value)
+    Ok(())
 }
 
 /// A second person agrees, or does not.
@@ -148,19 +148,15 @@ pub(in crate::control) async fn judged(
     revision: u64,
     agrees: bool,
     note: &str,
-) -> Result<Policy, Problem> {
+) -> Result<(), Problem> {
     note_fits("note", note)?;
     let mut policy = policy(control, subject).await?;
     let published = policy.published_text().unwrap_or_default().to_owned();
     let by = person(granted)?;
-    let draft = policy.value.draft.as_mut().ok_or_else(|| no_draft(subject))?;
+    let draft = at_revision(policy.value.draft.as_mut(), subject, revision)?;
     let Standing::Submitted { by: submitter, .. } = &draft.standing else {
         return Err(Problem::conflict("this draft does not wait for a second person"));
     };
-    if draft.revision != revision {
-        let what = format!("the draft is at revision {}: look at that one", draft.revision);
-        return Err(Problem::conflict(what));
-    }
     if draft.authors.iter().any(|it| it.id == by.id) || submitter.id == by.id {
         return Err(Problem::forbidden("you wrote on this draft or submitted it: somebody else has to look at it"));
     }
@@ -172,7 +168,7 @@ pub(in crate::control) async fn judged(
     keep(control, &policy, None).await?;
     let verb = if agrees { "approved" } else { "rejected" };
     told(control, granted, subject, verb, [("note", note.to_owned()), ("diff", diff)]);
-    Ok(policy.value)
+    Ok(())
 }
 
 /// Puts a draft in force.
@@ -182,14 +178,10 @@ pub(in crate::control) async fn published(
     subject: &Subject,
     revision: u64,
     note: &str,
-) -> Result<Policy, Problem> {
+) -> Result<(), Problem> {
     note_fits("note", note)?;
     let mut policy = policy(control, subject).await?;
-    let draft = policy.draft.clone().ok_or_else(|| no_draft(subject))?;
-    if draft.revision != revision {
-        let what = format!("the draft is at revision {}: look at that one", draft.revision);
-        return Err(Problem::conflict(what));
-    }
+    let draft = at_revision(policy.value.draft.as_mut(), subject, revision)?.clone();
     if draft.based_on != policy.number() {
         let what = format!(
             "version {} was published since this draft was begun: compare with it and write the draft again",
@@ -232,7 +224,7 @@ pub(in crate::control) async fn rolled_back(
     subject: &Subject,
     number: u32,
     note: &str,
-) -> Result<Policy, Problem> {
+) -> Result<(), Problem> {
     note_fits("note", note)?;
     let policy = policy(control, subject).await?;
     let old = version(control, subject, number).await?;
@@ -264,7 +256,7 @@ async fn put_in_force(
     mut policy: Kept<Policy>,
     version: Version,
     before: &str,
-) -> Result<Policy, Problem> {
+) -> Result<(), Problem> {
     let diff = recorded(control, subject, before, &version.text).await?;
     let details = [
         ("version", version.number.to_string()),
@@ -278,7 +270,7 @@ async fn put_in_force(
     keep(control, &policy, Some(&version)).await?;
     let verb = if version.taken_from.is_some() { "rolled_back" } else { "published" };
     told(control, granted, subject, verb, details);
-    Ok(policy.value)
+    Ok(())
 }
 
 /// One version that was published.
@@ -286,6 +278,13 @@ pub(in crate::control) async fn version(control: &Control, subject: &Subject, nu
     let found = control.shelf.get::<Version>(&Version::id_of(subject, number)).await?;
     let found = found.ok_or_else(|| Problem::not_found("version", &number.to_string()))?;
     Ok(found.value)
+}
+
+/// The texts of all rules that are in force.
+pub(in crate::control) async fn published_rules(control: &Control) -> Result<Vec<String>, Problem> {
+    let all = control.shelf.all::<Policy>().await?;
+    let rules = all.iter().filter(|it| Subject::parse(&it.id).is_some_and(|it| it.is_rules()));
+    Ok(rules.filter_map(|it| it.published_text().map(str::to_owned)).collect())
 }
 
 /// Whether gateways would take it, in every group that it is for.
@@ -345,9 +344,17 @@ fn changed_rules(before: &str, after: &str) -> String {
     ids.into_iter().filter_map(|id| Some(format!(" {}{id}", sign(id)?))).collect()
 }
 
+/// The draft, where it is still what somebody has looked at.
+fn at_revision<'d>(draft: Option<&'d mut Draft>, subject: &Subject, revision: u64) -> Result<&'d mut Draft, Problem> {
+    let draft = draft.ok_or_else(|| no_draft(subject))?;
+    match draft.revision == revision {
+        true => Ok(draft),
+        false => Err(Problem::conflict(format!("the draft is at revision {}: look at that one", draft.revision))),
+    }
+}
+
 fn no_draft(subject: &Subject) -> Problem {
-    let name = subject.name();
-    Problem::new(ProblemKind::Conflict, format!("nobody has drafted anything for `{name}`"))
+    Problem::conflict(format!("nobody has drafted anything for `{}`", subject.name()))
 }
 
 fn told<const N: usize>(
@@ -359,5 +366,5 @@ fn told<const N: usize>(
 ) {
     let mut all = BTreeMap::from(details.map(|(name, value)| (name.to_owned(), value)));
     all.insert("id".to_owned(), subject.name());
-    control.acts.told(&granted.actor, &format!("{}.{verb}", subject.word()), all);
+    control.acts.write(&granted.actor, &format!("{}.{verb}", subject.word()), all);
 }

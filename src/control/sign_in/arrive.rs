@@ -3,9 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::HeaderValue;
-
-use super::begin;
 use super::settings::Membership;
 use crate::control::Problem;
 use crate::control::http::Caller;
@@ -14,11 +11,10 @@ use crate::control::seal::digest;
 use crate::control::server::Control;
 use crate::control::shelf::Kept;
 use crate::control::teams::Team;
-use crate::control::users::{NAME_CHARS_MAX, User, UserView};
+use crate::control::users::{NAME_CHARS_MAX, User, UserView, distinct, is_email};
 
 /// Longest id of somebody, as OpenID Connect says.
 const SUBJECT_CHARS_MAX: usize = 255;
-const EMAIL_BYTES_MAX: usize = 254;
 
 /// Somebody, as the identity provider says.
 pub(super) struct Person {
@@ -55,7 +51,7 @@ pub(super) async fn arrived(
     let subject = format!("{} {} {}", person.method, person.issuer, person.subject);
     let known = control.shelf.find::<User>(&subject).await?;
     let before = known.as_ref().map(|it| UserView::from(&it.value));
-    let email = person.email.filter(|it| it.len() <= EMAIL_BYTES_MAX && !it.contains(char::is_control));
+    let email = person.email.filter(|it| is_email(it));
     let user = match known {
         Some(mut user) => {
             (user.value.roles, user.value.teams, user.value.email) = (roles, teams, email);
@@ -68,8 +64,6 @@ pub(super) async fn arrived(
             user
         }
         None if roles.is_empty() => {
-            let about = [("method", person.method.to_owned()), ("why", "no role".to_owned())];
-            control.acts.note(&caller.actor(), "session.refused", about);
             return Err(no_role());
         }
         None => {
@@ -93,26 +87,9 @@ pub(super) async fn arrived(
     };
     if user.roles.is_empty() {
         super::end_sessions(control, &user.id).await?;
-        let about = [("method", person.method.to_owned()), ("user", user.name.clone())];
-        control.acts.note(&caller.actor(), "session.refused", about);
         return Err(no_role());
     }
     Ok(user)
-}
-
-/// The cookie of a new session of this user.
-pub(super) async fn admitted(
-    control: &Control,
-    caller: &Caller,
-    user: Kept<User>,
-    method: &'static str,
-    id_token: Option<String>,
-) -> Result<HeaderValue, Problem> {
-    if user.disabled {
-        let about = [("method", method.to_owned()), ("user", user.name.clone())];
-        control.acts.note(&caller.actor(), "session.refused", about);
-    }
-    begin(control, user, method, id_token, &caller.actor()).await
 }
 
 fn no_role() -> Problem {
@@ -130,19 +107,18 @@ async fn membership(
     let of = |group: &String| mapping.groups.get(group);
     let mut roles = mapping.default_roles.to_vec();
     roles.extend(groups.iter().filter_map(of).flat_map(|it| it.roles.iter().copied()));
-    roles.sort_unstable();
-    roles.dedup();
-    let mut named: Vec<&String> = groups.iter().filter_map(of).flat_map(|it| &it.teams).collect();
-    named.sort_unstable();
-    named.dedup();
-    let mut teams = Vec::new();
-    for team in named {
-        match control.shelf.get::<Team>(team).await? {
-            Some(_) => teams.push(team.clone()),
-            None => tracing::warn!(team, "a group of the settings is of a team that there is not"),
-        }
+    let mut teams = distinct(groups.iter().filter_map(of).flat_map(|it| it.teams.clone()).collect());
+    if !teams.is_empty() {
+        let known = control.shelf.all::<Team>().await?;
+        teams.retain(|team| {
+            let is_known = known.iter().any(|it| it.name == *team);
+            if !is_known {
+                tracing::warn!(team, "a group of the settings is of a team that there is not");
+            }
+            is_known
+        });
     }
-    Ok((roles, teams))
+    Ok((distinct(roles), teams))
 }
 
 /// A name that fits and that nobody else has: records name people by it.

@@ -4,31 +4,31 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::session::{full_name, named_cookie};
+use super::session::{named_cookie, sent_cookie};
+use crate::control::http::Caller;
 use crate::control::seal::{digest, token};
 use crate::control::server::Control;
 use crate::control::shelf::Stored;
+use crate::control::time::MINUTE_MS;
 use crate::control::{Problem, ProblemKind};
 
 /// How long somebody may take at the identity provider.
-const LIFE_MS: u64 = 10 * 60 * 1000;
+const LIFE_MS: u64 = 10 * MINUTE_MS;
 /// Longest path that somebody is led back to.
 const BACK_BYTES_MAX: usize = 2000;
 /// What [`token`] makes.
 const TOKEN_CHARS: usize = 43;
 const COOKIE_NAME: &str = "airiskguard-flow";
-/// Sign-ins that one address may begin in a minute, and addresses that are counted.
-const BEGUN_MAX: u32 = 60;
+/// How often one address may do it in a minute, and addresses that are counted.
+const PASSES_MAX: u32 = 60;
 const ADDRESSES_MAX: usize = 10_000;
-const MINUTE_MS: u64 = 60 * 1000;
 
 /// Somebody on the way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Flow {
     /// Digest of what comes back: `state`, `InResponseTo`.
     pub(super) id: String,
@@ -76,10 +76,7 @@ pub(super) struct Browser(String);
 impl Browser {
     /// The one that sent this request, if it has been here.
     pub(super) fn of(control: &Control, headers: &HeaderMap) -> Option<Browser> {
-        let name = full_name(control, COOKIE_NAME);
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
-        let mut values = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().strip_prefix(name.as_str()));
-        let value = values.find_map(|it| it.strip_prefix('='))?;
+        let value = sent_cookie(control, headers, COOKIE_NAME)?;
         (value.len() == TOKEN_CHARS).then(|| Browser(value.to_owned()))
     }
 
@@ -99,7 +96,7 @@ pub(super) async fn depart(
 ) -> Result<HeaderValue, Problem> {
     let browser = match Browser::of(control, headers) {
         Some(browser) => browser,
-        None => Browser(random()?),
+        None => Browser(token()?),
     };
     let flow = Flow {
         id: digest(key),
@@ -122,11 +119,6 @@ pub(super) struct Departure<'a> {
     pub(super) verifier: String,
 }
 
-/// A random text for one use.
-pub(super) fn random() -> Result<String, Problem> {
-    token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))
-}
-
 /// The path on this server to go to after signing in; `/` for everything that is none.
 pub(in crate::control) fn safe_back(asked: Option<&str>) -> String {
     let is_ours = |it: &str| {
@@ -139,7 +131,17 @@ pub(in crate::control) fn safe_back(asked: Option<&str>) -> String {
     asked.filter(|it| is_ours(it)).unwrap_or("/").to_owned()
 }
 
-/// Sign-ins begun, by address: each is a document until it expires, and anyone may begin one.
+/// Writes down that somebody was not let in, and why. Anyone may fail as often as they like: of one address, no more is
+/// written than sign-ins may be begun.
+pub(super) fn refused(control: &Control, caller: &Caller, method: &str, why: Option<&str>) {
+    if control.sign_in.refusals.pass(caller.address(), control.shelf.now_ms()).is_ok() {
+        let why = why.map(|it| ("why".to_owned(), it.to_owned()));
+        let details = [("method".to_owned(), method.to_owned())].into_iter().chain(why);
+        control.acts.write(&caller.actor(), "session.refused", details.collect());
+    }
+}
+
+/// What anyone may do, counted by address: to begin a sign-in, which is a document until it expires, and to fail.
 #[derive(Default)]
 pub(in crate::control) struct Turnstile(Mutex<(u64, HashMap<Option<IpAddr>, u32>)>);
 
@@ -158,7 +160,7 @@ impl Turnstile {
         }
         let count = counts.entry(address).or_default();
         *count = count.saturating_add(1);
-        if *count > BEGUN_MAX { Err(too_often()) } else { Ok(()) }
+        if *count > PASSES_MAX { Err(too_often()) } else { Ok(()) }
     }
 }
 
@@ -199,7 +201,7 @@ mod tests {
     fn one_address_does_not_fill_the_store() {
         let turnstile = Turnstile::default();
         let address = |last| Some(IpAddr::from([192, 0, 2, last]));
-        for _ in 0..BEGUN_MAX {
+        for _ in 0..PASSES_MAX {
             turnstile.pass(address(1), 1_000_000).unwrap();
         }
         assert_eq!(turnstile.pass(address(1), 1_000_001).unwrap_err().kind, ProblemKind::TooOften);

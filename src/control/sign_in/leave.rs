@@ -1,30 +1,31 @@
 //! Signing out, here and at the identity provider; and the sessions of the one who asks.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::oidc;
-use super::session::{Session, cookie, named_cookie};
+use super::session::{Session, cookie, named_cookie, sent_cookie};
 use crate::control::Problem;
 use crate::control::http::{Access, Done, Granted, Json, Path, Route, delete, get, page, post};
-use crate::control::seal::digest;
+use crate::control::seal::{digest, token};
 use crate::control::server::Control;
 use crate::control::shelf::Stored;
+use crate::control::time::MINUTE_MS;
 
 /// Where a browser goes on to sign out at the identity provider too.
 const PROVIDER: &str = "/sign-out/oidc";
 /// Where one is after that.
 const DONE: &str = "/sign-in";
 /// How long the way to the identity provider may take.
-const LIFE_MS: u64 = 5 * 60 * 1000;
+const LIFE_MS: u64 = 5 * MINUTE_MS;
 const COOKIE_NAME: &str = "airiskguard-leaving";
 
 /// Somebody who has signed out here and not yet at the identity provider.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Leaving {
     /// Digest of the browser's cookie.
     id: String,
@@ -56,17 +57,17 @@ pub(in crate::control) struct Left {
 
 /// A session of the one who asks.
 #[derive(Serialize, JsonSchema)]
-struct SessionView {
+pub(in crate::control) struct SessionView {
     /// Its id.
-    id: String,
+    pub(in crate::control) id: String,
     /// `local`, `oidc` or `saml`.
-    method: String,
+    pub(in crate::control) method: String,
     /// When it began, Unix milliseconds.
-    begun_ms: u64,
+    pub(in crate::control) begun_ms: u64,
     /// When it was last used, to the minute, Unix milliseconds.
-    used_ms: u64,
+    pub(in crate::control) used_ms: u64,
     /// Whether it is the one that asks.
-    current: bool,
+    pub(in crate::control) current: bool,
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -101,7 +102,7 @@ pub(in crate::control) async fn leave(control: &Control, granted: &Granted) -> R
     let session = control.shelf.take::<Session>(id).await?;
     control.acts.note(&granted.actor, "session.ended", []);
     if let Some(id_token) = session.and_then(|it| it.id_token) {
-        let secret = super::flow::random()?;
+        let secret = token()?;
         let leaving = Leaving { id: digest(&secret), id_token, expires_ms: control.shelf.now_ms() + LIFE_MS };
         control.shelf.insert(&leaving).await?;
         left.cookies.push(named_cookie(control, COOKIE_NAME, &secret, LIFE_MS / 1000)?);
@@ -111,12 +112,8 @@ pub(in crate::control) async fn leave(control: &Control, granted: &Granted) -> R
 }
 
 /// Only who has just signed out here has the cookie: nobody is signed out by a link.
-async fn provider(State(control): State<Control>, headers: axum::http::HeaderMap) -> Result<Response, Problem> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let name = super::session::full_name(&control, COOKIE_NAME);
-    let mut values = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().strip_prefix(name.as_str()));
-    let secret = values.find_map(|it| it.strip_prefix('='));
-    let leaving = match secret {
+async fn provider(State(control): State<Control>, headers: HeaderMap) -> Result<Response, Problem> {
+    let leaving = match sent_cookie(&control, &headers, COOKIE_NAME) {
         Some(secret) => control.shelf.take::<Leaving>(&digest(secret)).await?,
         None => None,
     };
@@ -128,6 +125,14 @@ async fn provider(State(control): State<Control>, headers: axum::http::HeaderMap
 }
 
 async fn list(State(control): State<Control>, granted: Granted) -> Result<Json<Vec<SessionView>>, Problem> {
+    Ok(Json(own_sessions(&control, &granted).await?))
+}
+
+/// Where the one who asks is signed in.
+pub(in crate::control) async fn own_sessions(
+    control: &Control,
+    granted: &Granted,
+) -> Result<Vec<SessionView>, Problem> {
     let sessions = control.shelf.of::<Session>(granted.user()?).await?;
     let view = |it: Session| SessionView {
         current: granted.actor.session() == Some(it.id()),
@@ -136,15 +141,21 @@ async fn list(State(control): State<Control>, granted: Granted) -> Result<Json<V
         used_ms: it.used_ms,
         method: it.method,
     };
-    Ok(Json(sessions.into_iter().map(|it| view(it.value)).collect()))
+    Ok(sessions.into_iter().map(|it| view(it.value)).collect())
 }
 
 async fn end(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
-    let session = control.shelf.need::<Session>(&id).await?;
-    if session.user != granted.user()? {
-        return Err(Problem::not_found(Session::KIND, &id));
-    }
-    control.shelf.delete(&session).await?;
-    control.acts.note(&granted.actor, "session.ended", []);
+    end_session(&control, &granted, &id).await?;
     Ok(Done)
+}
+
+/// Ends a session of the one who asks, whatever it is used for at this moment.
+pub(in crate::control) async fn end_session(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
+    let session = control.shelf.need::<Session>(id).await?;
+    if session.user != granted.user()? {
+        return Err(Problem::not_found(Session::KIND, id));
+    }
+    control.shelf.take::<Session>(id).await?;
+    control.acts.note(&granted.actor, "session.ended", []);
+    Ok(())
 }

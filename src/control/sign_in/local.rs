@@ -1,24 +1,28 @@
 //! Name and password: the break-glass way in, off where single sign-on works unless the settings say otherwise.
 
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::flow::refused;
 use super::password::is_password;
 use super::session::begin;
 use crate::control::http::{Access, Body, Caller, Done, Route, post};
 use crate::control::server::Control;
 use crate::control::shelf::{Kept, Stored};
-use crate::control::users::{LOCAL, User};
+use crate::control::time::{HOUR_MS, MINUTE_MS};
+use crate::control::users::{LOCAL, User, name_mistake};
 use crate::control::{Problem, ProblemKind};
 
+const METHOD: &str = "local";
 /// Failures after which a name has to wait.
 const FAILURES_MAX: u32 = 5;
 /// The first wait; it doubles with every further failure.
-const WAIT_MS: u64 = 30 * 1000;
-const WAIT_MS_MAX: u64 = 60 * 60 * 1000;
+const WAIT_MS: u64 = MINUTE_MS / 2;
+const WAIT_MS_MAX: u64 = HOUR_MS;
 
 /// Name and password.
 #[derive(Deserialize, JsonSchema)]
@@ -30,7 +34,7 @@ pub(crate) struct Credentials {
     pub(crate) password: String,
 }
 
-/// Failed tries with one name, also where there is no such user.
+/// Tries with one name that have not succeeded, also where there is no such user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Failures {
     name: String,
@@ -74,43 +78,47 @@ pub(crate) async fn authenticate(
     control: &Control,
     caller: &Caller,
     credentials: Credentials,
-) -> Result<axum::http::HeaderValue, Problem> {
+) -> Result<HeaderValue, Problem> {
     if !control.settings.local_sign_in() {
         return Err(Problem::forbidden("sign in through the identity provider: local accounts are off"));
     }
-    let name: String = credentials.name.chars().take(80).collect();
-    let failures = control.shelf.get::<Failures>(&name).await?;
-    let now = control.shelf.now_ms();
-    if failures.as_ref().is_some_and(|it| it.until_ms > now) {
-        return Err(Problem::new(ProblemKind::TooOften, "too many failed tries with this name; try again later"));
-    }
+    let wrong = || Problem::new(ProblemKind::Unauthenticated, "name or password is wrong");
+    control.sign_in.turnstile.pass(caller.address(), control.shelf.now_ms())?;
+    let Credentials { name, password } = credentials;
+    // What is no name is nobody's.
+    name_mistake("user", &name).map_err(|_| wrong())?;
+    tried(control, &name).await?;
     let user = control.shelf.find::<User>(&format!("{LOCAL}{name}")).await?;
     let hash = user.as_ref().filter(|it| !it.disabled).and_then(|it| it.password.clone());
-    if !is_password(control, credentials.password, hash).await? {
-        failed(control, &name, failures).await?;
-        control.acts.note(&caller.actor(), "session.refused", [("method", "local".to_owned())]);
-        return Err(Problem::new(ProblemKind::Unauthenticated, "name or password is wrong"));
+    let user = user.filter(|_| hash.is_some());
+    match (is_password(control, password, hash).await?, user) {
+        (true, Some(user)) => {
+            control.shelf.take::<Failures>(&name).await?;
+            begin(control, user, METHOD, None, &caller.actor()).await
+        }
+        _ => {
+            refused(control, caller, METHOD, None);
+            Err(wrong())
+        }
     }
-    if let Some(failures) = failures {
-        control.shelf.take::<Failures>(&failures.name).await?;
-    }
-    // A user that was found: there is no password without one.
-    let user = user.ok_or_else(|| Problem::new(ProblemKind::Unauthenticated, "name or password is wrong"))?;
-    begin(control, user, "local", None, &caller.actor()).await
 }
 
-async fn failed(control: &Control, name: &str, before: Option<Kept<Failures>>) -> Result<(), Problem> {
-    let count = before.as_ref().map_or(0, |it| it.count) + 1;
+/// Counts a try with this name as failed before it is made, so that many at the same moment are not many guesses; one
+/// that succeeds takes the count away.
+async fn tried(control: &Control, name: &str) -> Result<(), Problem> {
+    let too_often = || Problem::new(ProblemKind::TooOften, "too many failed tries with this name; try again later");
+    let now_ms = control.shelf.now_ms();
+    let before = control.shelf.get::<Failures>(name).await?;
+    if before.as_ref().is_some_and(|it| it.until_ms > now_ms) {
+        return Err(too_often());
+    }
+    let count = before.as_ref().map_or(0, |it| it.count).saturating_add(1);
     let beyond = count.saturating_sub(FAILURES_MAX).min(16);
-    let wait = if count < FAILURES_MAX { 0 } else { (WAIT_MS << beyond).min(WAIT_MS_MAX) };
-    let value = Failures { name: name.to_owned(), count, until_ms: control.shelf.now_ms() + wait };
+    let wait_ms = if count < FAILURES_MAX { 0 } else { (WAIT_MS << beyond).min(WAIT_MS_MAX) };
+    let value = Failures { name: name.to_owned(), count, until_ms: now_ms + wait_ms };
     let written = match before {
         Some(kept) => control.shelf.update(&Kept { version: kept.version, value }).await,
         None => control.shelf.insert(&value).await,
     };
-    // Where several fail at once, one is counted; the hashing itself bounds how often that can be.
-    match written {
-        Err(problem) if problem.kind != ProblemKind::Conflict => Err(problem),
-        _ => Ok(()),
-    }
+    written.map_err(|problem| if problem.kind == ProblemKind::Conflict { too_often() } else { problem })
 }

@@ -12,12 +12,12 @@ mod session;
 mod settings;
 mod setup;
 
-pub(super) use self::flow::Turnstile;
-pub(super) use self::leave::leave;
+pub(super) use self::flow::{Turnstile, safe_back};
+pub(super) use self::leave::{SessionView, end_session, leave, own_sessions};
 pub(super) use self::local::{Credentials, authenticate};
 pub(super) use self::oidc::Providers;
 pub(super) use self::password::{hash_password, password_mistake};
-pub(super) use self::session::{begin, end_sessions, of_cookie};
+pub(super) use self::session::{end_sessions, of_cookie};
 pub(super) use self::settings::read;
 pub use self::settings::{Membership, Oidc, Saml};
 
@@ -38,7 +38,10 @@ pub(super) struct Way {
 /// What lives as long as the server does.
 #[derive(Default)]
 pub(super) struct State {
+    /// Sign-ins that are begun.
     pub(super) turnstile: Turnstile,
+    /// Those that were refused, as far as they are written down.
+    pub(super) refusals: Turnstile,
     pub(super) providers: Providers,
 }
 

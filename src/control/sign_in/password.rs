@@ -4,6 +4,7 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
+use crate::control::seal::random;
 use crate::control::server::Control;
 use crate::control::{Problem, ProblemKind};
 
@@ -30,14 +31,13 @@ pub(crate) fn password_mistake(password: &str) -> Result<(), Problem> {
 /// The hash to store.
 pub(crate) async fn hash_password(control: &Control, password: String) -> Result<String, Problem> {
     let password = Zeroizing::new(password);
-    let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|_| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
+    let salt = random::<16>()?;
     let work = move || {
-        let salt = SaltString::encode_b64(&salt).ok()?;
+        let salt = SaltString::encode_b64(&*salt).ok()?;
         let hash = argon2()?.hash_password(password.as_bytes(), &salt).ok()?;
         Some(hash.to_string())
     };
-    run(control, work).await?.ok_or_else(|| Problem::new(ProblemKind::Internal, "the password could not be hashed"))
+    in_turn(control, work).await?.ok_or_else(|| Problem::new(ProblemKind::Internal, "the password could not be hashed"))
 }
 
 /// Whether this is the password of `hash`; takes as long where there is none.
@@ -52,7 +52,7 @@ pub(crate) async fn is_password(control: &Control, password: String, hash: Optio
         let hash = PasswordHash::new(&hash).ok()?;
         Some(argon2()?.verify_password(password.as_bytes(), &hash).is_ok() && known)
     };
-    Ok(run(control, work).await?.unwrap_or(false))
+    Ok(in_turn(control, work).await?.unwrap_or(false))
 }
 
 fn argon2() -> Option<Argon2<'static>> {
@@ -60,8 +60,11 @@ fn argon2() -> Option<Argon2<'static>> {
     Some(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// Memory and cores are for few at a time; the others wait.
-async fn run<T: Send + 'static>(control: &Control, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+/// Memory and cores are for few sign-ins at a time; the others wait.
+pub(super) async fn in_turn<T: Send + 'static>(
+    control: &Control,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     let busy = || Problem::new(ProblemKind::Unavailable, "too many sign-ins at the moment; try again");
     let _permit = control.hashing.acquire().await.map_err(|_| busy())?;
     tokio::task::spawn_blocking(work).await.map_err(|_| busy())

@@ -1,7 +1,8 @@
 //! Sessions: an opaque cookie, whose digest names a document in the store.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,19 +11,20 @@ use crate::control::roles::{Permission, Reach, Role};
 use crate::control::seal::{digest, token};
 use crate::control::server::Control;
 use crate::control::shelf::{Batch, Kept, Stored};
+use crate::control::time::{HOUR_MS, MINUTE_MS};
 use crate::control::users::User;
 use crate::control::{Problem, ProblemKind};
 
 /// A session ends so long after it began, whatever happens.
-const LIFE_MS: u64 = 12 * 3600 * 1000;
+const LIFE_MS: u64 = 12 * HOUR_MS;
 /// And so long after it was last used.
-const IDLE_MS: u64 = 60 * 60 * 1000;
+const IDLE_MS: u64 = HOUR_MS;
 /// How exactly the last use is kept.
-const TOUCH_MS: u64 = 60 * 1000;
+const TOUCH_MS: u64 = MINUTE_MS;
 const COOKIE_NAME: &str = "airiskguard";
 
 /// Somebody signed in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
     /// Digest of the cookie.
     id: String,
@@ -108,8 +110,7 @@ pub(crate) async fn begin(
     if user.disabled {
         return Err(Problem::forbidden("this account is closed; ask an administrator"));
     }
-    let random = || token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"));
-    let (secret, csrf) = (random()?, random()?);
+    let (secret, csrf) = (token()?, token()?);
     let now = control.shelf.now_ms();
     let (id, name) = (user.id.clone(), user.name.clone());
     let session = Session {
@@ -128,11 +129,9 @@ pub(crate) async fn begin(
     cookie(control, &secret, LIFE_MS / 1000)
 }
 
-/// The session and the user that a request's cookies belong to.
-pub(crate) async fn of_cookie(control: &Control, cookies: &str) -> Result<Option<(Session, User)>, Problem> {
-    let name = full_name(control, COOKIE_NAME);
-    let value = cookies.split(';').find_map(|it| it.trim().strip_prefix(name.as_str())?.strip_prefix('='));
-    let Some(value) = value.filter(|it| !it.is_empty()) else { return Ok(None) };
+/// The session and the user that a request's cookie belongs to.
+pub(crate) async fn of_cookie(control: &Control, headers: &HeaderMap) -> Result<Option<(Session, User)>, Problem> {
+    let Some(value) = sent_cookie(control, headers, COOKIE_NAME) else { return Ok(None) };
     let Some(mut session) = control.shelf.get::<Session>(&digest(value)).await? else { return Ok(None) };
     let Some(user) = control.shelf.get::<User>(&session.user).await?.filter(|it| !it.disabled) else {
         return Ok(None);
@@ -154,8 +153,16 @@ pub(crate) async fn end_sessions(control: &Control, user: &str) -> Result<(), Pr
     Ok(())
 }
 
+/// The value of the cookie of this name, where the request has one.
+pub(super) fn sent_cookie<'h>(control: &Control, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let name = full_name(control, name);
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(';'));
+    let mut values = cookies.filter_map(|it| it.trim().strip_prefix(name.as_str())?.strip_prefix('='));
+    values.find(|it| !it.is_empty())
+}
+
 /// Over HTTPS the browser itself sees to it that the cookie comes from this host alone.
-pub(super) fn full_name(control: &Control, name: &str) -> String {
+fn full_name(control: &Control, name: &str) -> String {
     if control.is_https() { format!("__Host-{name}") } else { name.to_owned() }
 }
 

@@ -1,7 +1,6 @@
 //! Single sign-on in `policy-server.yaml`: which identity provider, and what its groups are here.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use openidconnect::url::{Host, Url};
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use crate::control::roles::Role;
 use crate::control::settings::of_environment;
 use crate::domain::Secret;
+use crate::store::read_whole;
 
 /// Larger files of keys and metadata are a mistake.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -158,12 +158,7 @@ fn address_mistake(what: &str, text: &str) -> Result<(), String> {
 
 /// A text file that the settings name.
 pub(in crate::control) fn read(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
+    read_whole(path, FILE_BYTES_MAX).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {

@@ -9,16 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use super::password::{hash_password, password_mistake};
 use super::session::begin;
+use crate::control::Problem;
 use crate::control::http::{Access, Body, Caller, Done, Json, Route, get, post};
 use crate::control::roles::Role;
 use crate::control::seal::{digest, token};
 use crate::control::server::Control;
 use crate::control::shelf::{Batch, Kept, Stored};
-use crate::control::users::{LOCAL, User, UserView, name_mistake};
-use crate::control::{Problem, ProblemKind};
+use crate::control::time::DAY_MS;
+use crate::control::users::{LOCAL, User, UserView, has_owner, name_mistake};
 
 /// How long a setup token may be used.
-const LIFE_MS: u64 = 24 * 3600 * 1000;
+const LIFE_MS: u64 = DAY_MS;
 
 /// The one token that makes the first owner.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,8 +78,7 @@ async fn stage(State(control): State<Control>) -> Result<Json<Stage>, Problem> {
 
 /// Whether there is no owner: nobody at all, or only those whom an identity provider knows and whose groups own nothing.
 pub(crate) async fn is_needed(control: &Control) -> Result<bool, Problem> {
-    let users = control.shelf.all::<User>().await?;
-    Ok(!users.iter().any(|it| it.roles.contains(&Role::Owner) && !it.disabled))
+    Ok(!has_owner(control).await?)
 }
 
 /// A token for whoever starts the server, where there is no owner. Those given before hold no more.
@@ -89,7 +89,7 @@ pub(crate) async fn setup_token(control: &Control) -> Result<Option<String>, Pro
     if !is_needed(control).await? {
         return Ok(None);
     }
-    let secret = token().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "no random numbers to be had"))?;
+    let secret = token()?;
     let old = control.shelf.all::<Setup>().await?;
     let setup = Setup { id: digest(&secret), expires_ms: control.shelf.now_ms() + LIFE_MS };
     control.shelf.commit(old.iter().fold(Batch::default(), Batch::delete).insert(&setup)).await?;

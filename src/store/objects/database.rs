@@ -122,16 +122,20 @@ impl Objects {
         })
     }
 
-    /// Writes all or nothing.
+    /// Writes all or nothing. What has expired by now is in nobody's way.
     ///
     /// # Errors
     /// An object that is not as it was read, a name that is taken, or the database's.
-    pub async fn commit(&self, writes: &[Write]) -> Result<(), CommitError> {
+    pub async fn commit(&self, writes: &[Write], now_ms: u64) -> Result<(), CommitError> {
         on!(self, pool => {
             let mut transaction = pool.begin().await.map_err(failure)?;
             for write in writes {
                 let done = match write {
                     Write::Insert(it) => {
+                        let sql = "DELETE FROM control_objects \
+                                   WHERE kind = $1 AND (id = $2 OR lookup = $3) AND expires_ms <= $4";
+                        let query = sqlx::query(sql).bind(&it.kind).bind(&it.id).bind(&it.lookup);
+                        query.bind(number(now_ms)).execute(&mut *transaction).await.map_err(failure)?;
                         let sql = "INSERT INTO control_objects (kind, id, version, lookup, parent, expires_ms, body) \
                                    VALUES ($1, $2, 1, $3, $4, $5, $6)";
                         let query = sqlx::query(sql).bind(&it.kind).bind(&it.id).bind(&it.lookup).bind(&it.parent);

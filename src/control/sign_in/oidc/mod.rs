@@ -13,11 +13,12 @@ use openidconnect::{AuthenticationFlow, AuthorizationCode, CsrfToken, Nonce, Pkc
 use serde::Deserialize;
 
 pub(in crate::control) use self::provider::Providers;
-use super::arrive::{Mapping, admitted, arrived};
-use super::flow::{Browser, Departure, Flow, depart, random, safe_back};
+use super::arrive::{Mapping, arrived};
+use super::flow::{Browser, Departure, Flow, depart, refused, safe_back};
+use super::session;
 use super::settings::Oidc;
 use crate::control::http::{Access, Caller, Query, Route, page};
-use crate::control::seal::digest;
+use crate::control::seal::{self, digest};
 use crate::control::server::Control;
 use crate::control::{Problem, ProblemKind};
 
@@ -64,7 +65,7 @@ async fn begin(
     let provider = provider::current(&control, settings).await?;
     let client = provider.client(&control, settings)?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let (state, nonce) = (random()?, random()?);
+    let (state, nonce) = (seal::token()?, seal::token()?);
     let (csrf, expected) = (CsrfToken::new(state.clone()), Nonce::new(nonce.clone()));
     let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
     let mut request = client.authorize_url(flow, move || csrf, move || expected).set_pkce_challenge(challenge);
@@ -93,8 +94,7 @@ async fn finish(
     let settings = settings(&control)?;
     let result = signed_in(&control, settings, &caller, &headers, answer).await;
     if let Err(problem) = &result {
-        let about = [("method", METHOD.to_owned()), ("why", problem.detail.clone())];
-        control.acts.note(&caller.actor(), "session.refused", about);
+        refused(&control, &caller, METHOD, Some(&problem.detail));
     }
     result
 }
@@ -120,7 +120,7 @@ async fn signed_in(
     let mapping = Mapping { groups: &settings.groups, default_roles: &settings.default_roles };
     let user = arrived(control, caller, person, &mapping).await?;
     let hint = Some(id_token).filter(|it| it.len() <= HINT_BYTES_MAX);
-    let cookie = admitted(control, caller, user, METHOD, hint).await?;
+    let cookie = session::begin(control, user, METHOD, hint, &caller.actor()).await?;
     let mut response = Redirect::to(&flow.back).into_response();
     response.headers_mut().append(SET_COOKIE, cookie);
     Ok(response)

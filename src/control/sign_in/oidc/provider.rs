@@ -108,6 +108,11 @@ impl Provider {
         let endpoint = self.metadata.additional_metadata().end_session_endpoint.as_ref();
         endpoint.map(|it| it.url()).filter(|it| is_safe(it))
     }
+
+    /// Whether the provider tells more about somebody than stands in the token.
+    pub(super) fn has_user_info(&self) -> bool {
+        self.metadata.userinfo_endpoint().is_some()
+    }
 }
 
 /// The provider, as it was described not long ago.
@@ -225,11 +230,4 @@ pub(super) async fn send(client: reqwest::Client, request: HttpRequest) -> Resul
         answer.body_mut().extend_from_slice(&chunk);
     }
     Ok(answer)
-}
-
-impl Provider {
-    /// Whether the provider tells more about somebody than stands in the token.
-    pub(super) fn has_user_info(&self) -> bool {
-        self.metadata.userinfo_endpoint().is_some()
-    }
 }

@@ -84,7 +84,8 @@ pub(super) async fn redeemed(
         }
     }
     let claims = verified.map_err(|refused| refused.problem())?;
-    let (mut person, mut groups) = person(settings, &claims);
+    let mut person = person(settings, &claims);
+    let mut groups = claims.additional_claims().texts(&settings.groups_claim);
     if groups.is_none() && provider.has_user_info() {
         let info = told(control, &client, &tokens, &claims).await?;
         groups = info.additional_claims().texts(&settings.groups_claim);
@@ -181,19 +182,18 @@ fn verifier<'a>(control: &Control, client: &'a OidcClient) -> Result<CoreIdToken
     Ok(verifier.set_time_fn(move || now - skew).set_issue_time_verifier_fn(issued))
 }
 
-/// The person, and the groups where the token tells of them.
-fn person(settings: &Oidc, claims: &IdClaims) -> (Person, Option<Vec<String>>) {
+/// Who the token says it is; of no group yet.
+fn person(settings: &Oidc, claims: &IdClaims) -> Person {
     let email = claims.email().filter(|_| claims.email_verified() != Some(false)).map(|it| it.to_string());
     let name = claims.preferred_username().map(|it| it.to_string()).or_else(|| email.clone());
-    let person = Person {
+    Person {
         method: METHOD,
         issuer: settings.issuer.clone(),
         subject: claims.subject().to_string(),
         name: name.unwrap_or_else(|| claims.subject().to_string()),
         email,
         groups: Vec::new(),
-    };
-    (person, claims.additional_claims().texts(&settings.groups_claim))
+    }
 }
 
 /// Some providers keep tokens short: what they leave out, they tell when they are asked.

@@ -15,14 +15,17 @@ use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoPr
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::metadata::peer;
-use super::arrive::{Mapping, admitted, arrived};
-use super::flow::{Browser, Departure, Flow, depart, random, safe_back};
+use super::arrive::{Mapping, arrived};
+use super::flow::{Browser, Departure, Flow, depart, refused, safe_back};
 use super::oidc::Back;
+use super::password::in_turn;
+use super::session;
 use super::settings::Saml;
 use crate::control::http::{Access, Caller, Form, Query, Route, page, submit};
-use crate::control::seal::digest;
+use crate::control::seal::{digest, token};
 use crate::control::server::Control;
 use crate::control::shelf::Stored;
+use crate::control::time::MINUTE_MS;
 use crate::control::users::User;
 use crate::control::{Problem, ProblemKind};
 
@@ -34,7 +37,7 @@ const METADATA: &str = "/sign-in/saml/metadata";
 /// Largest response, before base64 is undone.
 const RESPONSE_BYTES_MAX: usize = 512 << 10;
 /// How long a browser may take from the form to the session.
-const ARRIVAL_MS: u64 = 60 * 1000;
+const ARRIVAL_MS: u64 = MINUTE_MS;
 
 /// No SHA-1, nothing symmetric, no DSA.
 const ALGORITHMS: [AllowedSignatureAlgorithm; 6] = [
@@ -125,7 +128,7 @@ async fn begin(
     let now_ms = control.shelf.now_ms();
     control.sign_in.turnstile.pass(caller.address(), now_ms)?;
     // An XML id begins with a letter or `_`.
-    let id = format!("_{}", random()?);
+    let id = format!("_{}", token()?);
     let url = metadata::request(settings, &addresses(&control, settings), &id, now_ms);
     let url = url.ok_or_else(|| Problem::new(ProblemKind::Internal, "no request to the identity provider was made"))?;
     let back = safe_back(asked.back.as_deref());
@@ -144,28 +147,27 @@ async fn consume(
 ) -> Result<Response, Problem> {
     let result = believed(&control, &caller, &posted.response).await;
     if let Err(problem) = &result {
-        let about = [("method", METHOD.to_owned()), ("why", problem.detail.clone())];
-        control.acts.note(&caller.actor(), "session.refused", about);
+        refused(&control, &caller, METHOD, Some(&problem.detail));
     }
     Ok(Redirect::to(&format!("/sign-in/saml/finish?ticket={}", result?)).into_response())
 }
 
 async fn believed(control: &Control, caller: &Caller, response: &str) -> Result<String, Problem> {
     let settings = settings(control)?;
-    let refused = |why: String| {
+    let unfit = |why: String| {
         tracing::warn!(why, "a SAML response is not believed");
         Problem::forbidden("what the identity provider sent does not prove who you are: start again")
     };
-    let xml = decoded(response).map_err(|why| refused(why.to_owned()))?;
+    let xml = decoded(response).map_err(|why| unfit(why.to_owned()))?;
     let addresses = addresses(control, settings);
-    let outer = before::checked(&xml, &settings.peer, &addresses).map_err(refused)?;
-    let signed = verified(control, settings, xml).await?.map_err(refused)?;
+    let outer = before::checked(&xml, &settings.peer, &addresses).map_err(unfit)?;
+    let signed = verified(control, settings, xml).await?.map_err(unfit)?;
     let now_ms = control.shelf.now_ms();
-    let assertion = after::read(&signed, settings, &addresses, now_ms).map_err(refused)?;
+    let assertion = after::read(&signed, settings, &addresses, now_ms).map_err(unfit)?;
     if outer.in_response_to != assertion.in_response_to {
-        return Err(refused("response and assertion answer different requests".to_owned()));
+        return Err(unfit("response and assertion answer different requests".to_owned()));
     }
-    let unasked = || refused("it answers no request of this server, or one that was answered".to_owned());
+    let unasked = || unfit("it answers no request of this server, or one that was answered".to_owned());
     let flow = control.shelf.take::<Flow>(&digest(&assertion.in_response_to)).await?;
     let flow = flow.filter(|it| it.method == METHOD).ok_or_else(unasked)?;
     let spent = Spent {
@@ -173,12 +175,12 @@ async fn believed(control: &Control, caller: &Caller, response: &str) -> Result<
         expires_ms: assertion.expires_ms,
     };
     control.shelf.insert(&spent).await.map_err(|problem| match problem.kind {
-        ProblemKind::Conflict => refused("this assertion has been used".to_owned()),
+        ProblemKind::Conflict => unfit("this assertion has been used".to_owned()),
         _ => problem,
     })?;
     let mapping = Mapping { groups: &settings.groups, default_roles: &settings.default_roles };
     let user = arrived(control, caller, assertion.person, &mapping).await?;
-    let secret = random()?;
+    let secret = token()?;
     let arrival = Arrival {
         id: digest(&secret),
         browser: flow.browser().to_owned(),
@@ -199,12 +201,13 @@ async fn finish(
 ) -> Result<Response, Problem> {
     let gone = || Problem::forbidden("this sign-in was not begun here, or too long ago: start again");
     let arrival = control.shelf.take::<Arrival>(&digest(&ticket)).await?.ok_or_else(gone)?;
-    if !Browser::of(&control, &headers).is_some_and(|it| it.matches(&arrival.browser)) {
-        control.acts.note(&caller.actor(), "session.refused", [("method", METHOD.to_owned())]);
-        return Err(gone());
-    }
-    let user = control.shelf.get::<User>(&arrival.user).await?.ok_or_else(gone)?;
-    let cookie = admitted(&control, &caller, user, METHOD, None).await?;
+    let is_it = Browser::of(&control, &headers).is_some_and(|it| it.matches(&arrival.browser));
+    let user = control.shelf.get::<User>(&arrival.user).await?.filter(|_| is_it);
+    let begun = match user {
+        Some(user) => session::begin(&control, user, METHOD, None, &caller.actor()).await,
+        None => Err(gone()),
+    };
+    let cookie = begun.inspect_err(|problem| refused(&control, &caller, METHOD, Some(&problem.detail)))?;
     let mut response = Redirect::to(&arrival.back).into_response();
     response.headers_mut().append(SET_COOKIE, cookie);
     Ok(response)
@@ -245,15 +248,12 @@ fn decoded(response: &str) -> Result<String, &'static str> {
 
 /// The very bytes that the identity provider signed, of the response or of the assertion, canonical.
 async fn verified(control: &Control, settings: &Saml, xml: String) -> Result<Result<String, String>, Problem> {
-    let busy = || Problem::new(ProblemKind::Unavailable, "too many sign-ins at the moment; try again");
     let certificates: Vec<CertificateDer> =
         settings.peer.certificates.iter().cloned().map(CertificateDer::from).collect();
-    // Cores are for few at a time, as for passwords.
-    let _permit = control.hashing.acquire().await.map_err(|_| busy())?;
     let work = move || {
         let mode = ReduceMode::PreDigest;
         Crypto::reduce_xml_to_signed_with_allowed_algorithms(&xml, &certificates, mode, Some(&ALGORITHMS))
             .map_err(|error| format!("the signature does not hold: {error}"))
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| busy())
+    in_turn(control, work).await
 }
