@@ -278,10 +278,13 @@ type EngineAndSeen = (Arc<Engine>, Arc<Seen>);
 /// The engine of this configuration.
 fn engine_of(file: &File) -> Result<EngineAndSeen, SnapshotError> {
     let custom = custom_specs(&file.rules.files).map_err(SnapshotError)?;
-    match known(file)? {
-        None if custom.is_empty() => built_in(),
-        known => Ok((Arc::new(engine(custom, known)?), Arc::new(Seen::new()))),
+    let (known, built_in) = (known(file)?, built_in()?);
+    if custom.is_empty() && known.is_none() {
+        return Ok(built_in);
     }
+    let specs = catalogue()?.into_iter().chain(custom).collect();
+    let engine = built_in.0.extended(specs, known).map_err(every)?;
+    Ok((Arc::new(engine), Arc::new(Seen::new())))
 }
 
 /// Digest of all that [`engine_of`] reads. Every part goes in with its length, so that none can pass for another.
@@ -303,22 +306,20 @@ fn engine_from(file: &File) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// The engine over the built-in catalogue, the same in every snapshot of the process, so compiled once.
+/// The engine over the built-in catalogue, the same in every snapshot of the process, so compiled once. Those with more
+/// rules share its automata: what a gateway is told later costs what is new in it.
 fn built_in() -> Result<EngineAndSeen, SnapshotError> {
     static ENGINE: OnceLock<Result<EngineAndSeen, SnapshotError>> = OnceLock::new();
-    ENGINE.get_or_init(|| Ok((Arc::new(engine(Vec::new(), None)?), Arc::new(Seen::new())))).clone()
+    let made = || Ok((Arc::new(Engine::new(catalogue()?).map_err(every)?), Arc::new(Seen::new())));
+    ENGINE.get_or_init(made).clone()
 }
 
-/// The engine over the built-in catalogue, these rules and these fingerprints.
-fn engine(custom: Vec<RuleSpec>, known: Option<Known>) -> Result<Engine, SnapshotError> {
-    let mut specs = checkers::rules().map_err(|error| SnapshotError(error.to_string()))?;
-    specs.extend(custom);
-    let all = |errors: Vec<RuleError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    let made = match known {
-        None => Engine::new(specs),
-        Some(known) => Engine::with_known(specs, known),
-    };
-    made.map_err(|errors| SnapshotError(all(errors)))
+fn catalogue() -> Result<Vec<RuleSpec>, SnapshotError> {
+    checkers::rules().map_err(|error| SnapshotError(error.to_string()))
+}
+
+fn every(errors: Vec<RuleError>) -> SnapshotError {
+    SnapshotError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 /// The fingerprints of all files; `None` without files.

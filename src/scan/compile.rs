@@ -32,8 +32,8 @@ const EXACT_BYTES_MAX: usize = 4 << 20;
 /// States that a pattern may have without being compiled to see whether it fits: far below [`EXACT_BYTES_MAX`].
 const STATES_EASY: usize = 20_000;
 
-/// A rule that was found valid.
-#[derive(Debug)]
+/// A rule that was found valid. A clone shares what is compiled when it is first needed.
+#[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) info: Arc<RuleInfo>,
     pub(super) lead: Option<LeadRun>,
@@ -47,7 +47,7 @@ pub(super) struct Rule {
     /// Whether a check asks what is around a match.
     pub(super) reads_place: bool,
     hir: Hir,
-    matcher: OnceLock<Matcher>,
+    matcher: Arc<OnceLock<Matcher>>,
     /// The pattern with its group, when a part of the match is to be hidden or `matcher` is only an approximation.
     exact: Lazy,
     /// Index of the group `secret`; 0 for the whole match.
@@ -58,10 +58,10 @@ pub(super) struct Rule {
 
 /// A regex that is compiled when it is first needed: few rules ever match. `None` where it does not fit its limit, which
 /// [`check_size`] rules out.
-type Lazy = OnceLock<Option<meta::Regex>>;
+type Lazy = Arc<OnceLock<Option<meta::Regex>>>;
 
 /// The run of bytes before a keyword.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LeadRun {
     class: Box<[bool; 256]>,
     length_max: usize,
@@ -200,9 +200,9 @@ impl Rule {
             reads_place: confirm.iter().any(Confirm::reads_place),
             group: if assigned { 0 } else { secret_group(&hir)? },
             hir: if assigned { whole_text(hir) } else { hir },
-            matcher: OnceLock::new(),
-            exact: OnceLock::new(),
-            unless: unless.map(|hir| (hir, OnceLock::new())),
+            matcher: Arc::default(),
+            exact: Lazy::default(),
+            unless: unless.map(|hir| (hir, Lazy::default())),
             confirm,
         };
         rule.check_keywords(&spec.trigger)?;

@@ -87,18 +87,7 @@ impl Engine {
     /// The automaton of a rule is built when its first candidate comes, which takes that text some ten milliseconds
     /// a rule, once; [`Engine::warm`] builds all beforehand. What is found never depends on it.
     pub fn new(specs: Vec<RuleSpec>) -> Result<Engine, Vec<RuleError>> {
-        let mut errors = Vec::new();
-        let mut rules = Vec::with_capacity(specs.len());
-        let mut ids = HashSet::new();
-        for spec in &specs {
-            let fresh = ids.insert(spec.info.id.as_str());
-            let made = if fresh { Rule::new(spec) } else { Err(Mistake::DuplicateId) };
-            match made {
-                Ok(rule) => rules.push(rule),
-                Err(what) => errors.push(RuleError { rule: spec.info.id.clone(), what }),
-            }
-        }
-        if errors.is_empty() { Ok(Engine::assemble(&specs, rules)) } else { Err(errors) }
+        Engine::made(&[], specs, None)
     }
 
     /// The same, and known values beside the rules.
@@ -106,10 +95,44 @@ impl Engine {
     /// # Errors
     /// As for [`Engine::new`].
     pub fn with_known(specs: Vec<RuleSpec>, known: Known) -> Result<Engine, Vec<RuleError>> {
-        let mut engine = Engine::new(specs)?;
-        engine.keep_bytes = engine.keep_bytes.max(known.longest() + LOOK_BEHIND_BYTES);
-        engine.infos.extend(known.infos().iter().cloned().map(Arc::new));
-        engine.known = Some(known);
+        Engine::made(&[], specs, Some(known))
+    }
+
+    /// An engine of more rules: `specs` begin with those that this one was made of, which are not checked again and whose
+    /// automata both share, built or not.
+    ///
+    /// # Errors
+    /// As for [`Engine::new`].
+    pub fn extended(&self, specs: Vec<RuleSpec>, known: Option<Known>) -> Result<Engine, Vec<RuleError>> {
+        Engine::made(&self.rules, specs, known)
+    }
+
+    /// `ready`: the rules of the first specs.
+    fn made(ready: &[Rule], specs: Vec<RuleSpec>, known: Option<Known>) -> Result<Engine, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut rules = Vec::with_capacity(specs.len());
+        let mut ids = HashSet::new();
+        for (index, spec) in specs.iter().enumerate() {
+            let fresh = ids.insert(spec.info.id.as_str());
+            let made = match ready.get(index) {
+                _ if !fresh => Err(Mistake::DuplicateId),
+                Some(rule) => Ok(rule.clone()),
+                None => Rule::new(spec),
+            };
+            match made {
+                Ok(rule) => rules.push(rule),
+                Err(what) => errors.push(RuleError { rule: spec.info.id.clone(), what }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let mut engine = Engine::assemble(&specs, rules);
+        if let Some(known) = known {
+            engine.keep_bytes = engine.keep_bytes.max(known.longest() + LOOK_BEHIND_BYTES);
+            engine.infos.extend(known.infos().iter().cloned().map(Arc::new));
+            engine.known = Some(known);
+        }
         Ok(engine)
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// What a region is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Region {
     end: Vec<u8>,
     /// Per prefix of `end`: the length of its longest proper suffix that is a prefix, too.

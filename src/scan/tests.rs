@@ -181,6 +181,23 @@ fn a_pattern_too_rich_for_an_automaton_is_checked_exactly() {
     assert_eq!(texts(&format!(r#"exec("{}" + name)"#, "a".repeat(200))), []);
 }
 
+/// Another rule in an organisation costs what that rule costs, not the whole catalogue again.
+#[test]
+fn an_extended_engine_shares_what_was_compiled() {
+    let more = || shapes().into_iter().chain([rule("more", &["zz_"], r"\bzz_[a-z0-9]{6}\b")]).collect::<Vec<_>>();
+    let (first, alone) = (Engine::new(shapes()).unwrap(), Engine::new(more()).unwrap());
+    let extended = first.extended(more(), None).unwrap();
+    first.warm();
+    let built = |engine: &Engine| engine.memory() - engine.keywords.memory();
+    assert_eq!(built(&extended), built(&first), "what one builds, the other has");
+    let text = "zz_abc123 ak_abc123 import evil";
+    let scanned = |engine: &Engine| scan(engine, &engine.select(|_| true), &[text.as_bytes()]);
+    assert_eq!(scanned(&extended), scanned(&alone));
+    assert!(built(&extended) > built(&first), "and it has more");
+    let twice = shapes().into_iter().chain(shapes().into_iter().take(1)).collect();
+    assert_eq!(first.extended(twice, None).unwrap_err().len(), 1);
+}
+
 /// Such a rule is slow and is named, but it holds, and exactly.
 #[test]
 fn a_pattern_too_rich_for_any_automaton_still_holds() {

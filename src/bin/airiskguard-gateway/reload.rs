@@ -14,7 +14,7 @@ use airiskguard_gateway::store::Act;
 use crate::arguments::Config;
 use crate::configuration;
 use crate::governed::Told;
-use crate::serve::LogFilter;
+use crate::serve::{LogFilter, warm};
 use crate::watched::{Look, Watch};
 
 /// Longest text of a refusal in the audit log, bytes; the log has all of it.
@@ -103,11 +103,7 @@ impl Reloader {
     ) -> Result<(), String> {
         let running = self.live.load();
         let snapshot = Snapshot::compile_beside(file, self.installation, Some(&running));
-        let snapshot = snapshot.map_err(|error| error.to_string())?;
-        // Before it is in force, so that no request waits for an automaton.
-        for error in snapshot.warm() {
-            tracing::warn!("{error}");
-        }
+        let snapshot = Arc::new(snapshot.map_err(|error| error.to_string())?);
         self.log.set(file.log_level)?;
         for warning in &warnings.items {
             tracing::warn!("{}", warning.what);
@@ -118,9 +114,11 @@ impl Reloader {
         let (before, generation) = (running.generation().to_owned(), snapshot.generation().to_owned());
         let now = WallClock::new().now();
         match waiting {
-            Some(waiting) => self.live.renew(Arc::new(snapshot), waiting, now),
-            None => self.live.renew_part(Arc::new(snapshot), now),
+            Some(waiting) => self.live.renew(snapshot.clone(), waiting, now),
+            None => self.live.renew_part(snapshot.clone(), now),
         }
+        // Beside the requests: who was shut out is shut out at once, and the automata that were there before are there still.
+        warm(snapshot);
         let History { waiting, refused, .. } = self.live.history();
         self.metrics.config_renewed(waiting.len(), refused.is_none(), now);
         let restart = waiting.join(",");

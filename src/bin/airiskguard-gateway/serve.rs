@@ -221,8 +221,8 @@ fn started(gateway: &Handle, port_file: Option<&Path>) {
     }
 }
 
-/// Builds the automata of the rules in use beside the first requests, so that none of them waits for one.
-fn warm(snapshot: Arc<Snapshot>) {
+/// Builds the automata of the rules in use that are not built yet, beside the requests.
+pub(crate) fn warm(snapshot: Arc<Snapshot>) {
     std::thread::spawn(move || {
         for error in snapshot.warm() {
             tracing::warn!("{error}");
