@@ -199,21 +199,24 @@ impl Server {
         client
     }
 
-    /// The acts that were written down, oldest first, as soon as `wanted` is among them.
+    /// The acts that were written down, oldest first, as soon as `wanted` is among them and no more come: they are written
+    /// together, a moment after what they tell of.
     pub async fn acts(&self, wanted: &str) -> Vec<(String, String, BTreeMap<String, String>)> {
         let query = store::Query { kind: Some("act".into()), rows_max: 1000, ..store::Query::default() };
         let records = store::open(&self.target).await.unwrap();
-        for _ in 0..200 {
+        let mut before = 0;
+        for _ in 0..100 {
             let mut acts = Vec::new();
             for entry in records.search(&query).await.unwrap().into_iter().rev() {
                 if let store::Subject::Act(it) = entry.record().unwrap().subject {
                     acts.push((it.act, it.actor, it.details));
                 }
             }
-            if acts.iter().any(|it| it.0 == wanted) {
+            if acts.len() == before && acts.iter().any(|it| it.0 == wanted) {
                 return acts;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            before = acts.len();
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
         panic!("no act {wanted} was written down");
     }

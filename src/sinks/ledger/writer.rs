@@ -20,6 +20,9 @@ use crate::store::{Act, Journal, Left, LeftWriter, Marker, Subject};
 
 /// Longest time a record waits for the disk where decisions do not: what a power failure can take.
 const SYNC_INTERVAL: Duration = Duration::from_millis(100);
+/// How long more records are waited for once one has come, where nobody waits for them: waking this thread for each would
+/// cost a busy gateway more than writing them.
+const GATHERING_TIME: Duration = Duration::from_millis(5);
 /// Records that are written together.
 const BATCH_MAX: usize = 1024;
 /// Bytes that are written together.
@@ -185,6 +188,10 @@ impl Writer {
                 }
                 Ok(message) => self.note(message),
                 Err(RecvTimeoutError::Timeout) => return false,
+            }
+            if number == 0 && !self.strict {
+                #[expect(clippy::disallowed_methods, reason = "a thread of its own")]
+                std::thread::sleep(GATHERING_TIME);
             }
             if self.journal.pending_bytes() > BATCH_BYTES_MAX {
                 return false;
