@@ -204,6 +204,7 @@ mod tests {
 
     use super::*;
     use crate::config::File;
+    use crate::domain::Direction;
     use crate::pipeline::health::{Answered, CircuitState};
 
     fn snapshot(more: &str) -> Arc<Snapshot> {
@@ -280,11 +281,15 @@ mod tests {
         let first = Snapshot::compile(&one, [7; 32]).unwrap();
         let second = Snapshot::compile_beside(&other, [7; 32], Some(&first)).unwrap();
         assert!(Arc::ptr_eq(first.engine(), second.engine()));
+        let [before, behind] = [&first, &second].map(|it| it.teams[0].rules(Direction::Outbound));
+        assert!(Arc::ptr_eq(before, behind), "and so are the rules of a team that is checked as before");
         let mut with_rules = other.clone();
         let text = include_str!("../../conf/rules/prohibited_content.yaml").to_owned();
         with_rules.rules.files.push(crate::config::RuleFile { path: "prohibited_content.yaml".into(), text });
         let third = Snapshot::compile_beside(&with_rules, [7; 32], Some(&second)).unwrap();
         assert!(!Arc::ptr_eq(third.engine(), second.engine()));
+        let chosen = third.teams[0].rules(Direction::Outbound);
+        assert!(!Arc::ptr_eq(chosen, behind), "a choice belongs to its engine");
         let fourth = Snapshot::compile_beside(&with_rules, [7; 32], Some(&third)).unwrap();
         assert!(Arc::ptr_eq(third.engine(), fourth.engine()), "an engine of files is not compiled again");
     }

@@ -192,7 +192,8 @@ impl Past {
     /// The document is whole, and nothing was found over a border: what was read is known from now on.
     pub(super) fn learn(&self, seen: &Seen) {
         for &(digest, message) in &self.read {
-            let flags = u64::from(message.is_clean) * CLEAN | u64::from(message.is_parted) * PARTED;
+            let flag = |is_set, flag| if is_set { flag } else { 0 };
+            let flags = flag(message.is_clean, CLEAN) | flag(message.is_parted, PARTED);
             let length = message.scanned_bytes << FLAG_BITS | flags;
             seen.remember(digest, Clean { length, skipped: message.skipped.map(|it| it.0) });
             if let Some((_, bytes)) = message.skipped {

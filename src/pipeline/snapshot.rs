@@ -183,8 +183,8 @@ impl Snapshot {
         Snapshot::compile_beside(file, installation, None)
     }
 
-    /// The same, beside one that is in force: an engine of the same rules and fingerprints is shared with it, automata
-    /// and known texts included, and where nothing that is shown has changed, what it remembers is, too.
+    /// The same, beside one that is in force: an engine of the same rules and fingerprints is shared with it, automata,
+    /// choices of rules and known texts included, and where nothing that is shown has changed, what it remembers is, too.
     ///
     /// # Errors
     /// As of [`Snapshot::compile`].
@@ -194,13 +194,14 @@ impl Snapshot {
         running: Option<&Snapshot>,
     ) -> Result<Self, SnapshotError> {
         let engine_from = engine_from(file);
-        let (engine, seen) = match running.filter(|it| it.engine_from == engine_from) {
+        let sharing = running.filter(|it| it.engine_from == engine_from);
+        let (engine, seen) = match sharing {
             Some(running) => (running.engine.clone(), running.seen.clone()),
             None => engine_of(file)?,
         };
         let policies = Policies::compile(file);
         let value_key = file.known_secrets.key.as_ref().filter(|_| policies.ask_fingerprints());
-        let mut choices = Choices { engine: &engine, made: Vec::new() };
+        let mut choices = Choices::new(&engine, sharing);
         let teams = Overlay::all(file).into_iter().map(|it| Arc::new(team(file, it, &mut choices))).collect();
         let key = file.redaction.restore.then(|| placeholder_key(file, installation));
         let witness = Witness::new(file, &engine, &installation);
@@ -377,7 +378,21 @@ struct Choices<'a> {
     made: Vec<(Direction, Arc<DirectionRules>)>,
 }
 
-impl Choices<'_> {
+impl<'a> Choices<'a> {
+    /// With those of a snapshot that shares the engine.
+    fn new(engine: &'a Engine, sharing: Option<&Snapshot>) -> Self {
+        let mut made: Vec<(Direction, Arc<DirectionRules>)> = Vec::new();
+        for team in sharing.iter().flat_map(|it| &it.teams) {
+            for direction in [Direction::Outbound, Direction::Inbound] {
+                let rules = team.rules(direction);
+                if !made.iter().any(|(_, it)| Arc::ptr_eq(it, rules)) {
+                    made.push((direction, rules.clone()));
+                }
+            }
+        }
+        Choices { engine, made }
+    }
+
     fn of(&mut self, checkers: &[Checker], direction: Direction) -> Arc<DirectionRules> {
         let same = |(its, rules): &&(Direction, Arc<DirectionRules>)| *its == direction && rules.checkers == checkers;
         if let Some((_, rules)) = self.made.iter().find(same) {

@@ -5,17 +5,7 @@
 use crate::server::OVER_POSTGRES;
 use crate::{gateways, ingest, overview, people, policies, quarantine, records, review, rules, teams};
 
-/// A test, by its name.
-type Case = (&'static str, fn());
-
-/// Names tests by their functions.
-macro_rules! cases {
-    ($($module:ident :: $name:ident),* $(,)?) => {
-        &[$((stringify!($name), $module::$name)),*]
-    };
-}
-
-const DOCUMENTS: &[Case] = cases![
+const DOCUMENTS: &[fn()] = &[
     gateways::a_token_enrols_once_and_a_name_is_given_once,
     gateways::a_bundle_is_given_once_and_again_when_something_has_changed,
     gateways::what_a_gateway_says_is_shown_and_a_removed_one_is_unknown,
@@ -29,7 +19,7 @@ const DOCUMENTS: &[Case] = cases![
     teams::a_key_is_shown_once_and_ends_when_it_is_revoked_or_followed,
 ];
 
-const RECORDS: &[Case] = cases![
+const RECORDS: &[fn()] = &[
     gateways::the_chain_of_another_is_not_continued,
     ingest::records_arrive_once_and_verify,
     ingest::a_gap_is_a_conflict_until_it_is_said_that_it_is_lost,
@@ -53,13 +43,9 @@ const RECORDS: &[Case] = cases![
     review::a_lead_decides_over_the_own_team_alone,
 ];
 
-/// The name of the one that fails is printed.
-fn all(cases: &[Case]) {
+fn all(tests: &[fn()]) {
     OVER_POSTGRES.set(true);
-    for (name, case) in cases {
-        println!("{name}");
-        case();
-    }
+    tests.iter().for_each(|test| test());
     OVER_POSTGRES.set(false);
 }
 
