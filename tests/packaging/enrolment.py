@@ -65,7 +65,7 @@ class Machine:
         for part in ("proc", "dev"):
             run("mount", "--bind", f"/{part}", self.root / part)
         run("mount", "-t", "tmpfs", "tmpfs", self.root / "run")
-        self.home = self.root / "root/enrolling"
+        self.home = self.root / "srv/enrolling"
         self.home.mkdir(parents=True)
         (self.home / package.name).write_bytes(package.read_bytes())
         for name, text in (("sudo", SUDO), ("systemctl", SYSTEMCTL)):
@@ -77,7 +77,7 @@ class Machine:
         """What its administrator types."""
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         words = ["chroot", str(self.root), "/usr/bin/env", "-i", f"PATH={path}", "HOME=/root", "bash", "-c"]
-        words.append(f"cd /root/enrolling; {command}")
+        words.append(f"cd /srv/enrolling; {command}")
         return subprocess.run(words, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
 
     def stop(self) -> None:
