@@ -61,7 +61,7 @@ endif
 
 .PHONY: test-docs
 test-docs: ## The examples in the documentation
-	cargo test --locked --doc
+	cargo test --locked --workspace --doc
 
 .PHONY: test-all
 test-all: ## All tests in Rust
@@ -79,10 +79,11 @@ test-quality: ## The measure itself, without sets and without other scanners
 test-rules: ## The alert rules, by Prometheus' own tool
 	promtool check rules conf/prometheus-rules.yaml
 
-# The programs as they ship, without SAML: quickly built, and what the tests with other programs drive.
+# The programs as they ship, without SAML: quickly built, and what the tests with other programs drive. The whole workspace
+# and an example are asked for so that dependencies get the features that tests ask of them, and are built once for all.
 .PHONY: test-program
 test-program: test-tools
-	cargo build --locked --bins
+	cargo build --locked --workspace --bins --example bare_pingora
 
 .PHONY: test-sdks
 test-sdks: test-program ## The official Python and JavaScript SDKs of both vendors through the gateway
@@ -221,10 +222,8 @@ fmt-check:
 .PHONY: lint
 lint: ## Lints, warnings being errors; the pure rooms also without Pingora
 	cargo clippy --locked --no-default-features --lib -- -D warnings
-	cargo clippy --locked --lib --bins -- -D warnings
-	cargo clippy --locked --no-default-features --features kafka,otlp --lib -- -D warnings
-	cargo clippy --locked --features saml --all-targets -- -D warnings
-	cargo clippy --locked -p airiskguard-loadtest --all-targets -- -D warnings
+	cargo clippy --locked --workspace --lib --bins --example bare_pingora -- -D warnings
+	cargo clippy --locked --workspace --features saml,kafka,otlp --all-targets -- -D warnings
 
 .PHONY: tools
 tools:
