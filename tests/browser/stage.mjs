@@ -85,8 +85,8 @@ export async function company(program) {
 // enrols with the token, starts.
 export async function enrol(program, gateway, commands) {
   const folder = folderOf("gateway");
-  const configuration = commands.match(/echo '(control: \{.*)\}'/)[1];
-  writeFileSync(join(folder, "gateway.yaml"), `${configuration}, poll: 1s}\n`);
+  const server = commands.match(/^printf '.*' (\S+) \| sudo tee /m)[1];
+  writeFileSync(join(folder, "gateway.yaml"), `control: {server: "${server}", poll: 1s}\n`);
   const token = commands.match(/--token (\S+)/)[1];
   const enrolling = start(program, ["enroll", "--config", "gateway.yaml", "--token", token], folder);
   const code = await enrolling.ended;
