@@ -5,7 +5,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# `release` takes minutes to link; `PROFILE=ci` builds nearly the same program in a third of the time.
+# `release` takes many minutes to link; `quick` builds nearly the same program in a third of the time, and what is tried out
+# is built with it.
 PROFILE ?= release
 CONFIG ?= conf/gateway.yaml
 
@@ -16,6 +17,8 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 .PHONY: help
 help: ## List the tasks
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+run run-control demo: PROFILE = quick
 
 .PHONY: run
 run: tools ## Build the gateway and start it with CONFIG (conf/gateway.yaml)
@@ -121,8 +124,8 @@ test-api: test-program ## The policy server under whatever its API's description
 .PHONY: test-clients
 test-clients: ## Claude Code and Codex through the gateway, in a network namespace that has only loopback
 	@.ci/install clients
-	cargo build --locked --profile ci --bin airiskguard-gateway
-	tests/clients/cli.sh $(TARGET)/ci/airiskguard-gateway
+	cargo build --locked --profile quick --bin airiskguard-gateway
+	tests/clients/cli.sh $(TARGET)/quick/airiskguard-gateway
 
 .PHONY: bench
 bench: tools ## Throughput of the scan and the lexer, cost per streamed delta, worst cases
@@ -152,9 +155,8 @@ loadtest: tools ## Build the load test; `loadtest/README.md` says what it can do
 	cargo build --locked --profile $(PROFILE) -p airiskguard-loadtest
 
 .PHONY: bench-programs
-bench-programs: loadtest
-	cargo build --locked --profile $(PROFILE) --bin airiskguard-gateway
-	cargo build --locked --profile $(PROFILE) --example bare_pingora
+bench-programs: tools
+	cargo build --locked --profile $(PROFILE) --workspace --bin loadtest --bin airiskguard-gateway --example bare_pingora
 
 .PHONY: bench-peers
 bench-peers: bench-programs ## Measure the gateway beside PEERS in turns, print what must hold, write loadtest/RESULTS.md

@@ -33,6 +33,6 @@ pub use self::http::{Offered, Whom, offered, openapi};
 pub use self::problem::{Problem, ProblemKind};
 pub use self::roles::{Permission, Reach, Role};
 pub use self::seal::MasterKey;
-pub use self::server::{Control, Parts, app, serve, serve_handed, tls};
+pub use self::server::{Control, Parts, app, serve, serve_handed};
 pub use self::settings::Settings;
 pub use self::sign_in::{Membership, Oidc, Saml};

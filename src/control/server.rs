@@ -5,10 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::acts::Acts;
@@ -62,6 +61,8 @@ pub struct Inner {
     pub(super) hashing: Semaphore,
     pub(super) bundles: Bundles,
     pub(super) sign_in: sign_in::State,
+    /// Whether the server stops: nothing is waited for any more.
+    pub(super) leaving: watch::Sender<bool>,
 }
 
 impl Deref for Control {
@@ -84,6 +85,7 @@ impl Control {
             hashing: Semaphore::new(HASHING_MAX),
             bundles: Bundles::default(),
             sign_in: sign_in::State::default(),
+            leaving: watch::Sender::new(false),
         }))
     }
 
@@ -152,35 +154,24 @@ pub fn app(control: Control) -> Router {
     router(control, routes())
 }
 
-/// Serves until `stopped` becomes true, then lets what is under way end.
+/// Serves, over HTTPS where `tls` does the handshakes, until `stopped` becomes true, then lets what is under way end.
 pub async fn serve(
     control: Control,
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    stopped: tokio::sync::watch::Receiver<bool>,
+    tls: Option<Arc<ServerConfig>>,
+    mut stopped: watch::Receiver<bool>,
 ) {
-    listen(listener, tls, app(control), stopped).await;
+    let served = listen(listener, tls.map(TlsAcceptor::from), app(control.clone()), stopped.clone());
+    let left = async {
+        // An error: nobody is left who could stop it.
+        if stopped.wait_for(|it| *it).await.is_ok() {
+            control.leaving.send_replace(true);
+        }
+    };
+    tokio::join!(served, left);
 }
 
 /// Serves one connection of which the first bytes were read by whoever shares the listener.
 pub async fn serve_handed(app: Router, stream: TcpStream, read: Vec<u8>, address: SocketAddr) {
     handed(stream, read, address, app).await;
-}
-
-/// HTTPS with this certificate chain and key, PEM.
-///
-/// # Errors
-/// Text that is neither, or a key that is not the certificate's.
-pub fn tls(certificates: &str, key: &str) -> Result<TlsAcceptor, String> {
-    let unusable = |what: &str, error: String| format!("cannot use the {what}: {error}");
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates.as_bytes()).collect();
-    let certificates = certificates.map_err(|error| unusable("certificate", error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| unusable("key", error.to_string()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?.with_no_client_auth();
-    let mut config =
-        builder.with_single_cert(certificates, key).map_err(|error| unusable("certificate", error.to_string()))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

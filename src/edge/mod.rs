@@ -3,7 +3,6 @@
 mod admin;
 mod answer;
 mod call;
-mod certificate;
 mod connection;
 mod drain;
 mod failover;
@@ -33,13 +32,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pingora_core::apps::HttpServerOptions;
+use pingora_core::listeners::tls::Acceptor;
 use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use self::certificate::Certificate;
 use self::drain::Ending;
 use self::gate::Gate;
 use self::guests::Guests;
@@ -51,10 +50,8 @@ use self::upstream::Peers;
 use crate::config::{Limits, Tls};
 use crate::domain::{Clock, Stamp};
 use crate::pipeline::Live;
-use crate::sinks::WallClock;
-use crate::sinks::{Ledger, Metrics, Queue, Sink};
+use crate::sinks::{Certificate, Ledger, Metrics, Queue, Sink, WallClock};
 
-pub use self::certificate::check_certificate;
 pub use self::sockets::Sockets;
 pub use self::stop::{Changes, Occasion, Process, serve};
 pub use self::successor::READY;
@@ -71,6 +68,9 @@ const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// How often a gateway that drains looks whether another waits for its audit log.
 const AWAITED_EVERY: Duration = Duration::from_millis(20);
+/// After so many tasks a thread takes one from the queue that all share, where those wait that came in a burst. By default it
+/// is 61, and under overload they would wait for ever behind those that a thread has for itself.
+const SHARED_QUEUE_INTERVAL: u32 = 8;
 /// How long the runtime waits for its tasks after the drain.
 const RUNTIME_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -211,7 +211,8 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         Some(threads) => threads.max(1),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).global_queue_interval(SHARED_QUEUE_INTERVAL).enable_all().build();
     let runtime = runtime.map_err(StartError::Io)?;
     let metrics = options.metrics;
     let limits = options.live.load().limits;
@@ -232,7 +233,8 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         draining: Arc::new(AtomicBool::new(false)),
     });
     let certificate = options.tls.map(Certificate::load).transpose().map_err(StartError::Tls)?;
-    let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose().map_err(StartError::Tls)?.map(Arc::new);
+    let handshakes = certificate.as_ref().map(Certificate::server).transpose().map_err(StartError::Tls)?;
+    let acceptor = handshakes.map(|it| Arc::new(Acceptor::from_server_config(it)));
 
     let (stop, draining) = watch::channel(false);
     let _entered = runtime.enter();
@@ -253,7 +255,8 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     runtime.spawn(gate::watch_lag(shared.clone()));
     let admin = admin.map(|socket| runtime.spawn(admin::serve(socket, shared.clone(), options.pages)));
     if let Some(certificate) = certificate {
-        runtime.spawn(certificate.watch(metrics.clone(), shared.look.clone()));
+        let metrics = metrics.clone();
+        runtime.spawn(certificate.watch(shared.look.clone(), move || metrics.certificate_error()));
     }
     let connections_max = limits.connections_max;
     let run = move || run(runtime, sockets, door, admin, connections_max);

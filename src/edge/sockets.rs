@@ -1,9 +1,14 @@
 //! The sockets to listen on: handed over by a service manager or the process before this one, else bound here.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
 
 use listenfd::ListenFd;
+use socket2::SockRef;
+
+/// Connections that wait in the kernel until they are accepted; the system's own limit may be lower. What comes beyond is
+/// dropped without a word, and tried again by the client after one second, three, seven.
+const BACKLOG: i32 = 4096;
 
 /// The name under which the listener for operators is handed over (`FileDescriptorName=` in a socket unit).
 pub(super) const ADMIN: &str = "admin";
@@ -28,11 +33,11 @@ impl Sockets {
     pub fn open(host: &str, port: u16, admin: Option<&str>) -> Result<Sockets, String> {
         let mut sockets = Sockets::inherited().map_err(|error| format!("cannot use the inherited sockets: {error}"))?;
         if sockets.clients.is_empty() {
-            let bound = TcpListener::bind((host, port));
+            let bound = bind((host, port));
             sockets.clients.push(bound.map_err(|error| format!("cannot listen on {host}:{port}: {error}"))?);
         }
         if let Some(address) = admin.filter(|_| sockets.admin.is_none()) {
-            let bound = TcpListener::bind(address);
+            let bound = bind(address);
             sockets.admin = Some(bound.map_err(|error| format!("cannot listen on {address} (admin.listen): {error}"))?);
         }
         Ok(sockets)
@@ -57,5 +62,30 @@ impl Sockets {
     pub(super) fn duplicate(clients: &[TcpListener], admin: Option<&TcpListener>) -> io::Result<Sockets> {
         let clients = clients.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
         Ok(Sockets { clients, admin: admin.map(TcpListener::try_clone).transpose()? })
+    }
+}
+
+/// Bound, and listening with room for a burst: the standard library leaves 128 places.
+fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    SockRef::from(&listener).listen(BACKLOG)?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Nobody accepts any of them: they wait in the kernel.
+    #[test]
+    fn a_burst_of_connections_finds_room() {
+        let sockets = Sockets::open("127.0.0.1", 0, None).unwrap();
+        let address = sockets.clients[0].local_addr().unwrap();
+        let connected = |_| TcpStream::connect_timeout(&address, Duration::from_secs(5)).unwrap();
+        assert_eq!((0..500).map(connected).collect::<Vec<_>>().len(), 500);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 mod audit_metrics;
+mod certificate;
 mod clock;
 mod config_metrics;
 mod control_metrics;
@@ -23,6 +24,7 @@ use crate::domain::Event;
 #[cfg(feature = "control")]
 pub(crate) use self::http::tls as tls_of_system_roots;
 
+pub use self::certificate::{Certificate, check_certificate};
 pub use self::clock::{WallClock, request_id};
 pub use self::control_metrics::Polled;
 #[cfg(feature = "control")]

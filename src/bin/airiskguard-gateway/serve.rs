@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use airiskguard_gateway::config::{File, LogLevel, Overrides};
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Pages, Process, READY, Sockets};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
-use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Scribe, Sink};
+use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Scribe, Sink, check_certificate};
 use airiskguard_gateway::store::{Directory, Key};
 use tracing_subscriber::EnvFilter;
 
@@ -37,7 +37,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let (snapshot, in_force) = compile(&file, followed.as_mut(), installation)?;
     let metrics = Arc::new(Metrics::new().map_err(|error| format!("cannot register metrics: {error}"))?);
     if let Some(tls) = &file.tls {
-        edge::check_certificate(tls).map_err(|error| format!("cannot use the certificate: {error}"))?;
+        check_certificate(tls).map_err(|error| format!("cannot use the certificate: {error}"))?;
     }
     if serve.take_over {
         // The one before this one serves until then, so that nobody waits for these automata.

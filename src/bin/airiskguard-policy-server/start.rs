@@ -3,14 +3,16 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use airiskguard_gateway::config::Tls;
 use airiskguard_gateway::control::{self, Control, MasterKey, Settings};
 use airiskguard_gateway::domain::Secret;
+use airiskguard_gateway::sinks::Certificate;
 use airiskguard_gateway::store::{self, Directory};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use crate::arguments::Arguments;
 use crate::recording;
@@ -32,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
 /// Nothing is opened, made or written: the database may be elsewhere, and asleep.
 fn check(arguments: &Arguments) -> Result<(), String> {
     let settings = settings(arguments)?;
-    tls(arguments)?;
+    certificate(arguments)?;
     if settings.store.as_deref().is_some_and(|it| !store::is_target(it)) {
         return Err("store: its address is neither `sqlite:PATH` nor `postgres://…`".to_owned());
     }
@@ -43,15 +45,18 @@ fn check(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-fn tls(arguments: &Arguments) -> Result<Option<TlsAcceptor>, String> {
-    match (&arguments.tls_cert, &arguments.tls_key) {
-        (Some(cert), Some(key)) => control::tls(&read(cert)?, &read(key)?).map(Some),
-        _ => Ok(None),
-    }
+fn certificate(arguments: &Arguments) -> Result<Option<Certificate>, String> {
+    let (Some(cert), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else { return Ok(None) };
+    let name = |path: &Path| match path.to_str() {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(format!("cannot use the certificate: {} is no text", path.display())),
+    };
+    let loaded = Certificate::load(Tls { cert: name(cert)?, key: name(key)? });
+    loaded.map(Some).map_err(|error| format!("cannot use the certificate: {error}"))
 }
 
 async fn serve(arguments: &Arguments) -> Result<(), String> {
-    let settings = settings(arguments)?;
+    let mut settings = settings(arguments)?;
     let mut directory = Directory::open(&arguments.data_dir)?;
     let target = match &settings.store {
         Some(target) => Secret::new(target.clone()),
@@ -63,7 +68,13 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
     let listener =
         listener.map_err(|error| format!("cannot listen on {}:{}: {error}", arguments.host, arguments.port))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let tls = tls(arguments)?;
+    let certificate = certificate(arguments)?;
+    let tls = certificate.as_ref().map(Certificate::server).transpose()?;
+    if arguments.config.is_none() {
+        // Nobody said where people reach it: where it listens, then.
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        settings.public_url = format!("{scheme}://localhost:{}", address.port());
+    }
     let public_url = settings.public_url.clone();
     let control = Control::open(&arguments.data_dir, &target, settings, arguments.master_key.as_deref()).await?;
     control.writes_to(ledger.scribe());
@@ -77,6 +88,9 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
     tracing::info!(%address, public_url, "listening");
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(control.clone().look_after());
+    if let Some(certificate) = certificate {
+        tokio::spawn(certificate.watch(Arc::default(), || {}));
+    }
     tokio::spawn(async move {
         wait_for_signal().await;
         stop.send_replace(true);

@@ -1,4 +1,4 @@
-//! The certificate clients see, re-read when its files change.
+//! The certificate that callers see, of the gateway and of the policy server, re-read when its files change.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pingora_core::listeners::tls::Acceptor;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring;
@@ -18,7 +17,6 @@ use rustls::sign::CertifiedKey;
 use tokio::sync::Notify;
 
 use crate::config::Tls;
-use crate::sinks::Metrics;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -32,7 +30,7 @@ pub fn check_certificate(files: &Tls) -> Result<(), String> {
 }
 
 /// Certificate and key in force, and the files they come from.
-pub(super) struct Certificate {
+pub struct Certificate {
     files: Tls,
     provider: Arc<CryptoProvider>,
     current: Arc<Current>,
@@ -49,25 +47,32 @@ impl ResolvesServerCert for Current {
 }
 
 impl Certificate {
-    /// Reads the files; the message says what is wrong with them.
-    pub(super) fn load(files: Tls) -> Result<Self, String> {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// As of [`check_certificate`].
+    pub fn load(files: Tls) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let seen = fingerprint(&files).ok();
         let current = Arc::new(Current(ArcSwap::from_pointee(read(&files, &provider)?)));
         Ok(Certificate { files, provider, current, seen })
     }
 
-    /// What does the handshakes: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
-    pub(super) fn acceptor(&self) -> Result<Acceptor, String> {
+    /// What does the handshakes: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, with the certificate in force at each.
+    ///
+    /// # Errors
+    /// Protocol versions that the provider of cryptography lacks.
+    pub fn server(&self) -> Result<Arc<ServerConfig>, String> {
         let builder = ServerConfig::builder_with_provider(self.provider.clone());
         let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(self.current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Acceptor::from_server_config(Arc::new(config)))
+        Ok(Arc::new(config))
     }
 
-    /// Looks at the files for ever. Files that cannot be used leave the old certificate in force.
-    pub(super) async fn watch(mut self, metrics: Arc<Metrics>, look: Arc<Notify>) {
+    /// Looks at the files for ever. Files that cannot be used leave the old certificate in force; `refused` is told.
+    /// `look` asks for a look at once.
+    pub async fn watch(mut self, look: Arc<Notify>, refused: impl Fn() + Send) {
         loop {
             // Whichever comes first: the next look, or someone who asks for one now.
             drop(tokio::time::timeout(LOOK_EVERY, look.notified()).await);
@@ -82,7 +87,7 @@ impl Certificate {
                 Ok(false) => {}
                 Ok(true) => tracing::info!(cert = %self.files.cert, "certificate reloaded"),
                 Err(error) => {
-                    metrics.certificate_error();
+                    refused();
                     tracing::error!(cert = %self.files.cert, %error, "new certificate refused, the old one stays");
                 }
             }
