@@ -55,13 +55,22 @@ class Load:
         count, different = self.world.postgres.ask(sql)[0]
         return int(count), int(different)
 
+    def lacking(self) -> str:
+        """Whose records are not there, and what these gateways said last."""
+        sql = f"SELECT session FROM audit_records WHERE kind = 'exchange' AND session LIKE '{self.name}-%'"
+        there = collections.Counter(row[0] for row in self.world.postgres.ask(sql))
+        lacks = collections.Counter(marker.rsplit("-", 1)[0].removeprefix(f"{self.name}-") for marker in (self.sent - there).elements())
+        said = {it.folder.name: (it.folder / "log").read_text(encoding="utf-8", errors="replace").splitlines() for it in self.world.gateways}
+        warnings = {name: [line for line in said[name] if '"level":"INFO"' not in line][-8:] for name in lacks}
+        return f"lacking of each: {dict(lacks)}; their last warnings: {warnings}"
+
     def arrive(self) -> float:
         """Waits until as many records are there as requests were sent; how long that took."""
         begun, wanted = time.monotonic(), sum(self.sent.values())
         try:
             wait_for("", lambda: self.in_database()[0] >= wanted, every=0.5)
         except Missed:
-            raise Missed(f"{wanted} requests were sent, (records, markers) are {self.in_database()}") from None
+            raise Missed(f"{wanted} requests were sent, (records, markers) are {self.in_database()}; {self.lacking()}") from None
         return time.monotonic() - begun
 
     def check(self) -> str:
@@ -97,7 +106,8 @@ def verified(world: World) -> str:
     names = {it.name for it in world.gateways}
     proven = {it["gateway"] for it in done["chains"] if it["enrolled_key"]}
     if names - proven:
-        raise Missed(f"no chain was verified with the key of {sorted(names - proven)}")
+        read = [it for it in done["chains"] if it["gateway"] in names - proven]
+        raise Missed(f"no chain was verified with the key of {sorted(names - proven)}; of these were read {read}; still waiting: {done['waiting']}")
     return f"{len(done['chains'])} chains, {done['rows']:,} rows, no fault"
 
 

@@ -1,4 +1,7 @@
-//! What gateways ask again and again: what to run on. With each poll they say what they run on now.
+//! What gateways ask again and again: what to run on. With each poll they say what they run on now. A gateway that has
+//! the newest already is answered when there is something newer, so a change is there at once and not with the next poll.
+
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -19,6 +22,10 @@ use super::{Problem, ProblemKind};
 const KEEP_EVERY_POLLS: u64 = 2;
 /// Clocks that differ by less are the same: the report was on its way, too.
 const CLOCK_MS_MIN: i64 = 5_000;
+/// Longest time that a poll waits for a change, whatever a gateway asks for.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Between two looks for what other servers on the same store have changed, or what ends by its time.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest text that a gateway says, bytes.
 const TEXT_BYTES_MAX: usize = 1000;
 
@@ -42,6 +49,9 @@ struct Said {
     /// What its clock says, Unix milliseconds.
     #[serde(default)]
     clock_ms: Option<u64>,
+    /// How long the answer may wait for a change, at most 10 s; 0: not at all.
+    #[serde(default)]
+    wait_seconds: u64,
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -59,13 +69,36 @@ async fn poll(
     headers: HeaderMap,
     Query(said): Query<Said>,
 ) -> Result<Response, Problem> {
-    let gateway = control.shelf.need::<Gateway>(granted.gateway()?).await?;
-    let gateway = heard(&control, gateway, said).await?;
+    let id = granted.gateway()?;
+    let wait = Duration::from_secs(said.wait_seconds).min(WAIT_MAX);
+    let mut gateway = heard(&control, control.shelf.need::<Gateway>(id).await?, said).await?;
     let known = headers.get(IF_NONE_MATCH).and_then(|it| it.to_str().ok());
+    if !wait.is_zero() && until_changed(&control, &gateway.group, known, wait).await? {
+        // It may have been removed meanwhile, or moved.
+        gateway = control.shelf.need::<Gateway>(id).await?;
+    }
     Ok(match bundle::changed(&control, &gateway, known).await? {
         Some((tag, signed)) => ([(ETAG, tag)], Json(signed)).into_response(),
         None => Unchanged.into_response(),
     })
+}
+
+/// Waits until there is something else than what is known, or the time is over, or the server stops; whether it waited.
+async fn until_changed(control: &Control, group: &str, known: Option<&str>, wait: Duration) -> Result<bool, Problem> {
+    let mut over = std::pin::pin!(tokio::time::sleep(wait));
+    let (mut changes, mut leaving) = (control.shelf.told_of_changes(), control.leaving.subscribe());
+    let mut waited = false;
+    while !bundle::is_changed(control, group, known).await? {
+        waited = true;
+        // Neither of the senders ends before this control plane.
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            _ = leaving.wait_for(|it| *it) => break,
+            () = &mut over => break,
+        }
+    }
+    Ok(waited)
 }
 
 /// Keeps what a gateway said, where that is news or was not kept for a while.

@@ -2,10 +2,10 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use super::{Problem, ProblemKind};
 use crate::domain::Clock;
@@ -62,7 +62,7 @@ pub(super) struct Shelf {
     objects: Arc<Objects>,
     clock: Arc<dyn Clock>,
     /// One more after every write of something that gateways are told.
-    changes: Arc<AtomicU64>,
+    changes: watch::Sender<u64>,
 }
 
 /// Steps that are taken together or not at all.
@@ -98,12 +98,17 @@ impl Batch {
 
 impl Shelf {
     pub(super) fn new(objects: Arc<Objects>, clock: Arc<dyn Clock>) -> Shelf {
-        Shelf { objects, clock, changes: Arc::default() }
+        Shelf { objects, clock, changes: watch::Sender::default() }
     }
 
     /// How often this server has changed what gateways are told. Another server on the same store counts for itself.
     pub(super) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::SeqCst)
+        *self.changes.borrow()
+    }
+
+    /// Ends its waiting with each of these changes.
+    pub(super) fn told_of_changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Now, Unix milliseconds.
@@ -191,7 +196,7 @@ impl Shelf {
         let done = self.objects.commit(&batch.writes, self.now_ms()).await;
         // Also where it failed: whether the database has taken it is not known for certain then.
         if batch.is_told {
-            self.changes.fetch_add(1, Ordering::SeqCst);
+            self.changes.send_modify(|it| *it += 1);
         }
         Ok(done?)
     }

@@ -76,6 +76,38 @@ pub async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
     assert_eq!(owner.get("/api/v1/bundle?version=1&generation=0").await.refused().0, 403);
 }
 
+/// A gateway that has the newest bundle is answered when there is another one.
+#[tokio::test]
+pub async fn a_poll_waits_for_what_changes() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, made, _) = enrolled(&server, &owner, "edge-1").await;
+    something_to_run_on(&owner, "https://api.anthropic.com").await;
+    let said = "version=1&generation=1&wait_seconds=10";
+    let (status, tag, _) = poll(&gateway, None, said).await;
+    assert_eq!(status, 200, "what is new is given at once");
+    let keys = owner.get("/api/v1/teams/red/keys").await.ok();
+    let later = async |path: String| {
+        // By then the poll is there; if it comes later it is given the same.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        owner.delete(&path).await.ok();
+    };
+    let path = format!("/api/v1/keys/{}", keys[0]["id"].as_str().unwrap());
+    let ((status, newer, _), ()) = tokio::join!(poll(&gateway, tag.as_deref(), said), later(path));
+    assert_eq!((status, newer != tag), (200, true));
+    let path = format!("/api/v1/gateways/{}", made["id"].as_str().unwrap());
+    let removed = async {
+        later(path).await;
+        owner.post("/api/v1/teams", json!({"name": "blue"})).await.ok();
+    };
+    let ((status, _, text), ()) = tokio::join!(poll(&gateway, newer.as_deref(), said), removed);
+    assert_eq!(status, 404, "it was removed while it waited: {text}");
+    let brief = "version=1&generation=1&wait_seconds=1";
+    let (gateway, _, _) = enrolled(&server, &owner, "edge-2").await;
+    let (_, tag, _) = poll(&gateway, None, brief).await;
+    assert_eq!(poll(&gateway, tag.as_deref(), brief).await.0, 304, "nothing has changed");
+}
+
 #[tokio::test]
 pub async fn what_a_gateway_says_is_shown_and_a_removed_one_is_unknown() {
     let server = start().await;

@@ -23,6 +23,10 @@ use crate::store::Act;
 
 /// Longest wait after polls that failed, as a multiple of the usual one.
 const BACKOFF_MAX: u32 = 6;
+/// How long the server is asked to wait with its answer for something new, at most; it waits no longer itself.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Shortest time between two polls, also where every answer is something new.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// How long a bundle that was refused is not asked for again.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// Polls for which the server's word on who is kept out holds without another one, whatever this machine's clock says.
@@ -176,16 +180,21 @@ struct Report<'a> {
     records_behind: u64,
     poll_seconds: u64,
     clock_ms: u64,
+    wait_seconds: u64,
 }
 
 impl Poller {
     async fn run(mut self) {
         loop {
+            let (begun, generation) = (self.clock.now().monotonic, self.generation);
             match self.ask().await {
                 Ok(()) => self.failures = 0,
                 Err(what) => self.failed(&what),
             }
-            tokio::time::sleep(self.pause()).await;
+            let took = self.clock.now().monotonic.saturating_sub(begun);
+            // What has changed may change again: the server is asked to wait for that at once.
+            let pause = if self.generation == generation { self.pause().saturating_sub(took) } else { Duration::ZERO };
+            tokio::time::sleep(pause.max(PAUSE_MIN)).await;
         }
     }
 
@@ -233,6 +242,7 @@ impl Poller {
             records_behind: self.setup.metrics.records_behind(Shipping::NAME),
             poll_seconds: self.poll.as_secs(),
             clock_ms: u64::try_from(self.clock.now().unix.as_millis()).unwrap_or(u64::MAX),
+            wait_seconds: self.poll.min(WAIT_MAX).as_secs(),
         };
         // Numbers and texts alone: it can be written.
         format!("/api/v1/bundle?{}", serde_html_form::to_string(&report).unwrap_or_default())
@@ -302,7 +312,8 @@ impl Poller {
         self.setup.live.govern(|it| it.refused = refused);
     }
 
-    /// A little less than it could be, so that gateways do not ask all at once; longer where nobody answers.
+    /// From one poll to the next: a little less than it could be, so that gateways do not ask all at once; longer where
+    /// nobody answers.
     fn pause(&self) -> Duration {
         let longer = 2_u32.saturating_pow(self.failures.saturating_sub(1).min(8)).min(BACKOFF_MAX);
         let mut random = [0; 1];

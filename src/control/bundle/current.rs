@@ -83,12 +83,28 @@ pub(crate) async fn changed(
     known: Option<&str>,
 ) -> Result<Option<(String, Signed)>, Problem> {
     let state = state(control, &gateway.group).await?;
-    let tag = format!("\"{}-{}\"", gateway.group, state.generation);
-    // A list of tags, or weak ones, is as good as none: the answer is only larger than it had to be.
-    if known.is_some_and(|it| it.trim() == tag) {
+    let tag = tag(&state);
+    if is_known(&tag, known) {
         return Ok(None);
     }
     Ok(Some((tag, signed(control, gateway, &state).await?)))
+}
+
+/// Whether a group runs on something else than what this tag was told for.
+///
+/// # Errors
+/// As of [`changed`].
+pub(crate) async fn is_changed(control: &Control, group: &str, known: Option<&str>) -> Result<bool, Problem> {
+    Ok(!is_known(&tag(&*state(control, group).await?), known))
+}
+
+fn tag(state: &State) -> String {
+    format!("\"{}-{}\"", state.group, state.generation)
+}
+
+/// A list of tags, or weak ones, is as good as none: the answer is only larger than it had to be.
+fn is_known(tag: &str, known: Option<&str>) -> bool {
+    known.is_some_and(|it| it.trim() == tag)
 }
 
 /// What a group runs on at this moment. What another server has changed is a second late at most.
