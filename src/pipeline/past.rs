@@ -8,14 +8,12 @@
 use std::collections::VecDeque;
 
 use super::seen::{Clean, Digest, Seen};
-use super::whole::{Recalled, Search};
+use super::whole::{After, Found, Recalled, Search, about, remember_length};
 use crate::domain::{Coverage, Skipped};
 use crate::wire::json::{Ahead, Path, Step};
 
 /// Messages of one document that are looked at ahead, or learned.
 const MESSAGES_MAX: usize = 4096;
-/// Bytes between two messages, beyond which the second is looked at only when its turn comes.
-const BETWEEN_BYTES_MAX: usize = 64;
 /// Of what is remembered of a message, the bits below the sum of its scanned bytes.
 const CLEAN: u64 = 1;
 const PARTED: u64 = 2;
@@ -37,12 +35,15 @@ pub(super) struct Past {
     /// Where the message begins that was shown last and is to be read.
     shown: Option<(usize, Shown)>,
     open: Option<Open>,
-    read: Vec<(Digest, Message)>,
+    read: Vec<Read>,
 }
 
 /// A message ahead of its reading.
 struct Shown {
+    /// Of all before it.
+    before: Digest,
     digest: Digest,
+    length: usize,
     /// The offset behind it.
     end: usize,
     known: Option<Message>,
@@ -50,8 +51,17 @@ struct Shown {
 
 /// The message that is being read.
 struct Open {
-    digest: Digest,
+    shown: Shown,
+    /// What was covered before it.
     before: Coverage,
+}
+
+/// A message that was read.
+struct Read {
+    before: Digest,
+    digest: Digest,
+    length: usize,
+    message: Message,
 }
 
 /// What is known of a message.
@@ -63,15 +73,6 @@ struct Message {
     is_parted: bool,
     scanned_bytes: u64,
     skipped: Option<(Skipped, u64)>,
-}
-
-/// What comes after a message.
-enum After {
-    /// Another one, behind so many bytes.
-    Another(usize),
-    /// More bytes are needed to say.
-    Unknown,
-    Nothing,
 }
 
 impl Past {
@@ -127,20 +128,20 @@ impl Past {
             let start = match self.ahead.back() {
                 None => at,
                 Some(last) if !last.known.is_some_and(|it| it.is_clean) => return true,
-                Some(last) => match after(&bytes[last.end - at..]) {
+                Some(last) => match After::of(&bytes[last.end - at..]) {
                     After::Another(between) => last.end + between,
                     After::Unknown => return false,
                     After::Nothing => return true,
                 },
             };
-            let bytes = &bytes[start - at..];
-            let (Some(length), Some(before)) = (self.search.length(start, bytes), self.digest) else { return false };
-            let digest = seen.digest(&bytes[..length], &about(b"message ", before));
-            let known = recall(seen, digest);
+            let Some(before) = self.digest else { return false };
+            let object = self.search.object(seen, before, &about(b"message ", before), start, &bytes[start - at..]);
+            let Some(Found { length, digest, known }) = object else { return false };
+            let known = known.and_then(|it| recall(seen, digest, it));
             if known.is_some_and(|it| it.is_parted) && !self.ahead.is_empty() {
                 self.border = Some(self.index + self.ahead.len() as u32);
             }
-            self.ahead.push_back(Shown { digest, end: start + length, known });
+            self.ahead.push_back(Shown { before, digest, length, end: start + length, known });
             self.digest = Some(digest);
         }
         true
@@ -170,12 +171,12 @@ impl Past {
     /// A message begins that is not passed over. `coverage`: all before it.
     pub(super) fn begin(&mut self, at: usize, coverage: &Coverage) {
         let shown = self.shown.take().filter(|(start, shown)| *start == at && shown.known.is_none());
-        self.open = shown.map(|(_, shown)| Open { digest: shown.digest, before: coverage.clone() });
+        self.open = shown.map(|(_, shown)| Open { shown, before: coverage.clone() });
     }
 
     /// It ends. `coverage`: all up to here.
     pub(super) fn end(&mut self, coverage: &Coverage, is_clean: bool, is_parted: bool) {
-        let Some(Open { digest, before }) = self.open.take() else { return };
+        let Some(Open { shown, before }) = self.open.take() else { return };
         let mut skipped = coverage.skipped_bytes.iter().filter_map(|&(reason, bytes)| {
             let earlier = before.skipped_bytes.iter().find(|it| it.0 == reason).map_or(0, |it| it.1);
             (bytes > earlier).then_some((reason, bytes - earlier))
@@ -185,13 +186,15 @@ impl Past {
         // What was skipped for several reasons is read again.
         let is_clean = is_clean && skipped.next().is_none();
         if self.read.len() < MESSAGES_MAX {
-            self.read.push((digest, Message { is_clean, ..message }));
+            let Shown { before, digest, length, .. } = shown;
+            self.read.push(Read { before, digest, length, message: Message { is_clean, ..message } });
         }
     }
 
     /// The document is whole, and nothing was found over a border: what was read is known from now on.
     pub(super) fn learn(&self, seen: &Seen) {
-        for &(digest, message) in &self.read {
+        for &Read { before, digest, length, message } in &self.read {
+            remember_length(seen, before, length);
             let flag = |is_set, flag| if is_set { flag } else { 0 };
             let flags = flag(message.is_clean, CLEAN) | flag(message.is_parted, PARTED);
             let length = message.scanned_bytes << FLAG_BITS | flags;
@@ -204,8 +207,8 @@ impl Past {
     }
 }
 
-fn recall(seen: &Seen, digest: Digest) -> Option<Message> {
-    let Clean { length, skipped } = seen.recall(digest)?;
+/// The message with this digest, of which this is known.
+fn recall(seen: &Seen, digest: Digest, Clean { length, skipped }: Clean) -> Option<Message> {
     let skipped = match skipped {
         Some(reason) => Some((reason, seen.recall(seen.digest(b"", &about(b"skipped ", digest)))?.length)),
         None => None,
@@ -216,27 +219,6 @@ fn recall(seen: &Seen, digest: Digest) -> Option<Message> {
         scanned_bytes: length >> FLAG_BITS,
         skipped,
     })
-}
-
-fn about(what: &[u8; 8], before: Digest) -> [u8; 24] {
-    let mut about = [0; 24];
-    about[..8].copy_from_slice(what);
-    about[8..].copy_from_slice(&before.bytes());
-    about
-}
-
-/// What the bytes behind an element of a list begin with.
-fn after(bytes: &[u8]) -> After {
-    let mut comma = false;
-    for (index, byte) in bytes.iter().enumerate().take(BETWEEN_BYTES_MAX) {
-        match byte {
-            b' ' | b'\n' | b'\r' | b'\t' => {}
-            b',' if !comma => comma = true,
-            b'{' if comma => return After::Another(index),
-            _ => return After::Nothing,
-        }
-    }
-    if bytes.len() < BETWEEN_BYTES_MAX { After::Unknown } else { After::Nothing }
 }
 
 #[cfg(test)]

@@ -105,10 +105,11 @@ impl Seen {
         let now = self.taken_in.fetch_add(1, Ordering::Relaxed) / AGE_TEXTS;
         let (part, line) = place(digest);
         let lines = self.parts[part].get_or_init(|| (0..PART_LINES).map(|_| Line::default()).collect());
-        // The oldest: ages go round, so they are compared by their distance from now.
+        // Itself, or else the oldest: ages go round, so they are compared by their distance from now.
         let age = |text: &&Text| match text.data.load(Ordering::Relaxed) {
-            0 => u16::MAX,
-            data => (now as u16).wrapping_sub(age_of(data)).min(u16::MAX - 1),
+            0 => u32::from(u16::MAX),
+            data if text.check.load(Ordering::Relaxed) ^ data == digest.0[0] => u32::MAX,
+            data => u32::from((now as u16).wrapping_sub(age_of(data)).min(u16::MAX - 1)),
         };
         if let Some(text) = lines[line].0.iter().max_by_key(age) {
             store(text, digest, pack(clean, now as u16));
