@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::domain::Event;
 
@@ -12,8 +13,11 @@ use super::{Metrics, Sink};
 
 /// Events that may wait for the sinks.
 const EVENTS_MAX: usize = 4096;
+/// How long more events are waited for once one has been handed out: waking the thread for each would cost a busy gateway
+/// more than what it does with them.
+const GATHERING_TIME: Duration = Duration::from_millis(5);
 
-/// A thread that hands every event to the metrics and to the sinks.
+/// Counts every event, and hands it to the sinks on a thread of its own.
 pub struct Queue {
     metrics: Arc<Metrics>,
     running: Mutex<Option<Running>>,
@@ -28,18 +32,21 @@ impl Queue {
     /// Starts the thread.
     pub fn start(metrics: Arc<Metrics>, sinks: Vec<Box<dyn Sink>>) -> Self {
         let (sender, receiver) = sync_channel::<Event>(EVENTS_MAX);
-        let observed = metrics.clone();
         let thread = std::thread::spawn(move || {
+            let hand_out = |event: Event| sinks.iter().for_each(|sink| sink.accept(&event));
             while let Ok(event) = receiver.recv() {
-                observed.observe(&event);
-                sinks.iter().for_each(|sink| sink.accept(&event));
+                hand_out(event);
+                #[expect(clippy::disallowed_methods, reason = "a thread of its own")]
+                std::thread::sleep(GATHERING_TIME);
+                receiver.try_iter().for_each(hand_out);
             }
         });
         Queue { metrics, running: Mutex::new(Some(Running { sender, thread })) }
     }
 
-    /// Hands an event over. Never waits: with a full queue the event is dropped and counted.
+    /// Counts an event and hands it over. Never waits: with a full queue the event is dropped, and that is counted.
     pub fn emit(&self, event: Event) {
+        self.metrics.observe(&event);
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(running) = running.as_ref() else { return self.metrics.event_dropped() };
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = running.sender.try_send(event) {

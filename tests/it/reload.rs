@@ -108,7 +108,8 @@ fn a_signal_puts_a_file_in_force_and_a_bad_one_changes_nothing() {
     write(running.folder(), "gateway.yaml", &format!("{head}{blocking}"));
     signal(&running, "-HUP");
     wait_for("the good file is not in force", || configuration(&running)["refused"] == Value::Null);
-    assert!(admin(&running, "/metrics").contains("airiskguard_config_last_reload_success 1"));
+    let is_counted = || admin(&running, "/metrics").contains("airiskguard_config_last_reload_success 1");
+    wait_for("the metrics do not say that it is", is_counted);
     let log = running.log();
     assert!(log.contains("the configuration is refused") && log.contains("gateway.yaml:3:1"), "{log}");
     assert!(!log.contains(hidden) && !log.contains(&key()), "a key stands in the log");

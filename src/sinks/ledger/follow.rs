@@ -20,8 +20,9 @@ const ENTRIES_MAX: usize = 500;
 const BYTES_MAX: usize = 4 << 20;
 /// Wait before the first repeat; it doubles with each further one.
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
-/// How long more records are waited for once one has come: a delivery of few costs as much as one of many.
-const GATHERING_TIME: Duration = Duration::from_millis(50);
+/// How long more records are waited for where there are not enough for a whole delivery: one of few costs as much as one
+/// of many.
+const GATHERING_TIME: Duration = Duration::from_millis(200);
 /// Longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// The same for the store, which the journal fills up behind.
@@ -181,6 +182,10 @@ impl Follower {
                 self.wait(&mut stop).await;
                 continue;
             }
+            if self.feed.newest().saturating_sub(self.sequence) < ENTRIES_MAX as u64 {
+                // An error means that the gateway is gone, and what is there is delivered at once.
+                drop(tokio::time::timeout(GATHERING_TIME, stop.wait_for(|it| *it)).await);
+            }
             let delivered = self.step().await;
             if !delivered && stopping {
                 break;
@@ -199,10 +204,7 @@ impl Follower {
     /// Until there is something to deliver, with the outlet asked now and then for what is due by time.
     async fn wait(&mut self, stop: &mut watch::Receiver<bool>) {
         tokio::select! {
-            _ = self.feed.wait(self.sequence) => {
-                // An error means that the gateway is gone, and what is there is delivered at once.
-                drop(tokio::time::timeout(GATHERING_TIME, stop.changed()).await);
-            }
+            _ = self.feed.wait(self.sequence) => {}
             _ = stop.changed() => {}
             () = tokio::time::sleep(IDLE_INTERVAL) => {
                 let now_ms = self.now_ms();

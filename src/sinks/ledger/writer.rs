@@ -22,7 +22,7 @@ use crate::store::{Act, Journal, Left, LeftWriter, Marker, Subject};
 const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 /// How long more records are waited for once one has come, where nobody waits for them: waking this thread for each would
 /// cost a busy gateway more than writing them.
-const GATHERING_TIME: Duration = Duration::from_millis(5);
+const GATHERING_TIME: Duration = Duration::from_millis(20);
 /// Records that are written together.
 const BATCH_MAX: usize = 1024;
 /// Bytes that are written together.
