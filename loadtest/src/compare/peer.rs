@@ -133,13 +133,16 @@ impl Peer {
         let places = Places { setting, folder: &self.folder, port: 0, admin: 0, provider: 0 };
         let mut version = String::new();
         if let Some((program, arguments)) = self.version.split_first() {
-            let mut command = Command::new(places.fill(program));
+            let program = places.fill(program);
+            let mut command = Command::new(&program);
             command.args(arguments.iter().map(|it| places.fill(it))).stdin(Stdio::null());
             if let Ok(output) = command.output().await {
                 let said = [output.stdout, output.stderr].concat();
                 let said = String::from_utf8_lossy(&said);
                 let line = said.lines().find(|line| line.contains(|it: char| it.is_ascii_digit()));
-                version = line.unwrap_or_default().trim().chars().take(80).collect();
+                // Some say where they stand on this machine, too.
+                let line = line.unwrap_or_default().trim().trim_start_matches(&program).trim();
+                version = line.chars().take(80).collect();
             }
         }
         Entry {
