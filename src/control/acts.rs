@@ -61,7 +61,9 @@ impl Acts {
         tracing::info!(act, actor = actor.name(), "control");
         if let Some(scribe) = self.0.get() {
             let act = Act { act: act.to_owned(), actor: actor.name(), details };
-            // Waits where the queue is full, which must not hold up the others that this thread serves.
+            // Acts stand in the order in which they happened; one waits only where the queue is full, and must not hold up
+            // the others that this thread serves.
+            let Err(act) = scribe.try_act(act) else { return };
             let scribe = scribe.clone();
             match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn_blocking(move || scribe.act(act))),

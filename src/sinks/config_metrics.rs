@@ -33,10 +33,11 @@ impl ConfigMetrics {
 
     /// A configuration is in force, but for so many settings, and whole unless something newer is refused.
     pub(super) fn renewed(&self, waiting: usize, is_whole: bool, now: Stamp) {
-        self.reloads.inc();
         self.success.set(i64::from(is_whole));
         self.success_seconds.set(i64::try_from(now.unix.as_secs()).unwrap_or(i64::MAX));
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        // Last: who sees it counted sees the rest, too.
+        self.reloads.inc();
     }
 
     /// One was refused.

@@ -24,6 +24,9 @@ thread_local! {
 /// Databases that were made in the cluster.
 static DATABASES: AtomicU64 = AtomicU64::new(0);
 
+/// Looks into audit logs.
+static MARKS: AtomicU64 = AtomicU64::new(0);
+
 /// The machine's clock, and as much later as the test says.
 #[derive(Default)]
 pub struct Later {
@@ -199,26 +202,37 @@ impl Server {
         client
     }
 
-    /// The acts that were written down, oldest first, as soon as `wanted` is among them and no more come: they are written
-    /// together, a moment after what they tell of.
+    /// All acts that were recorded before this call, oldest first, `wanted` among them. An act of the test's own goes behind
+    /// them into the same queue: once that can be read, they can. Work in the background may record `wanted` later yet.
     pub async fn acts(&self, wanted: &str) -> Vec<(String, String, BTreeMap<String, String>)> {
         let query = store::Query { kind: Some("act".into()), rows_max: 1000, ..store::Query::default() };
         let records = store::open(&self.target).await.unwrap();
-        let mut before = 0;
-        for _ in 0..100 {
-            let mut acts = Vec::new();
-            for entry in records.search(&query).await.unwrap().into_iter().rev() {
-                if let store::Subject::Act(it) = entry.record().unwrap().subject {
-                    acts.push((it.act, it.actor, it.details));
+        let mut mark = self.mark();
+        for _ in 0..600 {
+            let entries = records.search(&query).await.unwrap();
+            let acts = entries.into_iter().rev().filter_map(|it| match it.record().unwrap().subject {
+                store::Subject::Act(it) => Some(it),
+                _ => None,
+            });
+            let (marks, acts): (Vec<_>, Vec<_>) = acts.partition(|it| it.act == mark.act);
+            if marks.contains(&mark) {
+                if acts.iter().any(|it| it.act == wanted) {
+                    return acts.into_iter().map(|it| (it.act, it.actor, it.details)).collect();
                 }
+                mark = self.mark();
             }
-            if acts.len() == before && acts.iter().any(|it| it.0 == wanted) {
-                return acts;
-            }
-            before = acts.len();
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("no act {wanted} was written down");
+    }
+
+    /// An act that there is only once, on its way into the audit log.
+    fn mark(&self) -> store::Act {
+        let number = MARKS.fetch_add(1, Ordering::SeqCst).to_string();
+        let details = BTreeMap::from([("number".to_owned(), number)]);
+        let mark = store::Act { act: "test.looked".into(), actor: "test".into(), details };
+        self.ledger.as_ref().unwrap().act(mark.clone());
+        mark
     }
 }
 

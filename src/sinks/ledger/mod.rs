@@ -11,7 +11,7 @@ mod syncer;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -134,6 +134,19 @@ impl Scribe {
         if self.sender.send(Message::Act(act)).is_err() {
             self.state.lose();
         }
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Errors
+    /// The queue is full: the act, to be written down by whoever may wait.
+    pub fn try_act(&self, act: Act) -> Result<(), Act> {
+        match self.sender.try_send(Message::Act(act)) {
+            Err(TrySendError::Full(Message::Act(act))) => return Err(act),
+            Err(_) => self.state.lose(),
+            Ok(()) => {}
+        }
+        Ok(())
     }
 }
 
