@@ -223,6 +223,7 @@ fmt-check:
 # What ships is held to the bans of clippy.toml; test code allows itself those in its first lines.
 .PHONY: lint
 lint: ## Lints, warnings being errors; the pure rooms also without Pingora
+	@cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	cargo clippy --locked --no-default-features --lib -- -D warnings
 	cargo clippy --locked --workspace --lib --bins --example bare_pingora -- -D warnings
 	cargo clippy --locked --workspace --features saml,kafka,otlp --all-targets -- -D warnings
