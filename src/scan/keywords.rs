@@ -1,17 +1,18 @@
 //! One automaton over the keywords of all rules, ASCII case ignored: Aho-Corasick as a flat table with byte classes.
 //!
 //! A table of our own, because three things must be cheap that no library offers together: the state lives on between
-//! pieces of text, its suffixes can be walked (to know what must be held back), and several stretches of a large piece
-//! are read in turns, so that one hides the memory latency of the others.
+//! pieces of text, its suffixes can be walked (to know what must be held back), and several stretches of a piece are read
+//! in turns, so that one hides the memory latency of the others. Where a keyword ends is looked for behind that, in the
+//! states that were passed: asked for in between it would be a branch that no processor foresees.
 
 use std::collections::VecDeque;
 
 /// Keywords longer than this are refused.
 pub(super) const KEYWORD_BYTES_MAX: usize = 64;
-/// Stretches of a large piece that are read in turns.
-pub(super) const LANES: usize = 4;
-/// Below this many bytes one lane is used: the overlap would cost more than it gains.
-const LANE_BYTES_MIN: usize = 256;
+/// Stretches of a piece that are read in turns. Fewer leave the processor waiting for memory, more do not fit its registers.
+const LANES: usize = 6;
+/// States that are looked through at once for those that end a keyword.
+const SIFTED: usize = 64;
 
 /// A place where keywords end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,15 @@ pub(super) struct Found {
     pub(super) end: u32,
     /// State there; [`Keywords::ending`] tells which keywords.
     pub(super) state: u32,
+}
+
+/// Where keywords end in the piece that was read last; its memory is used again.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// In the order of the text.
+    pub(super) found: Vec<Found>,
+    narrow: Vec<u16>,
+    wide: Vec<u32>,
 }
 
 /// The automaton. States from `first_ending` on end a keyword.
@@ -47,21 +57,40 @@ enum Table {
 }
 
 /// A state as a table holds it.
-trait Entry: Copy {
+trait Entry: Copy + Default + Ord {
+    fn of(state: u32) -> Self;
     fn state(self) -> u32;
+    /// Room for the states that a piece passes.
+    fn passed(findings: &mut Findings) -> (&mut Vec<Self>, &mut Vec<Found>);
 }
 
 impl Entry for u16 {
+    fn of(state: u32) -> u16 {
+        state as u16
+    }
+
     #[inline(always)]
     fn state(self) -> u32 {
         u32::from(self)
     }
+
+    fn passed(findings: &mut Findings) -> (&mut Vec<u16>, &mut Vec<Found>) {
+        (&mut findings.narrow, &mut findings.found)
+    }
 }
 
 impl Entry for u32 {
+    fn of(state: u32) -> u32 {
+        state
+    }
+
     #[inline(always)]
     fn state(self) -> u32 {
         self
+    }
+
+    fn passed(findings: &mut Findings) -> (&mut Vec<u32>, &mut Vec<Found>) {
+        (&mut findings.wide, &mut findings.found)
     }
 }
 
@@ -273,7 +302,12 @@ impl Keywords {
 
     #[inline(always)]
     fn step_in<E: Entry>(&self, next: &[E], state: u32, byte: u8) -> u32 {
-        next[state as usize * self.stride as usize + usize::from(self.classes[usize::from(byte)])].state()
+        self.entry_in(next, state, byte).state()
+    }
+
+    #[inline(always)]
+    fn entry_in<E: Entry>(&self, next: &[E], state: u32, byte: u8) -> E {
+        next[state as usize * self.stride as usize + usize::from(self.classes[usize::from(byte)])]
     }
 
     /// The keywords that end in a state.
@@ -285,20 +319,22 @@ impl Keywords {
         &self.ends[from as usize..to as usize]
     }
 
-    /// Reads a piece, appends where keywords end (in order), and returns the state behind it.
-    pub(super) fn read(&self, state: u32, text: &[u8], found: &mut [Vec<Found>; LANES]) -> u32 {
-        found.iter_mut().for_each(Vec::clear);
+    /// Reads a piece and returns the state behind it; `findings` are where keywords end in it.
+    pub(super) fn read(&self, state: u32, text: &[u8], findings: &mut Findings) -> u32 {
+        findings.found.clear();
         match &self.next {
-            Table::Narrow(next) => self.read_in(next, state, text, found),
-            Table::Wide(next) => self.read_in(next, state, text, found),
+            Table::Narrow(next) => self.read_in(next, state, text, findings),
+            Table::Wide(next) => self.read_in(next, state, text, findings),
         }
     }
 
-    fn read_in<E: Entry>(&self, next: &[E], state: u32, text: &[u8], found: &mut [Vec<Found>; LANES]) -> u32 {
-        if text.len() < LANES * LANE_BYTES_MIN.max(self.length_max) {
-            return self.read_one(next, state, text, 0, &mut found[0]);
+    fn read_in<E: Entry>(&self, next: &[E], state: u32, text: &[u8], findings: &mut Findings) -> u32 {
+        // Lanes overlap, which is worth it once the text is longer than all overlaps together.
+        if text.len() <= LANES * self.length_max.max(LANES) {
+            return self.read_one(next, state, text, 0, &mut findings.found);
         }
-        self.read_lanes(next, state, text, found)
+        let (passed, found) = E::passed(findings);
+        self.read_lanes(next, state, text, passed, found)
     }
 
     fn read_one<E: Entry>(
@@ -320,31 +356,104 @@ impl Keywords {
 
     /// Each lane but the first starts a keyword's length early, without reporting, and so is in the true state when
     /// its stretch begins.
-    fn read_lanes<E: Entry>(&self, next: &[E], state: u32, text: &[u8], found: &mut [Vec<Found>; LANES]) -> u32 {
-        let length = text.len() / LANES;
-        let warm = |lane: usize| {
-            let from = lane * length;
-            text[from - self.length_max..from].iter().fold(self.start(), |state, &byte| self.step(state, byte))
-        };
-        let (mut s0, mut s1, mut s2, mut s3) = (state, warm(1), warm(2), warm(3));
-        let (t0, rest) = text.split_at(length);
-        let (t1, rest) = rest.split_at(length);
-        let (t2, rest) = rest.split_at(length);
-        let (t3, rest) = rest.split_at(length);
-        let first = self.first_ending;
-        for (index, (((&b0, &b1), &b2), &b3)) in t0.iter().zip(t1).zip(t2).zip(t3).enumerate() {
-            s0 = self.step_in(next, s0, b0);
-            s1 = self.step_in(next, s1, b1);
-            s2 = self.step_in(next, s2, b2);
-            s3 = self.step_in(next, s3, b3);
-            if s0.max(s1).max(s2.max(s3)) >= first {
-                for (lane, state) in [s0, s1, s2, s3].into_iter().enumerate() {
-                    if state >= first {
-                        found[lane].push(Found { end: (lane * length + index + 1) as u32, state });
-                    }
+    fn read_lanes<E: Entry>(
+        &self,
+        next: &[E],
+        state: u32,
+        text: &[u8],
+        passed: &mut Vec<E>,
+        found: &mut Vec<Found>,
+    ) -> u32 {
+        let early = self.length_max;
+        let steps = (text.len() + (LANES - 1) * early) / LANES;
+        let length = steps - early;
+        passed.resize(LANES * steps, E::default());
+        let mut rest = passed.as_mut_slice();
+        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| &text[lane * length..][..steps]);
+        let states: [&mut [E]; LANES] = std::array::from_fn(|_| rest.split_off_mut(..steps).unwrap_or_default());
+        let mut at = [self.start(); LANES];
+        at[0] = state;
+        for index in 0..steps {
+            for lane in 0..LANES {
+                let entry = self.entry_in(next, at[lane], lanes[lane][index]);
+                at[lane] = entry.state();
+                states[lane][index] = entry;
+            }
+        }
+        self.sift(states[0], 0, found);
+        for (lane, states) in states.iter().enumerate().skip(1) {
+            self.sift(&states[early..], lane * length + early, found);
+        }
+        let read = (LANES - 1) * length + steps;
+        self.read_one(next, at[LANES - 1], &text[read..], read, found)
+    }
+
+    /// Appends where keywords end: `states` are those behind each byte from `offset` on.
+    fn sift<E: Entry>(&self, states: &[E], offset: usize, found: &mut Vec<Found>) {
+        let first = E::of(self.first_ending);
+        let mut at = offset;
+        let (blocks, rest) = states.as_chunks::<SIFTED>();
+        for block in blocks {
+            // A byte of ones and zeros for each, which a compiler does many at once, then a bit for each.
+            let mut ends = [0; SIFTED];
+            ends.iter_mut().zip(block).for_each(|(ends, &state)| *ends = u8::from(state >= first));
+            let (eights, _) = ends.as_chunks::<8>();
+            let bits_of = |(index, &eight): (usize, &[u8; 8])| gathered(u64::from_le_bytes(eight)) << (8 * index);
+            let mut bits = eights.iter().enumerate().map(bits_of).fold(0, |bits, more| bits | more);
+            while bits != 0 {
+                let index = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                found.push(Found { end: (at + index + 1) as u32, state: block[index].state() });
+            }
+            at += SIFTED;
+        }
+        for (index, state) in rest.iter().enumerate().filter(|(_, state)| **state >= first) {
+            found.push(Found { end: (at + index + 1) as u32, state: state.state() });
+        }
+    }
+}
+
+/// The lowest bits of the eight bytes, side by side. The factor moves each to its place in the highest byte.
+fn gathered(bytes: u64) -> u64 {
+    bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reading byte by byte finds.
+    fn stepped(keywords: &Keywords, mut state: u32, text: &[u8]) -> (u32, Vec<Found>) {
+        let mut found = Vec::new();
+        for (index, &byte) in text.iter().enumerate() {
+            state = keywords.step(state, byte);
+            if !keywords.ending(state).is_empty() {
+                found.push(Found { end: index as u32 + 1, state });
+            }
+        }
+        (state, found)
+    }
+
+    #[test]
+    fn lanes_find_what_one_reader_finds() {
+        let words = ["he", "she", "hers", "a long keyword with spaces", "ä", "==", "h"];
+        let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let mut keywords = Keywords::new(&words);
+        let text = "ushers say: A Long Keyword With Spaces == äh, or a long keyword with space; ".repeat(9);
+        let text = text.as_bytes();
+        let before = keywords.step(keywords.step(keywords.start(), b's'), b'h');
+        for is_wide in [false, true] {
+            if is_wide && let Table::Narrow(next) = &keywords.next {
+                keywords.next = Table::Wide(next.iter().map(|&state| u32::from(state)).collect());
+            }
+            let mut findings = Findings::default();
+            for length in 0..text.len() {
+                for state in [keywords.start(), before] {
+                    let text = &text[text.len() - length..];
+                    let end = keywords.read(state, text, &mut findings);
+                    assert_eq!((end, findings.found.clone()), stepped(&keywords, state, text));
                 }
             }
         }
-        self.read_one(next, s3, rest, LANES * length, &mut found[3])
     }
 }
