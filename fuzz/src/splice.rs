@@ -11,6 +11,9 @@ const TEXTS: [&str; 6] = ["[REDACTED:AWS_ACCESS_KEY]", "", "\"", "\\", "\n\u{0}\
 /// Most edits of one document.
 const EDITS_MAX: usize = 4;
 
+/// What half a surrogate pair reads as. Two halves between which all is taken out are a character, and no longer two.
+const LONE_HALF: char = char::REPLACEMENT_CHARACTER;
+
 /// An edit that was made: the outer string, the inner one if it was that, and its text now.
 struct Edit {
     outer: usize,
@@ -73,12 +76,16 @@ fn edit(raw: &[u8], before: &Deep, dice: &mut Dice, splices: &mut Splices) -> Ve
         let mut ends = [0; 2].map(|_| leaf.text.floor_char_boundary(dice.roll(leaf.text.len() + 1)));
         ends.sort_unstable();
         let span = ends[0]..ends[1];
-        let with = TEXTS[dice.roll(TEXTS.len())];
+        let mut with = TEXTS[dice.roll(TEXTS.len())];
+        let (left, right) = (&leaf.text[..span.start], &leaf.text[span.end..]);
+        if with.is_empty() && left.ends_with(LONE_HALF) && right.starts_with(LONE_HALF) {
+            with = TEXTS[0];
+        }
         let range = json::locate(raw, leaf.place, std::slice::from_ref(&span)).expect("inside").remove(0);
         let mut escaped = Vec::new();
         json::escape(with, leaf.place.levels(), &mut escaped);
         splices.replace(range, escaped);
-        let text = [&leaf.text[..span.start], with, &leaf.text[span.end..]].concat();
+        let text = [left, with, right].concat();
         edits.push(Edit { outer, inner, text });
     }
     edits

@@ -111,6 +111,10 @@ impl Reader<'_> {
         self.skip(GAP_BYTES_MAX, is_blank)?;
         let Some(byte) = self.peek(0)? else { return Err(Stop::No) };
         let next = self.peek(1)?;
+        // The name of a module: `test secret::is_kept ... ok`.
+        if (byte, next) == (b':', Some(b':')) && self.peek(2)?.is_some_and(is_name) {
+            return Err(Stop::No);
+        }
         let (length, separator) = match (byte, next) {
             (b'=' | b':', _) => (1, Separator::Sign),
             (b'?' | b'+' | b'.' | b'!' | b'~', Some(b'=')) => (1, Separator::Sign),

@@ -84,6 +84,8 @@ fn what_is_no_assignment() {
         "--¦password --force",
         "¦pass 'it' on",
         "¦password:\n  min: 8",
+        "test ¦password::start_again ... ok (17 us)",
+        "¦password::Hash::new(1)",
     ];
     for text in others {
         assert_eq!(value(text), None, "{text:?}");
