@@ -145,7 +145,7 @@ fn catalogue(c: &mut Criterion) {
                 hits.clear();
                 text.chunks(8).fold(0, |sum, delta| {
                     stream.push(&engine, delta, &mut hits);
-                    sum + black_box(stream.settled())
+                    sum + black_box(stream.settle(&engine))
                 })
             })
         });
@@ -320,7 +320,7 @@ fn deltas(c: &mut Criterion) {
                 stream.reset(set.clone());
                 text.chunks(size).fold(0, |sum, delta| {
                     stream.push(&engine, delta, &mut hits);
-                    sum + black_box(stream.settled())
+                    sum + black_box(stream.settle(&engine))
                 })
             })
         });
