@@ -127,21 +127,23 @@ fn summary(run: &Run) -> String {
     let event: &Event = &run.event;
     let found = |it: &Finding| format!("{} {:?} {} {:?} {:?}", it.rule.id, it.source, it.place, it.span, it.value);
     let mut findings: Vec<String> = event.outbound_findings.iter().chain(&event.inbound_findings).map(found).collect();
-    // Beyond the limit a body is refused whatever is found, and which ones were counted by then may differ.
+    let (mut outbound, mut inbound) = (event.outbound.clone(), event.inbound.clone());
+    // Beyond the limit a body is refused whatever is found, and which ones were counted by then, and what each of them
+    // asks for, may differ.
     if run.refused.is_some() && findings.len() >= FINDINGS_MAX {
         findings.clear();
+        outbound.dispositions.clear();
+        inbound.dispositions.clear();
     }
     let ended = run.stopped || run.refused.is_some();
     let told = (!ended).then_some((&event.tokens, &event.model_answered, &event.inbound_digest));
     let coverage = (&event.outbound_coverage, (!ended).then_some(&event.inbound_coverage));
     format!(
-        "{} {:?} {:?} {:?} {:?} {:?} {findings:#?} {told:?} {coverage:?} {} {:?}",
+        "{} {:?} {:?} {:?} {outbound:?} {inbound:?} {findings:#?} {told:?} {coverage:?} {} {:?}",
         event.endpoint,
         event.model,
         event.outcome,
         event.refusal,
-        event.outbound,
-        event.inbound,
         event.restored,
         (event.session.as_ref(), event.streamed, event.upstream_status),
     )
