@@ -11,6 +11,8 @@ use super::stream::Stream;
 /// would hold back nearly every word of prose. Only for rules whose findings are stopped: what is to be redacted waits
 /// from its first byte on.
 const GLIMPSE_BYTES: usize = 3;
+/// The same for one word without digits and signs, with a space behind it or none: many phrases begin with `this `.
+const GLIMPSE_LETTERS: usize = 7;
 
 /// Per state of the keyword automaton, the rules one of whose keywords may go on from there.
 pub(super) struct Beginnings {
@@ -97,6 +99,38 @@ impl Stream {
 
 /// Whether what would have to wait from `start` on is not worth it.
 fn is_glimpse(start: usize, window: Window<'_>) -> bool {
-    let Some(&first) = window.text.get(start - window.base) else { return true };
-    window.end() - start <= if is_word(first) { GLIMPSE_BYTES } else { 1 }
+    let begun = &window.text[start - window.base..];
+    let word = begun.strip_suffix(b" ").unwrap_or(begun);
+    if word.iter().all(u8::is_ascii_alphabetic) {
+        return word.len() <= GLIMPSE_LETTERS;
+    }
+    begun.len() <= if is_word(begun[0]) { GLIMPSE_BYTES } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::scan::tests::rule;
+    use crate::scan::{Engine, RuleSpec, Stream};
+
+    /// How far is settled behind each piece.
+    fn settled(rule: RuleSpec, pieces: &[&str]) -> Vec<usize> {
+        let engine = Engine::new(vec![rule]).unwrap();
+        let (mut stream, mut hits) = (Stream::new(engine.select(|_| true)), Vec::new());
+        let mut push = |piece: &&str| {
+            stream.push(&engine, piece.as_bytes(), &mut hits);
+            stream.settle(&engine)
+        };
+        pieces.iter().map(&mut push).collect()
+    }
+
+    #[test]
+    fn a_first_word_waits_only_where_it_would_have_to_be_hidden() {
+        let hidden = rule("orders", &["this message overrides"], "(?i)this message overrides [a-z]{1,9}");
+        let mut stopped = hidden.clone();
+        stopped.info.redactable = false;
+        let pieces = ["th", "is", " ", "mess", "age is short. ", "In"];
+        assert_eq!(settled(hidden, &pieces), [0, 0, 0, 0, 23, 25]);
+        assert_eq!(settled(stopped, &pieces), [2, 4, 5, 5, 23, 25]);
+    }
 }

@@ -25,7 +25,7 @@ pub(super) struct Found {
 
 /// Where keywords end in the piece that was read last; its memory is used again.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(super) struct Endings {
     /// In the order of the text.
     pub(super) found: Vec<Found>,
     narrow: Vec<u16>,
@@ -61,7 +61,7 @@ trait Entry: Copy + Default + Ord {
     fn of(state: u32) -> Self;
     fn state(self) -> u32;
     /// Room for the states that a piece passes.
-    fn passed(findings: &mut Findings) -> (&mut Vec<Self>, &mut Vec<Found>);
+    fn passed(endings: &mut Endings) -> (&mut Vec<Self>, &mut Vec<Found>);
 }
 
 impl Entry for u16 {
@@ -74,8 +74,8 @@ impl Entry for u16 {
         u32::from(self)
     }
 
-    fn passed(findings: &mut Findings) -> (&mut Vec<u16>, &mut Vec<Found>) {
-        (&mut findings.narrow, &mut findings.found)
+    fn passed(endings: &mut Endings) -> (&mut Vec<u16>, &mut Vec<Found>) {
+        (&mut endings.narrow, &mut endings.found)
     }
 }
 
@@ -89,8 +89,8 @@ impl Entry for u32 {
         self
     }
 
-    fn passed(findings: &mut Findings) -> (&mut Vec<u32>, &mut Vec<Found>) {
-        (&mut findings.wide, &mut findings.found)
+    fn passed(endings: &mut Endings) -> (&mut Vec<u32>, &mut Vec<Found>) {
+        (&mut endings.wide, &mut endings.found)
     }
 }
 
@@ -319,21 +319,21 @@ impl Keywords {
         &self.ends[from as usize..to as usize]
     }
 
-    /// Reads a piece and returns the state behind it; `findings` are where keywords end in it.
-    pub(super) fn read(&self, state: u32, text: &[u8], findings: &mut Findings) -> u32 {
-        findings.found.clear();
+    /// Reads a piece and returns the state behind it; `endings` are where keywords end in it.
+    pub(super) fn read(&self, state: u32, text: &[u8], endings: &mut Endings) -> u32 {
+        endings.found.clear();
         match &self.next {
-            Table::Narrow(next) => self.read_in(next, state, text, findings),
-            Table::Wide(next) => self.read_in(next, state, text, findings),
+            Table::Narrow(next) => self.read_in(next, state, text, endings),
+            Table::Wide(next) => self.read_in(next, state, text, endings),
         }
     }
 
-    fn read_in<E: Entry>(&self, next: &[E], state: u32, text: &[u8], findings: &mut Findings) -> u32 {
+    fn read_in<E: Entry>(&self, next: &[E], state: u32, text: &[u8], endings: &mut Endings) -> u32 {
         // Lanes overlap, which is worth it once the text is longer than all overlaps together.
         if text.len() <= LANES * self.length_max.max(LANES) {
-            return self.read_one(next, state, text, 0, &mut findings.found);
+            return self.read_one(next, state, text, 0, &mut endings.found);
         }
-        let (passed, found) = E::passed(findings);
+        let (passed, found) = E::passed(endings);
         self.read_lanes(next, state, text, passed, found)
     }
 
@@ -446,12 +446,12 @@ mod tests {
             if is_wide && let Table::Narrow(next) = &keywords.next {
                 keywords.next = Table::Wide(next.iter().map(|&state| u32::from(state)).collect());
             }
-            let mut findings = Findings::default();
+            let mut endings = Endings::default();
             for length in 0..text.len() {
                 for state in [keywords.start(), before] {
                     let text = &text[text.len() - length..];
-                    let end = keywords.read(state, text, &mut findings);
-                    assert_eq!((end, findings.found.clone()), stepped(&keywords, state, text));
+                    let end = keywords.read(state, text, &mut endings);
+                    assert_eq!((end, endings.found.clone()), stepped(&keywords, state, text));
                 }
             }
         }

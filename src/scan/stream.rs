@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::digits::{Digits, Group, is_word};
 use super::engine::{Engine, HINT, KEYWORD, MARK, PREFIX, PREFIX_AT_BOUNDARY, PREFIX_WITH_LEAD, RuleSet};
 use super::hints::{HINT_BYTES_MIN, Hint, Reading};
-use super::keywords::Findings;
+use super::keywords::Endings;
 use super::known::{Sight, Watch};
 use super::place::{Block, MARKS, Marks};
 use super::runs::{Candidate, Runs, Window};
@@ -45,7 +45,7 @@ pub struct Stream {
     /// Where one text may end and another begin, as far as the buffer reaches.
     pub(super) borders: Vec<usize>,
     pub(super) marks: Marks,
-    findings: Findings,
+    endings: Endings,
     groups: Vec<Group>,
     /// The hints that were passed since they were last taken; `None`: nobody asks.
     hints: Option<Vec<Hint>>,
@@ -68,7 +68,7 @@ impl Stream {
             settled: 0,
             borders: Vec::new(),
             marks: Marks::default(),
-            findings: Findings::default(),
+            endings: Endings::default(),
             groups: Vec::new(),
             hints: None,
             hinted: [0; Reading::ALL.len()],
@@ -166,12 +166,12 @@ impl Stream {
     fn read_block(&mut self, engine: &Engine, block: &[u8], hits: &mut Vec<Hit>) {
         let from = self.buffer.len();
         self.buffer.extend_from_slice(block);
-        self.state = engine.keywords.read(self.state, block, &mut self.findings);
+        self.state = engine.keywords.read(self.state, block, &mut self.endings);
         if self.rules.0.reads_place {
             self.mark(engine, from);
         }
         let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
-        for found in &self.findings.found {
+        for found in &self.endings.found {
             let flags = self.rules.0.flags[engine.keywords.number(found.state)];
             let end = self.base + from + found.end as usize;
             if flags & KEYWORD != 0 {
@@ -209,7 +209,7 @@ impl Stream {
     /// Tells the marks of a block, whose first byte is `from` of the buffer, before any match in it is looked at.
     fn mark(&mut self, engine: &Engine, from: usize) {
         self.marks.more(self.base, &self.buffer);
-        for found in &self.findings.found {
+        for found in &self.endings.found {
             if self.rules.0.flags[engine.keywords.number(found.state)] & MARK != 0 {
                 for &word in engine.keywords.ending(found.state).iter().filter(|&&word| (word as usize) < MARKS.len()) {
                     let end = self.base + from + found.end as usize;
