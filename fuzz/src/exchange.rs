@@ -159,18 +159,21 @@ fn nothing_stopped_came_out(script: &Script, run: &Run) {
     let count = |bytes: &[u8]| bytes.windows(key.len()).filter(|it| *it == key.as_bytes()).count();
     let is_key = |it: &Finding| it.rule.label == "AWS_ACCESS_KEY" && it.span.end - it.span.start == key.len();
     // A stop for another reason says nothing of the key; a line that is no data is read by nobody, and no client shows the
-    // name of a member.
+    // name of a member or what tells one thing from another.
     let mut lines = answer.body.split(|it| *it == b'\n').filter(|it| count(it) > 0);
-    let is_said = lines.all(|it| it.starts_with(b"data:") && !is_in_name(it, key.as_bytes()));
+    let is_said = lines.all(|it| it.starts_with(b"data:") && is_shown(it, key.as_bytes()));
     let is_blocked = run.event.refusal == Some("policy_blocked") && is_said;
     if is_blocked && count(&answer.body) == 1 && run.event.inbound_findings.iter().any(is_key) {
         assert_eq!(count(&run.seen), 0, "what the stream was stopped for came out:\n{}", seen(run));
     }
 }
 
-/// Whether the string that the key stands in is the name of a member.
-fn is_in_name(line: &[u8], key: &[u8]) -> bool {
-    let behind = line.windows(key.len()).position(|it| it == key).map_or(&[][..], |at| &line[at + key.len()..]);
+/// Whether the string that the key stands in may be shown: it is not the name of a member, nor a name by its meaning.
+fn is_shown(line: &[u8], key: &[u8]) -> bool {
+    let Some(at) = line.windows(key.len()).position(|it| it == key) else { return false };
+    let (before, behind) = (&line[..at], &line[at + key.len()..]);
     let behind = behind.iter().position(|it| *it == b'"').map_or(&[][..], |at| &behind[at + 1..]);
-    behind.trim_ascii_start().starts_with(b":")
+    let opened = before.iter().rposition(|it| *it == b'"').map_or(&[][..], |at| &before[..at]);
+    let names = ["model", "id", "type", "role"].map(|name| format!("\"{name}\":"));
+    !behind.trim_ascii_start().starts_with(b":") && !names.iter().any(|name| opened.ends_with(name.as_bytes()))
 }
