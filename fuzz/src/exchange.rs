@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::io::Write;
 
-use airiskguard_gateway::domain::{Event, Finding};
+use airiskguard_gateway::domain::{Event, Finding, Verdict};
 
 use super::dice::{Choices, Dice};
 use super::golden;
@@ -128,12 +128,13 @@ fn summary(run: &Run) -> String {
     let found = |it: &Finding| format!("{} {:?} {} {:?} {:?}", it.rule.id, it.source, it.place, it.span, it.value);
     let mut findings: Vec<String> = event.outbound_findings.iter().chain(&event.inbound_findings).map(found).collect();
     let (mut outbound, mut inbound) = (event.outbound.clone(), event.inbound.clone());
-    // Beyond the limit a body is refused whatever is found, and which ones were counted by then, and what each of them
-    // asks for, may differ.
+    // Beyond the limit a body is refused whatever is found, and which ones were counted by then, and what they ask for
+    // together, may differ; that it is stopped may not.
     if run.refused.is_some() && findings.len() >= FINDINGS_MAX {
         findings.clear();
-        outbound.dispositions.clear();
-        inbound.dispositions.clear();
+        for verdict in [&mut outbound, &mut inbound] {
+            *verdict = Verdict { action: verdict.action, ..Verdict::default() };
+        }
     }
     let ended = run.stopped || run.refused.is_some();
     let told = (!ended).then_some((&event.tokens, &event.model_answered, &event.inbound_digest));

@@ -195,6 +195,7 @@ impl Exchange {
             return Err(self.plain(RefusalKind::UpstreamFailed, message.into()));
         }
         if gathered.overflow {
+            self.record.inbound.verdict.action = Action::Block;
             let message = format!("this answer has more than {} findings", self.snapshot.limits.findings_max);
             return Err(self.plain(RefusalKind::PolicyBlocked, message));
         }

@@ -95,6 +95,8 @@ impl Exchange {
             self.record.texts.prompt = self.without_findings(&complete.raw, &complete.located);
         }
         if complete.gathered.overflow {
+            // Of which findings nobody knows, for not all were looked at.
+            self.record.outbound.verdict.action = Action::Block;
             let message = format!("this prompt has more than {} findings", self.snapshot.limits.findings_max);
             return Err(self.plain(RefusalKind::PolicyBlocked, message));
         }
@@ -168,12 +170,11 @@ impl Exchange {
         match self.snapshot.on_unscannable {
             OnUnscannable::Allow => Ok(()),
             OnUnscannable::Flag => {
-                let verdict = &mut self.record.outbound.verdict;
-                verdict.action = verdict.action.max(Action::Flag);
-                verdict.policies.push("on_unscannable".into());
+                self.unscannable(Action::Flag);
                 Ok(())
             }
             OnUnscannable::Block => {
+                self.unscannable(Action::Block);
                 let reasons: Vec<&str> =
                     self.record.outbound.coverage.skipped_bytes.iter().map(|(reason, _)| reason.name()).collect();
                 let message = format!(
@@ -183,6 +184,13 @@ impl Exchange {
                 Err(self.plain(RefusalKind::PolicyBlocked, message))
             }
         }
+    }
+
+    /// What could not be scanned asks for this at least.
+    fn unscannable(&mut self, action: Action) {
+        let verdict = &mut self.record.outbound.verdict;
+        verdict.action = verdict.action.max(action);
+        verdict.policies.push("on_unscannable".into());
     }
 
     /// The refusal of a completion that was stopped a moment ago, for a client that now asks without streaming.

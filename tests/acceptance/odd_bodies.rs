@@ -1,5 +1,6 @@
 //! Bodies that no honest client sends: never a panic, never passed unread.
 
+use airiskguard_gateway::domain::Action;
 use airiskguard_gateway::providers::RefusalKind;
 
 use crate::client::{
@@ -171,9 +172,10 @@ fn nesting_is_read_to_its_limit_and_refused_beyond() {
 #[test]
 fn more_findings_than_the_limit_block() {
     let gateway = format!("{REDACTING}\nlimits: {{findings_max: 3}}\n");
-    for (count, expected) in [(3, None), (4, Some(RefusalKind::PolicyBlocked))] {
+    let cases = [(3, None, Action::Redact), (4, Some(RefusalKind::PolicyBlocked), Action::Block)];
+    for (count, expected, recorded) in cases {
         let run = send(&post(&gateway, MESSAGES, prompt(&format!("{} ", key()).repeat(count))));
-        assert_eq!(refusal(&run), expected, "{count}");
+        assert_eq!((refusal(&run), run.event.outbound.action), (expected, recorded), "{count}");
     }
 }
 

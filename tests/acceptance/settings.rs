@@ -169,7 +169,12 @@ fn what_cannot_be_scanned_is_counted_flagged_or_blocked() {
     assert_eq!(forwarded(&allowed), Some(body.as_bytes()));
     assert_eq!(allowed.event.outbound_coverage.skipped_bytes[0].1, image.len() as u64);
     assert_eq!(with("on_unscannable: flag").event.outbound.action, Action::Flag);
-    assert_eq!(refusal(&with("on_unscannable: block")), Some(RefusalKind::PolicyBlocked));
+    let blocked = with("on_unscannable: block");
+    assert_eq!(refusal(&blocked), Some(RefusalKind::PolicyBlocked));
+    assert_eq!(
+        (blocked.event.outbound.action, blocked.event.outbound.policies),
+        (Action::Block, vec!["on_unscannable".into()])
+    );
 }
 
 #[test]
