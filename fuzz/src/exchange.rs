@@ -9,7 +9,6 @@ use airiskguard_gateway::domain::{Event, Finding, Verdict};
 use super::dice::{Choices, Dice};
 use super::golden;
 use super::mutate::mutate;
-use super::planted;
 use super::support::{Answer, Before, Run, Script, run_on, snapshot};
 
 /// Policies that between them do everything that can be done to a body.
@@ -86,7 +85,7 @@ pub fn run(data: &[u8]) {
     let whole = ask(&script, None);
     let cut = ask(&script, Some(&mut dice));
     same(&whole, &cut);
-    nothing_stopped_came_out(&script, &whole);
+    nothing_stopped_came_out(script, &whole);
 }
 
 fn ask(script: &Script, dice: Option<&mut Dice>) -> Run {
@@ -150,31 +149,17 @@ fn summary(run: &Run) -> String {
     )
 }
 
-/// What was refused shows nothing of the answer, and a stopped stream not the key that it was stopped for.
-fn nothing_stopped_came_out(script: &Script, run: &Run) {
+/// What was refused shows nothing of the answer. What went out of a stream before it was stopped, with the notice behind
+/// it, holds nothing to stop it for: sent again, it passes.
+fn nothing_stopped_came_out(script: Script, run: &Run) {
     if run.refused.is_some() {
         assert!(run.seen.is_empty(), "refused, and seen all the same");
     }
-    let Some(answer) = script.answer.as_ref().filter(|_| run.stopped) else { return };
-    let key = planted();
-    let count = |bytes: &[u8]| bytes.windows(key.len()).filter(|it| *it == key.as_bytes()).count();
-    let is_key = |it: &Finding| it.rule.label == "AWS_ACCESS_KEY" && it.span.end - it.span.start == key.len();
-    // A stop for another reason says nothing of the key; a line that is no data is read by nobody, and no client shows the
-    // name of a member or what tells one thing from another.
-    let mut lines = answer.body.split(|it| *it == b'\n').filter(|it| count(it) > 0);
-    let is_said = lines.all(|it| it.starts_with(b"data:") && is_shown(it, key.as_bytes()));
-    let is_blocked = run.event.refusal == Some("policy_blocked") && is_said;
-    if is_blocked && count(&answer.body) == 1 && run.event.inbound_findings.iter().any(is_key) {
-        assert_eq!(count(&run.seen), 0, "what the stream was stopped for came out:\n{}", seen(run));
+    let Some(answer) = script.answer.filter(|_| run.stopped) else { return };
+    if run.event.refusal == Some("policy_blocked") {
+        let answer = Some(Answer { body: run.seen.clone(), ..answer });
+        let again = ask(&Script { answer, ..script }, None);
+        let is_blocked = again.stopped && again.event.refusal == Some("policy_blocked");
+        assert!(!is_blocked, "what the stream was stopped for came out:\n{}\n\n{}", seen(run), seen(&again));
     }
-}
-
-/// Whether the string that the key stands in may be shown: it is not the name of a member, nor a name by its meaning.
-fn is_shown(line: &[u8], key: &[u8]) -> bool {
-    let Some(at) = line.windows(key.len()).position(|it| it == key) else { return false };
-    let (before, behind) = (&line[..at], &line[at + key.len()..]);
-    let behind = behind.iter().position(|it| *it == b'"').map_or(&[][..], |at| &behind[at + 1..]);
-    let opened = before.iter().rposition(|it| *it == b'"').map_or(&[][..], |at| &before[..at]);
-    let names = ["model", "id", "type", "role"].map(|name| format!("\"{name}\":"));
-    !behind.trim_ascii_start().starts_with(b":") && !names.iter().any(|name| opened.ends_with(name.as_bytes()))
 }
