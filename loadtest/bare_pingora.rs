@@ -2,7 +2,8 @@
 //! gateway's own cost is held against.
 //!
 //! `cargo run --release --example bare_pingora -- 127.0.0.1:8081 127.0.0.1:9000`, with where it listens and where the
-//! provider is. Threads, allocator and pool are those of the gateway, so that only its work makes the difference.
+//! provider is. Threads, allocator, size of pages and pool are those of the gateway, so that only its work makes the
+//! difference.
 #![allow(clippy::print_stderr, reason = "a program for the terminal")]
 
 use async_trait::async_trait;
@@ -40,6 +41,7 @@ fn main() {
         eprintln!("usage: bare_pingora LISTEN PROVIDER, both as host:port");
         std::process::exit(2);
     };
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let conf = ServerConf { threads, upstream_keepalive_pool_size: POOL_SIZE, ..ServerConf::default() };
     let mut server = Server::new_with_opt_and_conf(None, conf);
