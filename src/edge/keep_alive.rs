@@ -33,7 +33,8 @@ where
         let slot = Arc::new(Slot::default());
         let kept = SLOT.scope(slot.clone(), self.0.process_new_http(session, shutdown)).await;
         if let Some(socket) = slot.take_socket() {
-            socket.run(shutdown).await;
+            // A future of its own, for it is large and nearly no connection becomes a socket.
+            Box::pin(socket.run(shutdown)).await;
             return None;
         }
         if kept.is_some() {

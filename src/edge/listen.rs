@@ -126,7 +126,9 @@ fn plain(stream: TcpStream, client: SocketAddr) -> Plain {
 /// The stream to talk HTTP on; `None` if the handshake failed or took too long.
 async fn secure(plain: Plain, tls: Option<Arc<Acceptor>>) -> Option<Stream> {
     let Some(acceptor) = tls else { return Some(Box::new(plain)) };
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.tls_handshake(plain)).await {
+    // Its state is large, and each connection would keep room for it to its end.
+    let handshake = Box::pin(acceptor.tls_handshake(plain));
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => Some(Box::new(stream)),
         Ok(Err(error)) => {
             tracing::debug!(error = %error.etype().as_str(), "TLS handshake failed");

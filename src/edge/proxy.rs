@@ -76,7 +76,7 @@ impl ProxyHttp for Gateway {
             return Ok(true);
         }
         if framing::asks_for_socket(session.req_header()) {
-            return self.open_socket(session, phase).await;
+            return Box::pin(self.open_socket(session, phase)).await;
         }
         let (call, opening) = self.open(session);
         let call = phase.call.insert(Arc::new(call)).clone();
