@@ -32,6 +32,9 @@ pub(super) const HINT: u8 = 32;
 /// Checkers that look for orders to a model.
 const INSTRUCTION_CHECKERS: [&str; 2] = ["security", "agent"];
 
+/// So many bytes of a keyword are looked for; its rule sees whether the rest is there. Short keywords make a small automaton,
+/// and short texts worth reading in several stretches at once.
+const SOUGHT_BYTES: usize = 16;
 /// Bytes that a run of digits may keep waiting: 64 digits with two separators between.
 const DIGITS_BYTES_MAX: usize = 192;
 
@@ -41,7 +44,7 @@ pub struct Engine {
     pub(super) keywords: Keywords,
     /// Per keyword: the rules it triggers.
     pub(super) owners: Vec<Vec<u32>>,
-    /// Per keyword: its bytes.
+    /// Per keyword: its bytes that are looked for.
     pub(super) words: Vec<Vec<u8>>,
     /// Per keyword: how it hints the text around it is to be read.
     pub(super) hints: Vec<Option<Reading>>,
@@ -145,7 +148,8 @@ impl Engine {
         for (rule, spec) in specs.iter().enumerate() {
             let Trigger::Keywords(keywords) = &spec.trigger else { continue };
             for keyword in keywords {
-                let folded = keyword.to_ascii_lowercase().into_bytes();
+                let mut folded = keyword.to_ascii_lowercase().into_bytes();
+                folded.truncate(SOUGHT_BYTES);
                 let index = *index_of.entry(folded.clone()).or_insert(words.len());
                 if index == words.len() {
                     words.push(folded);
