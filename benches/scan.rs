@@ -105,7 +105,7 @@ fn rules(count: usize) -> Vec<RuleSpec> {
 
 fn whole(engine: &Engine, set: &RuleSet, stream: &mut Stream, text: &[u8], hits: &mut Vec<Hit>) -> usize {
     hits.clear();
-    stream.reset(set.clone());
+    stream.reset(set);
     stream.push(engine, text, hits);
     stream.finish(engine, hits);
     hits.len()
@@ -129,7 +129,7 @@ fn catalogue(c: &mut Criterion) {
             group.bench_function(id, |b| {
                 b.iter(|| {
                     hits.clear();
-                    scanner.reset(set.clone());
+                    scanner.reset(&set);
                     scanner.push(&engine, &text, &mut hits);
                     scanner.finish(&engine, &mut hits);
                     black_box(hits.len())
@@ -141,7 +141,7 @@ fn catalogue(c: &mut Criterion) {
         group.throughput(Throughput::Elements(text.chunks(8).count() as u64));
         group.bench_function(BenchmarkId::new("8-byte deltas", name), |b| {
             b.iter(|| {
-                stream.reset(set.clone());
+                stream.reset(&set);
                 hits.clear();
                 text.chunks(8).fold(0, |sum, delta| {
                     stream.push(&engine, delta, &mut hits);
@@ -249,7 +249,7 @@ fn ordinary(c: &mut Criterion) {
     group.bench_function("with views/200", |b| {
         b.iter(|| {
             hits.clear();
-            scanner.reset(set.clone());
+            scanner.reset(&set);
             scanner.push(&engine, &text, &mut hits);
             scanner.finish(&engine, &mut hits);
             black_box(hits.len())
@@ -317,7 +317,7 @@ fn deltas(c: &mut Criterion) {
         group.throughput(Throughput::Elements(text.chunks(size).count() as u64));
         group.bench_function(BenchmarkId::new("push and settled", size), |b| {
             b.iter(|| {
-                stream.reset(set.clone());
+                stream.reset(&set);
                 text.chunks(size).fold(0, |sum, delta| {
                     stream.push(&engine, delta, &mut hits);
                     sum + black_box(stream.settle(&engine))

@@ -126,7 +126,7 @@ impl Bench<'_> {
     /// Nanoseconds per byte of one whole text.
     fn nanoseconds(&mut self, text: &[u8]) -> f64 {
         self.hits.clear();
-        self.stream.reset(self.rules.clone());
+        self.stream.reset(&self.rules);
         let begun = Instant::now();
         self.stream.push(self.engine, text, &mut self.hits);
         self.stream.finish(self.engine, &mut self.hits);

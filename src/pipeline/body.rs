@@ -472,7 +472,7 @@ impl DeepVisitor for BodyScan {
             _ => None,
         };
         level.leaves_before = self.gathered.leaves.as_ref().map_or(0, Vec::len);
-        level.scanner.reset(self.reading.rules.of(begun.source).clone());
+        level.scanner.reset(self.reading.rules.of(begun.source));
         let key = leaf.inner.unwrap_or(leaf.path).last_key().filter(|_| begun.has_context);
         if let Some(key) = key {
             level.scanner.context(&self.reading.engine, key.as_bytes());

@@ -334,6 +334,14 @@ impl RuleSet {
         self.0.instructions.get_or_init(|| engine.choose(is_kept)).clone()
     }
 
+    /// Becomes that choice. Mostly it is the same one, and then the count of its holders is left alone: all processors share it,
+    /// and wait for each other at each short text.
+    pub(super) fn set(&mut self, other: &RuleSet) {
+        if !Arc::ptr_eq(&self.0, &other.0) {
+            *self = other.clone();
+        }
+    }
+
     /// How many rules are in it.
     pub fn len(&self) -> usize {
         self.0.count

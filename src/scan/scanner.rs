@@ -33,12 +33,12 @@ impl Scanner {
     }
 
     /// Ready for another text, with its buffers kept.
-    pub fn reset(&mut self, rules: RuleSet) {
+    pub fn reset(&mut self, rules: &RuleSet) {
         if let Some(views) = &mut self.views {
-            views.reset(rules.clone());
+            views.reset(rules);
         }
         if let Some(hinted) = &mut self.hinted {
-            hinted.reset(rules.clone());
+            hinted.reset(rules);
         }
         self.stream.reset(rules);
     }

@@ -64,14 +64,6 @@ impl Seam {
         }
     }
 
-    /// Ready for another run of segments, with its buffers kept.
-    pub fn reset(&mut self, rules: RuleSet) {
-        self.stream.reset(rules.clone());
-        self.rules = rules;
-        self.marks.clear();
-        self.tail.clear();
-    }
-
     /// A segment that directly follows the one before.
     pub fn begin_segment(&mut self, segment: usize) {
         (self.segment, self.length) = (segment, 0);
@@ -120,7 +112,7 @@ impl Seam {
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<SeamHit>) {
         self.stream.finish(engine, &mut self.inner);
         self.report(hits);
-        self.stream.reset(self.rules.clone());
+        self.stream.reset(&self.rules);
         self.marks.clear();
     }
 

@@ -78,8 +78,8 @@ impl Stream {
     }
 
     /// Ready for another text, with its buffers kept.
-    pub fn reset(&mut self, rules: RuleSet) {
-        self.rules = rules;
+    pub fn reset(&mut self, rules: &RuleSet) {
+        self.rules.set(rules);
         self.buffer.clear();
         (self.base, self.origin, self.state, self.settled) = (0, 0, 0, 0);
         self.digits.reset(self.rules.0.digit_counts.len());

@@ -260,7 +260,7 @@ fn a_stream_starts_afresh_after_reset() {
     let mut stream = Stream::new(rules.clone());
     let mut hits = Vec::new();
     stream.push(&engine, b"ak_abcDE9 123-45 tok-ab", &mut hits);
-    stream.reset(rules);
+    stream.reset(&rules);
     hits.clear();
     stream.push(&engine, b"cDE9 -6789 ak_zzzzzz", &mut hits);
     stream.finish(&engine, &mut hits);

@@ -73,8 +73,8 @@ impl Encoded {
         }
     }
 
-    pub(super) fn reset(&mut self, rules: RuleSet) {
-        self.rules = rules;
+    pub(super) fn reset(&mut self, rules: &RuleSet) {
+        self.rules.set(rules);
         self.run.clear();
         (self.length, self.open, self.coding) = (0, false, None);
     }
@@ -218,7 +218,7 @@ impl Encoded {
     fn begin_text(&mut self, coding: Coding) {
         self.coding = Some(coding);
         let (rules, depth) = (&self.rules, self.depth);
-        self.scanner.get_or_insert_with(|| Box::new(Scanner::at_depth(rules.clone(), depth))).reset(rules.clone());
+        self.scanner.get_or_insert_with(|| Box::new(Scanner::at_depth(rules.clone(), depth))).reset(rules);
     }
 
     /// Passes on what was decoded from so many characters.

@@ -74,8 +74,8 @@ impl Folded {
         }
     }
 
-    pub(super) fn reset(&mut self, rules: RuleSet) {
-        self.rules = rules;
+    pub(super) fn reset(&mut self, rules: &RuleSet) {
+        self.rules.set(rules);
         (self.length, self.active, self.previous) = (0, false, b' ');
         self.before.clear();
         self.unclear.clear();
@@ -182,7 +182,7 @@ impl Folded {
         if !self.active {
             self.active = true;
             let (rules, depth) = (&self.rules, self.depth);
-            self.scanner.get_or_insert_with(|| Box::new(Scanner::at_depth(rules.clone(), depth))).reset(rules.clone());
+            self.scanner.get_or_insert_with(|| Box::new(Scanner::at_depth(rules.clone(), depth))).reset(rules);
             let before = &self.before[self.before.len().saturating_sub(BEFORE_BYTES)..];
             self.pending.extend_from_slice(before);
             let original = self.length - before.len();

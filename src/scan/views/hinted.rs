@@ -52,8 +52,8 @@ impl Hinted {
         }
     }
 
-    pub(in crate::scan) fn reset(&mut self, rules: RuleSet) {
-        self.rules = rules;
+    pub(in crate::scan) fn reset(&mut self, rules: &RuleSet) {
+        self.rules.set(rules);
         (self.length, self.open) = (0, false);
         self.before.clear();
     }
@@ -122,7 +122,7 @@ impl Hinted {
             }
             let written = self.reader.read(reading, &self.section);
             let stream = self.stream.get_or_insert_with(|| Box::new(Stream::new(rules.clone())));
-            stream.reset(rules);
+            stream.reset(&rules);
             stream.push(engine, written.text, &mut self.inner);
             stream.finish(engine, &mut self.inner);
             report(&written, &self.section, self.start, &mut self.inner, hits);

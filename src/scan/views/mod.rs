@@ -52,8 +52,8 @@ impl Views {
     }
 
     /// Ready for another text, with its buffers kept.
-    pub fn reset(&mut self, rules: RuleSet) {
-        self.folded.reset(rules.clone());
+    pub fn reset(&mut self, rules: &RuleSet) {
+        self.folded.reset(rules);
         self.encoded.reset(rules);
     }
 
