@@ -25,6 +25,9 @@ const DNS_TTL: Duration = Duration::from_secs(30);
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Streams on one HTTP/2 connection to a provider.
 const STREAMS_MAX: usize = 64;
+/// So often a connection of HTTP/2 is asked whether it is still there. Many requests share it: one that fell silent on the way
+/// would keep each of them, and all that come after, until their time is over. Pingora waits five seconds for an answer.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Why a provider cannot be contacted. The texts are for developers and name no secret.
 #[derive(Debug)]
@@ -84,6 +87,7 @@ impl Peers {
         options.write_timeout = Some(times.write);
         options.idle_timeout = Some(times.idle);
         options.max_h2_streams = STREAMS_MAX;
+        options.h2_ping_interval = Some(PING_INTERVAL.min(times.read));
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
         Ok(peer)
     }

@@ -71,7 +71,7 @@ impl Stream {
         // What stands before a keyword tells nothing of a line that will be stopped; it must be hidden with a secret.
         let hidden = |rule: &&u32| engine.rules[**rule as usize].info.redactable;
         for &rule in self.rules.0.leads.iter().filter(hidden) {
-            let length = self.runs.open_lead(&engine.rules, rule, window, window, 0);
+            let length = self.runs.open_lead(&engine.rules, rule, window, window, end - first);
             first = first.min(end - length);
         }
         let mut state = self.state;
