@@ -19,28 +19,42 @@ pub fn event(name: &str, mut data: serde_json::Value) -> String {
     format!("event: {name}\ndata: {data}\n\n")
 }
 
-/// A stream as far as the first block of text, open.
-pub fn begun() -> String {
+/// The events of a stream as far as the first block of text, open.
+pub fn opening() -> String {
     let message = serde_json::json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
         "stop_reason": null, "usage": {"input_tokens": 1, "output_tokens": 1}});
     let block = serde_json::json!({"type": "text", "text": ""});
-    chunk(&event("message_start", serde_json::json!({"message": message})))
-        + &chunk(&event("content_block_start", serde_json::json!({"index": 0, "content_block": block})))
+    event("message_start", serde_json::json!({"message": message}))
+        + &event("content_block_start", serde_json::json!({"index": 0, "content_block": block}))
 }
 
-/// A piece of text.
-pub fn delta(text: &str) -> String {
+/// The event of a piece of text.
+pub fn said(text: &str) -> String {
     let delta = serde_json::json!({"type": "text_delta", "text": text});
-    chunk(&event("content_block_delta", serde_json::json!({"index": 0, "delta": delta})))
+    event("content_block_delta", serde_json::json!({"index": 0, "delta": delta}))
 }
 
-/// The end of the block, of the message and of the body.
-pub fn ended() -> String {
+/// The events that end the block and the message.
+pub fn ending() -> String {
     let reason = serde_json::json!({"stop_reason": "end_turn", "stop_sequence": null});
-    chunk(&event("content_block_stop", serde_json::json!({"index": 0})))
-        + &chunk(&event("message_delta", serde_json::json!({"delta": reason, "usage": {"output_tokens": 2}})))
-        + &chunk(&event("message_stop", serde_json::json!({})))
-        + "0\r\n\r\n"
+    event("content_block_stop", serde_json::json!({"index": 0}))
+        + &event("message_delta", serde_json::json!({"delta": reason, "usage": {"output_tokens": 2}}))
+        + &event("message_stop", serde_json::json!({}))
+}
+
+/// [`opening`] in a chunk.
+pub fn begun() -> String {
+    chunk(&opening())
+}
+
+/// [`said`] in a chunk.
+pub fn delta(text: &str) -> String {
+    chunk(&said(text))
+}
+
+/// [`ending`] in a chunk, and the end of the body.
+pub fn ended() -> String {
+    chunk(&ending()) + "0\r\n\r\n"
 }
 
 /// An answer whose text is a key, as far as the middle of it.

@@ -7,8 +7,12 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
+use super::certificate::certificate;
 use super::program::{self, PROGRAM, Running, program};
 use super::step::{Step, play};
+use super::tls;
 
 /// How long everything may take to be as it was.
 const SETTLE: Duration = Duration::from_secs(12);
@@ -22,13 +26,16 @@ pub const ANSWER: &str = r#"{"id":"msg_1","type":"message","role":"assistant","m
 pub struct Fault {
     pub name: String,
     pub provider: Vec<Step>,
-    pub client: Vec<Step>,
+    /// `None`: asks for a completion.
+    pub client: Option<Vec<Step>>,
     /// Exchanges that it opens, at least and at most.
     pub opens: (u64, u64),
     /// Statuses of which the client sees one; 0 is no answer at all.
     pub statuses: &'static [u16],
     /// An answer that was cut off and must not look as if it had come whole.
     pub is_cut: bool,
+    /// An answer that must come whole.
+    pub is_whole: bool,
     /// The provider may not even be connected to.
     pub is_refused: bool,
 }
@@ -38,10 +45,11 @@ pub fn fault(name: impl Into<String>) -> Fault {
     Fault {
         name: name.into(),
         provider: healthy(),
-        client: vec![Step::Write(request("/v1/messages", "")), Step::Drain],
+        client: None,
         opens: (1, 1),
         statuses: &[],
         is_cut: false,
+        is_whole: false,
         is_refused: false,
     }
 }
@@ -53,7 +61,7 @@ impl Fault {
     }
 
     pub fn client(mut self, steps: impl Into<Vec<Step>>) -> Self {
-        self.client = steps.into();
+        self.client = Some(steps.into());
         self
     }
 
@@ -72,10 +80,20 @@ impl Fault {
         self
     }
 
+    pub fn whole(mut self) -> Self {
+        self.is_whole = true;
+        self
+    }
+
     pub fn refused(mut self) -> Self {
         self.is_refused = true;
         self
     }
+}
+
+/// A client that asks, and reads what comes.
+fn asks(prefix: &str) -> Vec<Step> {
+    vec![Step::Write(request(&format!("{prefix}/v1/messages"), "")), Step::Drain]
 }
 
 /// A made-up key that stands in every prompt.
@@ -123,6 +141,24 @@ pub fn framed(path: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\nhost: g\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
+/// What the provider speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// HTTP/1.1, plain.
+    Http1,
+    /// HTTP/2 over TLS; HTTP/1.1, where the gateway asks for it, is sound.
+    Http2,
+}
+
+impl Wire {
+    fn healthy(self) -> Vec<Step> {
+        match self {
+            Wire::Http1 => healthy(),
+            Wire::Http2 => super::provider_http2::healthy(),
+        }
+    }
+}
+
 struct Provider {
     address: SocketAddr,
     script: Arc<Mutex<Vec<Step>>>,
@@ -154,6 +190,11 @@ fn provider() -> Provider {
 /// A gateway between a provider and whoever connects.
 pub struct Stage {
     provider: Provider,
+    /// Sound, for who wants no HTTP/2.
+    http1: Provider,
+    wire: Wire,
+    /// Where its provider's certificate is.
+    folder: TempDir,
     running: Running,
     address: SocketAddr,
     admin: SocketAddr,
@@ -177,12 +218,29 @@ pub struct Seen {
 }
 
 impl Stage {
-    pub fn start() -> Self {
-        let provider = provider();
-        let address = provider.address;
-        let times = "{connect: 1s, read: 1s, write: 1s, idle: 1s}";
+    /// For a table of so many rows.
+    pub fn start(wire: Wire, rows: usize) -> Self {
+        let (provider, http1) = (provider(), provider());
+        let folder = tempfile::tempdir().unwrap();
+        let times = "timeouts: {connect: 1s, read: 1s, write: 1s, idle: 1s}";
+        let upstreams = match wire {
+            Wire::Http1 => format!("anthropic: {{url: 'http://{}', {times}}}", provider.address),
+            Wire::Http2 => {
+                let certificate = certificate(folder.path(), "provider");
+                let behind = tls::Behind { http2: provider.address, http1: http1.address };
+                let ports = tls::before(behind, &certificate, rows + 1);
+                let names = (0..rows).map(|row| format!("row{row}")).chain(["anthropic".to_owned()]);
+                let one = |(name, port): (String, u16)| {
+                    let ca_file = &certificate.cert;
+                    format!(
+                        "{name}: {{url: 'https://localhost:{port}', ca_file: '{ca_file}', dialect: anthropic, {times}}}"
+                    )
+                };
+                names.zip(ports).map(one).collect::<Vec<_>>().join(", ")
+            }
+        };
         let yaml = format!(
-            "upstream: {{anthropic: {{url: 'http://{address}', timeouts: {times}}}}}\n\
+            "upstream: {{{upstreams}}}\n\
              checks: {{outbound: [secrets], inbound: [secrets, vuln]}}\nredact_secrets: true\n\
              admin: {{listen: '{}'}}\n\
              limits: {{header_timeout: 1s, body_timeout: 1s, idle_timeout: 1s, total_timeout: 4s, drain_timeout: 3s,\n\
@@ -191,10 +249,11 @@ impl Stage {
         );
         let running = program::start(program(&["--host", "127.0.0.1", "--port", "0"]), &yaml);
         let (address, admin) = (running.addresses()[0], running.addresses()[1]);
-        let mut stage = Stage { provider, running, address, admin, exchanges: 0, memory_kib: 0, sockets: 0 };
+        let mut stage =
+            Stage { provider, http1, wire, folder, running, address, admin, exchanges: 0, memory_kib: 0, sockets: 0 };
         // Automata are built by the first requests and beside them; what they take is no leak.
         for round in 0..3 {
-            stage.next_request_works(&format!("first {round}")).unwrap();
+            stage.next_request_works("", &format!("first {round}")).unwrap();
         }
         stage.settled().unwrap();
         stage.sockets = stage.open_sockets();
@@ -215,11 +274,16 @@ impl Stage {
     }
 
     /// Plays a fault and checks everything that must hold after it.
-    pub fn suffer(&mut self, fault: &Fault) -> Seen {
+    pub fn suffer(&mut self, row: usize, fault: &Fault) -> Seen {
+        let prefix = match self.wire {
+            Wire::Http1 => String::new(),
+            Wire::Http2 => format!("/row{row}"),
+        };
         let connections = *self.provider.connections.lock().unwrap();
         *self.provider.script.lock().unwrap() = fault.provider.clone();
         let mut read = Vec::new();
-        play(TcpStream::connect(self.address).unwrap(), &fault.client, &mut read);
+        let client = fault.client.clone().unwrap_or_else(|| asks(&prefix));
+        play(TcpStream::connect(self.address).unwrap(), &client, &mut read);
         let mut wrong = Vec::new();
         let status = status(&read);
         if !fault.statuses.is_empty() && !fault.statuses.contains(&status) {
@@ -227,6 +291,9 @@ impl Stage {
         }
         if fault.is_cut && status == 200 && super::step::is_whole(&read) {
             wrong.push(format!("a broken answer looks whole: {}", shown(&read)));
+        }
+        if fault.is_whole && !super::step::is_whole(&read) {
+            wrong.push(format!("the answer is not whole: {}", shown(&read)));
         }
         wrong.extend(self.settled().err());
         let opened = self.opened(fault.opens.0);
@@ -238,7 +305,7 @@ impl Stage {
             wrong.push("the provider was contacted".to_owned());
         }
         wrong.extend(self.leaks(&read));
-        wrong.extend(self.next_request_works(&fault.name).err());
+        wrong.extend(self.next_request_works(&prefix, &fault.name).err());
         Seen { name: fault.name.clone(), status, opened, wrong }
     }
 
@@ -246,7 +313,8 @@ impl Stage {
     fn leaks(&self, read: &[u8]) -> Vec<String> {
         let mut wrong = Vec::new();
         let holds = |bytes: &[u8], key: &str| bytes.windows(key.len()).any(|it| it == key.as_bytes());
-        if holds(&self.provider.received.lock().unwrap(), &prompt_key()) {
+        let sent = [&self.provider, &self.http1].map(|it| holds(&it.received.lock().unwrap(), &prompt_key()));
+        if sent.contains(&true) {
             wrong.push("the prompt's key reached the provider".to_owned());
         }
         // Not even its beginning, which was held because it could become the key.
@@ -260,13 +328,13 @@ impl Stage {
     }
 
     /// A healthy exchange gets its own answer.
-    fn next_request_works(&mut self, mark: &str) -> Result<(), String> {
-        *self.provider.script.lock().unwrap() = healthy();
+    fn next_request_works(&mut self, prefix: &str, mark: &str) -> Result<(), String> {
+        *self.provider.script.lock().unwrap() = self.wire.healthy();
         let mut read = Vec::new();
         let mark = format!("after {mark}");
         play(
             TcpStream::connect(self.address).unwrap(),
-            &[Step::Write(request("/v1/messages", &mark)), Step::Message],
+            &[Step::Write(request(&format!("{prefix}/v1/messages"), &mark)), Step::Message],
             &mut read,
         );
         self.exchanges += 1;

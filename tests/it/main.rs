@@ -4,6 +4,7 @@
 #![allow(unreachable_pub)]
 
 mod binary;
+mod certificate;
 mod client;
 mod connections;
 #[cfg(feature = "control")]

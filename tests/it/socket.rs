@@ -375,7 +375,7 @@ fn a_refusal_of_the_provider_is_the_client_s() {
 #[test]
 fn both_sides_speak_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let tls = super::tls::certificate(folder.path(), "provider");
+    let tls = super::certificate::certificate(folder.path(), "provider");
     let answer = events(&["over tls"]);
     let plain = sockets::start([says(&answer)]);
     // A second gateway serves as the provider that speaks TLS.

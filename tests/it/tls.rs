@@ -2,8 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,23 +12,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use super::certificate::certificate;
 use super::gateway::{self, QUICK_START};
 use super::provider::{self, json};
-
-/// A self-signed certificate for `localhost` and its key, made by the `openssl` command.
-pub fn certificate(folder: &Path, name: &str) -> Tls {
-    let path = |end: &str| folder.join(format!("{name}.{end}")).to_str().unwrap().to_owned();
-    let (cert, key) = (path("pem"), path("key"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", &format!("/CN={name}"), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-keyout", &key, "-out", &cert])
-        .output()
-        .expect("the openssl command is needed");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    Tls { cert, key }
-}
 
 /// Asks for `/health` over TLS; the protocol agreed on and the certificate shown.
 fn handshake(port: u16, roots: &[&Tls], protocols: &[&str]) -> (Option<String>, Vec<u8>) {
