@@ -149,8 +149,9 @@ fn summary(run: &Run) -> String {
     )
 }
 
-/// What was refused shows nothing of the answer. What went out of a stream before it was stopped, with the notice behind
-/// it, holds nothing to stop it for: sent again, it passes.
+/// What was refused shows nothing of the answer. What went out of a stream before it was stopped is sent again, with the
+/// notice behind it: nothing of what it was stopped for is found in it. Something else may be, for a text that ends early
+/// may end where a key would.
 fn nothing_stopped_came_out(script: Script, run: &Run) {
     if run.refused.is_some() {
         assert!(run.seen.is_empty(), "refused, and seen all the same");
@@ -159,7 +160,17 @@ fn nothing_stopped_came_out(script: Script, run: &Run) {
     if run.event.refusal == Some("policy_blocked") {
         let answer = Some(Answer { body: run.seen.clone(), ..answer });
         let again = ask(&Script { answer, ..script }, None);
+        let is_same = |one: &Finding, other: &Finding| {
+            (&one.rule.id, &one.span, one.place.line) == (&other.rule.id, &other.span, other.place.line)
+        };
+        let findings = &run.event.inbound_findings;
+        let came_out = again.event.inbound_findings.iter().any(|it| findings.iter().any(|known| is_same(it, known)));
         let is_blocked = again.stopped && again.event.refusal == Some("policy_blocked");
-        assert!(!is_blocked, "what the stream was stopped for came out:\n{}\n\n{}", seen(run), seen(&again));
+        assert!(
+            !(is_blocked && came_out),
+            "what the stream was stopped for came out:\n{}\n\n{}",
+            seen(run),
+            seen(&again)
+        );
     }
 }
