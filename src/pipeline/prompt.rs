@@ -95,7 +95,7 @@ impl Exchange {
             self.record.texts.prompt = self.without_findings(&complete.raw, &complete.located);
         }
         if complete.gathered.overflow {
-            // Of which findings nobody knows, for not all were looked at.
+            // Whatever those ask for that were looked at.
             self.record.outbound.verdict.action = Action::Block;
             let message = format!("this prompt has more than {} findings", self.snapshot.limits.findings_max);
             return Err(self.plain(RefusalKind::PolicyBlocked, message));

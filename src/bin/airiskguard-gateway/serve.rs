@@ -25,7 +25,7 @@ const TAKE_OVER: &str = "--take-over";
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(serve: &Serve) -> Result<(), String> {
-    // Pages of 2 MB, of which a connection's buffers touch a few KB here and there, cost a third of a stream's memory and the
+    // Pages of 2 MB, of which a connection's buffers touch a few KB here and there, cost a quarter of a stream's memory and the
     // time to clear them. A kernel without them has nothing to switch off.
     rustix::thread::disable_transparent_huge_pages(true).ok();
     let Read { file, overrides, watch, log } = read(serve)?;
