@@ -92,7 +92,7 @@ mod followed {
 mod followed {
     use std::sync::{Arc, Mutex};
 
-    use airiskguard_gateway::config::{File, Warnings};
+    use airiskguard_gateway::config::File;
     use airiskguard_gateway::pipeline::Live;
     use airiskguard_gateway::sinks::{Metrics, Reader, Scribe};
     use airiskguard_gateway::store::{Directory, Head};
@@ -105,13 +105,6 @@ mod followed {
     pub(crate) struct Told {
         pub(crate) generation: u64,
         pub(crate) file: File,
-        pub(crate) warnings: Warnings,
-    }
-
-    impl Told {
-        pub(crate) fn is_read_as(&self, other: &Told) -> bool {
-            self.generation == other.generation
-        }
     }
 
     impl Followed {

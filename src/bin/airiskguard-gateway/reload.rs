@@ -73,6 +73,7 @@ impl Reloader {
     }
 
     /// Puts what a policy server says in force, beside the file as it is; nothing changes where that is not possible.
+    #[cfg(feature = "control")]
     pub(crate) fn offer(&mut self, told: &Told) -> Result<(), String> {
         if self.told.as_ref().is_none_or(|it| !it.is_read_as(told)) {
             let in_force = self.governed(&self.local, Some(told));
