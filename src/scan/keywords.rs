@@ -7,12 +7,12 @@
 
 use std::collections::VecDeque;
 
+use super::bits;
+
 /// Keywords longer than this are refused.
 pub(super) const KEYWORD_BYTES_MAX: usize = 64;
 /// Stretches of a piece that are read in turns. Fewer leave the processor waiting for memory, more do not fit its registers.
 const LANES: usize = 6;
-/// States that are looked through at once for those that end a keyword.
-const SIFTED: usize = 64;
 
 /// A place where keywords end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -392,30 +392,23 @@ impl Keywords {
     fn sift<E: Entry>(&self, states: &[E], offset: usize, found: &mut Vec<Found>) {
         let first = E::of(self.first_ending);
         let mut at = offset;
-        let (blocks, rest) = states.as_chunks::<SIFTED>();
+        let (blocks, rest) = states.as_chunks::<{ bits::BLOCK }>();
         for block in blocks {
             // A byte of ones and zeros for each, which a compiler does many at once, then a bit for each.
-            let mut ends = [0; SIFTED];
+            let mut ends = [0; bits::BLOCK];
             ends.iter_mut().zip(block).for_each(|(ends, &state)| *ends = u8::from(state >= first));
-            let (eights, _) = ends.as_chunks::<8>();
-            let bits_of = |(index, &eight): (usize, &[u8; 8])| gathered(u64::from_le_bytes(eight)) << (8 * index);
-            let mut bits = eights.iter().enumerate().map(bits_of).fold(0, |bits, more| bits | more);
+            let mut bits = bits::of(&ends);
             while bits != 0 {
                 let index = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
                 found.push(Found { end: (at + index + 1) as u32, state: block[index].state() });
             }
-            at += SIFTED;
+            at += bits::BLOCK;
         }
         for (index, state) in rest.iter().enumerate().filter(|(_, state)| **state >= first) {
             found.push(Found { end: (at + index + 1) as u32, state: state.state() });
         }
     }
-}
-
-/// The lowest bits of the eight bytes, side by side. The factor moves each to its place in the highest byte.
-fn gathered(bytes: u64) -> u64 {
-    bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The engine: all rules, one pass, any chunking.
 
 mod assignment;
+mod bits;
 mod compile;
 mod digits;
 mod engine;

@@ -23,7 +23,7 @@ impl Coding {
         let hex = digits.len() >= HEX_CHARS_MIN && digits.iter().all(u8::is_ascii_hexdigit);
         let base32 = run.len() >= BASE32_CHARS_MIN && is_base32(run);
         let hex = hex.then_some(Coding::Hex(prefix)).into_iter();
-        hex.chain((0..4).map(Coding::Base64)).chain(base32.then_some(Coding::Base32))
+        hex.chain(ascii_from(run).map(Coding::Base64)).chain(base32.then_some(Coding::Base32))
     }
 
     /// The same, once its beginning was read.
@@ -59,7 +59,7 @@ impl Coding {
         out.clear();
         let (group, bytes, skip) = self.shape();
         let run = run.get(skip..)?;
-        let mut bad = run.len() / group * bytes / 10;
+        let mut bad = odd_bytes_max(run.len() / group * bytes);
         for characters in run.chunks_exact(group) {
             let from = out.len();
             out.extend_from_slice(&self.bits(characters).to_be_bytes()[8 - bytes..]);
@@ -79,6 +79,45 @@ impl Coding {
         Some(skip + run.len())
     }
 }
+
+/// How many of so many decoded bytes may be none of a text.
+fn odd_bytes_max(bytes: usize) -> usize {
+    bytes / 10
+}
+
+/// From which of the first four characters on a run of base64 may be text, going by the highest bits of what it stands
+/// for alone: in names and paths half of them are set. Those of the first and last three characters are not asked.
+fn ascii_from(run: &[u8]) -> impl Iterator<Item = usize> {
+    let asked = run.get(3..run.len().saturating_sub(3)).unwrap_or_default();
+    let mut high = 0u64;
+    for four in asked.chunks(4) {
+        for (place, &character) in four.iter().enumerate() {
+            high += HIGH[usize::from(character)].rotate_left(HIGH_LANE * ((3 + place as u32) % 4));
+        }
+    }
+    let length = run.len();
+    (0..4).filter(move |&skip| {
+        let high = (high >> (HIGH_LANE as usize * skip)) as u16;
+        usize::from(high) <= odd_bytes_max(length.saturating_sub(skip) / 4 * 3)
+    })
+}
+
+/// Bits of a count of high bytes: enough for a piece of a run, of which at most three characters in four count.
+const HIGH_LANE: u32 = 16;
+
+/// Per character of base64 at the beginning of a run, four counts: whether the byte that it begins is beyond ASCII, if the
+/// first group begins with the first character, the second, the third, the fourth.
+const HIGH: [u64; 256] = {
+    let mut high = [0; 256];
+    let mut character = 0;
+    while character < 256 {
+        let value = VALUES[character] as u64;
+        // As the first, third and second character of a group; the fourth begins no byte.
+        high[character] = (value >> 5 & 1) | (value >> 1 & 1) << (2 * HIGH_LANE) | (value >> 3 & 1) << (3 * HIGH_LANE);
+        character += 1;
+    }
+    high
+};
 
 /// All of one case, as base32 is written.
 fn is_base32(run: &[u8]) -> bool {
@@ -124,6 +163,14 @@ pub(super) fn is_run(byte: u8) -> bool {
     VALUES[usize::from(byte)] != OUTSIDE
 }
 
+/// The same without a table, so that a compiler does many bytes at once.
+#[inline(always)]
+pub(super) fn is_run_sign(byte: u8) -> bool {
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let sign_or_digit = byte.wrapping_sub(b'-') <= b'9' - b'-' && byte != b'.';
+    letter | sign_or_digit | (byte == b'+') | (byte == b'_')
+}
+
 fn base64_value(character: u8) -> u8 {
     VALUES[usize::from(character)] & 63
 }
@@ -131,12 +178,21 @@ fn base64_value(character: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn decoded(coding: Coding, run: &str) -> Option<(String, usize)> {
         let mut out = Vec::new();
         let used = coding.decode(run.as_bytes(), false, &mut out)?;
         Some((String::from_utf8(out).unwrap(), used))
+    }
+
+    #[test]
+    fn a_sign_of_a_run_is_one_with_and_without_the_table() {
+        (0..=u8::MAX).for_each(|byte| assert_eq!(is_run(byte), is_run_sign(byte), "{byte:#x}"));
     }
 
     #[test]
@@ -149,10 +205,32 @@ mod tests {
         assert_eq!(decoded(Coding::Base64(0), "nZ+fn5+fn5+fnw"), None);
     }
 
+    proptest! {
+        #[test]
+        fn what_decodes_to_text_is_never_ruled_out(
+            text in "[ -~\n]{0,60}", before in "[A-Za-z0-9_/-]{0,3}", behind in "[A-Za-z0-9+]{0,12}",
+        ) {
+            let run = [before.as_str(), &STANDARD_NO_PAD.encode(text), &behind].concat();
+            let allowed: Vec<usize> = ascii_from(run.as_bytes()).collect();
+            for skip in 0..4 {
+                let is_text = Coding::Base64(skip).decode(run.as_bytes(), false, &mut Vec::new()).is_some();
+                prop_assert!(!is_text || allowed.contains(&skip), "{run} from {skip} on");
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_paths_are_no_base64() {
+        for run in ["src/trace/table/mark_network", "application_connection_timeout", "getPendingInvitationsByUser"] {
+            assert_eq!(ascii_from(run.as_bytes()).count(), 0, "{run}");
+        }
+        assert_eq!(ascii_from(b"aGVsbG8gdGhlcmU").next(), Some(0));
+    }
+
     #[test]
     fn a_run_is_read_in_the_ways_its_characters_allow() {
-        assert_eq!(Coding::of(&b"0f".repeat(16)).count(), 5);
+        assert_eq!(Coding::of(&b"0f".repeat(16)).next(), Some(Coding::Hex(0)));
         assert_eq!(Coding::of(&b"AB23".repeat(8)).last(), Some(Coding::Base32));
-        assert_eq!(Coding::of(&b"Ab23".repeat(8)).last(), Some(Coding::Base64(3)));
+        assert!(Coding::of(&b"Ab23".repeat(8)).all(|it| it != Coding::Base32));
     }
 }

@@ -1,7 +1,8 @@
 //! Runs of base64, base32 and hex that decode to text, compressed or not.
 
-use super::coding::{Coding, is_run, is_text};
+use super::coding::{Coding, is_run, is_run_sign, is_text};
 use super::inflate::Inflater;
+use crate::scan::bits;
 use crate::scan::engine::{Engine, RuleSet};
 use crate::scan::scanner::Scanner;
 use crate::scan::stream::Hit;
@@ -256,6 +257,14 @@ impl Encoded {
 
 /// Index of the next character of a run that is long enough or reaches the end of the text, or the length.
 fn next_run(text: &[u8], mut at: usize) -> usize {
+    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ bits::BLOCK }>()) {
+        let runs = bits::of(&block.map(|byte| u8::from(is_run_sign(byte))));
+        if let Some(start) = bits::row(runs, RUN_CHARS_MIN as u32) {
+            return at + start;
+        }
+        // What may be the beginning of a run is looked at again, with what follows.
+        at += bits::BLOCK - runs.leading_ones() as usize;
+    }
     // A run that starts at `at` or behind it and is long enough holds each byte that is looked at: of most stretches of
     // text only the last few are.
     while let Some(stretch) = text.get(at..at + RUN_CHARS_MIN) {
