@@ -52,8 +52,17 @@ pub(crate) fn ask_for_release(folder: &Path, references: &[String], reason: &str
         lines.push('\n');
     }
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-    // In one piece, so that a gateway that reads meanwhile sees all of it or nothing.
-    file.and_then(|mut it| it.write_all(lines.as_bytes())).map_err(|error| unusable(error.to_string()))
+    let written = file.and_then(|mut it| it.lock().and_then(|()| it.write_all(lines.as_bytes())));
+    written.map_err(|error| unusable(error.to_string()))
+}
+
+/// What was asked for since this was last called. Whoever writes meanwhile waits: nothing falls in between.
+fn take_asked(path: &Path) -> std::io::Result<String> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.lock()?;
+    let text = configuration::read_within(path, FILE_BYTES_MAX)?;
+    file.set_len(0)?;
+    Ok(text)
 }
 
 /// Keeps the file and the quarantines in step.
@@ -130,18 +139,20 @@ impl Keeper {
         released
     }
 
-    /// What commands ask for. A line that is none asks for nothing.
+    /// What commands ask for.
     fn asked(&mut self) -> Vec<Act> {
         let path = self.path.with_file_name(ASKED);
-        if !path.exists() {
+        if std::fs::metadata(&path).map_or(0, |it| it.len()) == 0 {
             return Vec::new();
         }
-        let text = configuration::read_within(&path, FILE_BYTES_MAX);
-        let text = text.and_then(|text| std::fs::remove_file(&path).map(|()| text));
-        let Ok(text) = text.map_err(|error| tracing::error!("cannot use {}: {error}", path.display())) else {
+        let Ok(text) = take_asked(&path).map_err(|error| tracing::error!("cannot use {}: {error}", path.display()))
+        else {
             return Vec::new();
         };
-        let asked = text.lines().filter_map(|line| serde_json::from_str::<Release>(line).ok());
+        let asked = text.lines().filter_map(|line| {
+            let ignored = |error| tracing::warn!("{}: a line asks for nothing: {error}", path.display());
+            serde_json::from_str::<Release>(line).map_err(ignored).ok()
+        });
         let done = asked.filter(|it| self.live.quarantine().release(&it.reference));
         done.map(|it| released(&it.reference, "command", Some(&it.reason))).collect()
     }
@@ -276,6 +287,24 @@ mod tests {
         assert_eq!(references(&live), ["Q-TWO"]);
         let kept: Vec<_> = super::held(folder.path()).unwrap().into_iter().map(|it| it.reference).collect();
         assert_eq!((kept, keeper.step(now).len()), (vec!["Q-TWO".to_owned()], 0));
+    }
+
+    #[test]
+    fn no_release_falls_between_two_looks() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..400).map(|number| format!("Q-{number:03}")).collect();
+        let all: Vec<Held> = names.iter().map(|name| held(name)).collect();
+        std::fs::write(folder.path().join(FILE), serde_json::to_string(&all).unwrap()).unwrap();
+        let mut keeper = Keeper::open(folder.path(), live()).unwrap();
+        let mut released = 0;
+        std::thread::scope(|scope| {
+            let asking =
+                scope.spawn(|| names.iter().for_each(|it| ask_for_release(folder.path(), &[it.clone()], "r").unwrap()));
+            while !asking.is_finished() {
+                released += keeper.asked().len();
+            }
+        });
+        assert_eq!(released + keeper.asked().len(), names.len());
     }
 
     #[test]
