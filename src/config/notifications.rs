@@ -426,7 +426,7 @@ notifications:
         assert!(!line.contains("unseen") && !said.contains("unseen") && !format!("{file:?}").contains("unseen"));
         for part in [
             " notifications.webhook=***(low,refusals=true,60/min) notifications.email=***(medium,refusals=false,7/min)",
-            " notifications.deduplicate_for=0s notifications.dead_letter_after=168h notifications.dashboard_url=none",
+            " notifications.deduplicate_for=0s notifications.dead_letter_after=7d notifications.dashboard_url=none",
             " notifications.proxy=***",
         ] {
             assert!(line.contains(part), "{part}\n{line}");

@@ -164,7 +164,8 @@ pub(super) fn set_flag(reader: &mut Reader<'_>, section: &Section<'_>, key: &str
     }
 }
 
-fn tls(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Tls> {
+/// Certificate and key, as paths of PEM files.
+pub(super) fn tls(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Tls> {
     let section = reader.section(field, keys::TLS)?;
     let mut part = |key: &str| match section.find(key) {
         Some(it) => reader.text(it),

@@ -44,6 +44,7 @@ pub(super) fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
         0 => "0s".to_owned(),
+        it if it % 86_400_000 == 0 => format!("{}d", it / 86_400_000),
         it if it % 3_600_000 == 0 => format!("{}h", it / 3_600_000),
         it if it % 60_000 == 0 => format!("{}m", it / 60_000),
         it if it % 1000 == 0 => format!("{}s", it / 1000),

@@ -6,7 +6,7 @@ use std::io::Write;
 use airiskguard_gateway::config::Overrides;
 use airiskguard_gateway::sinks::alerts;
 
-use crate::arguments::{Alerts, Config};
+use crate::arguments::Alerts;
 use crate::{configuration, print};
 
 /// What the alert names as its gateway.
@@ -15,8 +15,7 @@ const GATEWAY: &str = "airiskguard-gateway alerts test";
 /// Returns the exit code: 1 where a channel did not take the alert.
 pub(crate) fn run(command: &Alerts, out: &mut dyn Write) -> Result<u8, String> {
     let Alerts::Test { config } = command;
-    let config = Config { config: config.clone(), ..Config::default() };
-    let (file, _) = configuration::load(&config, &Overrides::default())?;
+    let (file, _) = configuration::load(config.path(), &Overrides::default())?;
     let now_ms = u64::try_from(configuration::now().unix.as_millis()).unwrap_or(u64::MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;

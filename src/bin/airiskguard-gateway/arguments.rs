@@ -1,6 +1,6 @@
 //! The command line: the seed's flags, and the commands beside serving.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -39,12 +39,25 @@ pub(crate) struct Serve {
     pub(crate) take_over: bool,
 }
 
-/// Where the configuration comes from and which checkers replace its own.
-#[derive(Args, Debug, Clone, Default)]
-pub(crate) struct Config {
+/// Where the configuration comes from.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ConfigFile {
     /// Path to gateway YAML config file (default: gateway.yaml here, else the built-in one)
     #[arg(long, short, value_name = "PATH", env = "AIRISKGUARD_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
+/// The configuration, and which checkers replace its own.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
     /// Override outbound checkers
     #[arg(long, value_name = "CHECKER", value_delimiter = ',')]
     pub(crate) outbound_checks: Vec<String>,
@@ -121,7 +134,7 @@ pub(crate) struct Enroll {
     #[arg(long)]
     pub(crate) unless_enrolled: bool,
     #[command(flatten)]
-    pub(crate) config: Config,
+    pub(crate) config: ConfigFile,
 }
 
 /// What `quarantine` does.
@@ -134,7 +147,7 @@ pub(crate) enum Quarantine {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        config: Config,
+        config: ConfigFile,
     },
     /// Let somebody in again; a gateway that runs does so at once
     Release {
@@ -145,7 +158,7 @@ pub(crate) enum Quarantine {
         #[arg(long, value_name = "TEXT")]
         reason: String,
         #[command(flatten)]
-        config: Config,
+        config: ConfigFile,
     },
 }
 
@@ -155,9 +168,8 @@ pub(crate) enum Quarantine {
 pub(crate) enum Alerts {
     /// Send one made-up alert through each channel and print what came back
     Test {
-        /// Path to gateway YAML config file (default: gateway.yaml here, else the built-in one)
-        #[arg(long, short, value_name = "PATH", env = "AIRISKGUARD_CONFIG")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFile,
     },
 }
 
@@ -296,7 +308,7 @@ pub(crate) enum Audit {
 #[derive(Args, Debug)]
 pub(crate) struct Verify {
     #[command(flatten)]
-    pub(crate) config: Config,
+    pub(crate) config: ConfigFile,
     /// An exported file (JSON lines) in place of the store; its manifest lies beside it
     #[arg(long, value_name = "PATH")]
     pub(crate) file: Option<PathBuf>,
@@ -351,7 +363,7 @@ pub(crate) enum ExportFormat {
 #[derive(Args, Debug)]
 pub(crate) struct Export {
     #[command(flatten)]
-    pub(crate) config: Config,
+    pub(crate) config: ConfigFile,
     /// The file to write; the manifest goes beside it
     #[arg(long, short, value_name = "PATH")]
     pub(crate) output: PathBuf,
@@ -371,7 +383,7 @@ pub(crate) struct Export {
 #[derive(Args, Debug)]
 pub(crate) struct Search {
     #[command(flatten)]
-    pub(crate) config: Config,
+    pub(crate) config: ConfigFile,
     /// Of this team
     #[arg(long, value_name = "NAME")]
     pub(crate) team: Option<String>,
@@ -421,7 +433,7 @@ pub(crate) struct Search {
 #[derive(Args, Debug)]
 pub(crate) struct Tail {
     #[command(flatten)]
-    pub(crate) config: Config,
+    pub(crate) config: ConfigFile,
     /// So many of the newest first
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 10)]
     pub(crate) lines: usize,

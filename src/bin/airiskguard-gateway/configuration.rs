@@ -10,7 +10,6 @@ use airiskguard_gateway::config::{File, Overrides, Reading, Reference, Warnings}
 use airiskguard_gateway::domain::{Checker, Stamp};
 use airiskguard_gateway::pipeline::{Snapshot, custom_checkers};
 
-use crate::arguments::Config;
 use crate::watched::Watched;
 
 /// What runs where no file is given: the seed's quick start.
@@ -23,19 +22,23 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const FINGERPRINTS_BYTES_MAX: u64 = airiskguard_gateway::scan::known::FILE_BYTES_MAX as u64;
 
 /// The configuration of these arguments, with what is doubtful in it.
-pub(crate) fn load(config: &Config, overrides: &Overrides) -> Result<(File, Warnings), String> {
-    load_watched(config, overrides).0
+pub(crate) fn load(path: Option<&Path>, overrides: &Overrides) -> Result<(File, Warnings), String> {
+    load_watched(path, overrides).0
 }
 
 /// The same, with the files that were read for it, also where it could not be used.
-pub(crate) fn load_watched(config: &Config, overrides: &Overrides) -> (Result<(File, Warnings), String>, Watched) {
+pub(crate) fn load_watched(path: Option<&Path>, overrides: &Overrides) -> (Result<(File, Warnings), String>, Watched) {
     let watched = RefCell::new(Watched::default());
-    let loaded = load_noting(config, overrides, &watched);
+    let loaded = load_noting(path, overrides, &watched);
     (loaded, watched.into_inner())
 }
 
-fn load_noting(config: &Config, overrides: &Overrides, watched: &RefCell<Watched>) -> Result<(File, Warnings), String> {
-    let (text, origin) = text(config.config.as_deref(), watched)?;
+fn load_noting(
+    path: Option<&Path>,
+    overrides: &Overrides,
+    watched: &RefCell<Watched>,
+) -> Result<(File, Warnings), String> {
+    let (text, origin) = text(path, watched)?;
     let resolve = |reference: &Reference| match reference {
         Reference::Environment(_) => resolve(reference),
         Reference::File(path) | Reference::Fingerprints(path) => {

@@ -12,7 +12,7 @@ use crate::{configuration, records};
 pub(crate) fn run(enroll: &Enroll) -> Result<String, String> {
     // Before the first TLS handshake of this process.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let (file, _) = configuration::load(&enroll.config, &Overrides::default())?;
+    let (file, _) = configuration::load(enroll.config.path(), &Overrides::default())?;
     let configured = file.control.server.clone();
     let server = match (&enroll.server, configured) {
         (None, None) => {

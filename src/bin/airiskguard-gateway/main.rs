@@ -99,7 +99,7 @@ fn print(out: &mut dyn Write, text: &str) -> Result<u8, String> {
 
 /// What the configuration does, with what is doubtful in it in front.
 fn check(config: &Config) -> Result<String, String> {
-    let (file, warnings) = configuration::load(config, &overrides(config))?;
+    let (file, warnings) = configuration::load(config.file.path(), &overrides(config))?;
     let snapshot = configuration::compile(&file)?;
     let known = snapshot.engine().known().map_or_else(String::new, |it| {
         format!("  known secrets: {} fingerprints, {} of them canaries\n", it.secrets() + it.canaries(), it.canaries())

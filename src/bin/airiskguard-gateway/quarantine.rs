@@ -10,7 +10,7 @@ use airiskguard_gateway::domain::Held;
 use airiskguard_gateway::store::Directory;
 use jiff::Timestamp;
 
-use crate::arguments::{Config, Quarantine};
+use crate::arguments::{ConfigFile, Quarantine};
 use crate::{configuration, quarantined, records};
 
 /// Between two looks whether a release was done.
@@ -39,8 +39,8 @@ pub(crate) fn run(command: &Quarantine, out: &mut dyn Write) -> Result<u8, Strin
 }
 
 /// The folder of this configuration, which a gateway has used.
-fn used(config: &Config) -> Result<Directory, String> {
-    let (file, _) = configuration::load(config, &Overrides::default())?;
+fn used(config: &ConfigFile) -> Result<Directory, String> {
+    let (file, _) = configuration::load(config.path(), &Overrides::default())?;
     let folder = records::directory(&file);
     Directory::look(&folder).ok_or_else(|| format!("no gateway has used the folder {} yet", folder.display()))
 }

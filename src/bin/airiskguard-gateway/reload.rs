@@ -11,7 +11,7 @@ use airiskguard_gateway::pipeline::{History, Live, Snapshot};
 use airiskguard_gateway::sinks::{Metrics, Scribe, WallClock};
 use airiskguard_gateway::store::Act;
 
-use crate::arguments::Config;
+use crate::arguments::ConfigFile;
 use crate::configuration;
 use crate::governed::Told;
 use crate::serve::{LogFilter, warm};
@@ -22,7 +22,7 @@ const REASON_BYTES_MAX: usize = 1000;
 
 /// What a configuration is loaded with, and where it goes.
 pub(crate) struct Reloader {
-    pub(crate) config: Config,
+    pub(crate) config: ConfigFile,
     pub(crate) overrides: Overrides,
     /// The configuration that the gateway was started with.
     pub(crate) started: File,
@@ -45,7 +45,7 @@ impl Reloader {
         if occasion == Occasion::Passing && self.watch.look() != Look::Changed {
             return false;
         }
-        let (loaded, read) = configuration::load_watched(&self.config, &self.overrides);
+        let (loaded, read) = configuration::load_watched(self.config.path(), &self.overrides);
         let refused_before = self.live.history().refused.is_some();
         if occasion == Occasion::Passing && !refused_before && self.watch.is_same(&read) {
             return false;

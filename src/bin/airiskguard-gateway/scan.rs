@@ -11,7 +11,7 @@ use airiskguard_gateway::scan::Language;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::arguments::{Config, Scan};
+use crate::arguments::Scan;
 use crate::configuration;
 
 /// Larger inputs are refused rather than read.
@@ -121,10 +121,9 @@ fn report(path: &Path, inspection: &Inspection, out: &mut dyn Write) -> std::io:
 }
 
 fn snapshot(scan: &Scan) -> Result<Arc<Snapshot>, String> {
-    let config = Config { config: scan.config.clone(), ..Config::default() };
     let overrides =
         Overrides { outbound_checks: scan.checks.clone(), inbound_checks: scan.checks.clone(), ..Overrides::default() };
-    let (file, _) = configuration::load(&config, &overrides)?;
+    let (file, _) = configuration::load(scan.config.as_deref(), &overrides)?;
     configuration::compile(&file)
 }
 

@@ -2,8 +2,9 @@
 
 use super::super::mistake::Mistake;
 use super::super::node::Value;
+use super::super::parse::tls;
 use super::super::reader::{Field, Reader, Section};
-use super::super::{File, Tls, UpstreamUrl, keys, units, upstreams};
+use super::super::{File, UpstreamUrl, keys, units, upstreams};
 use super::{FACILITIES, FORMATS, Facility, Siem, SiemFormat, SiemFraming, SiemInclude, SiemTarget, SyslogOver};
 use crate::domain::Secret;
 
@@ -69,7 +70,7 @@ fn siem<'n>(reader: &mut Reader<'_>, item: &Field<'n>) -> Option<(Field<'n>, Sie
         token: section.find("token").and_then(|it| token(reader, it)),
         headers: section.find("headers").map(|it| upstreams::headers(reader, it)).unwrap_or_default(),
         ca_file: section.find("ca_file").and_then(|it| reader.text(it)),
-        client_certificate: section.find("client_certificate").and_then(|it| certificate(reader, it)),
+        client_certificate: section.find("client_certificate").and_then(|it| tls(reader, it)),
         facility: section.find("facility").and_then(|it| facility(reader, it)).unwrap_or_default(),
         framing: framing(reader, &section, &to)?,
         index: section.find("index").and_then(|it| index(reader, it)),
@@ -244,19 +245,6 @@ fn token(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Secret> {
         reader.warn(field, "the receiver's token stands in this file in clear", help);
     }
     Some(token)
-}
-
-fn certificate(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Tls> {
-    let section = reader.section(field, keys::TLS)?;
-    let mut part = |key: &str| match section.find(key) {
-        Some(it) => reader.text(it),
-        None => {
-            reader.reject(field, format!("`{key}` is missing"), "both `cert` and `key`, paths of PEM files");
-            None
-        }
-    };
-    let (cert, key) = (part("cert"), part("key"));
-    Some(Tls { cert: cert?, key: key? })
 }
 
 fn facility(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Facility> {

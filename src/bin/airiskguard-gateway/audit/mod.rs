@@ -9,7 +9,7 @@ use std::io::Write;
 use airiskguard_gateway::config::{File, Overrides};
 use airiskguard_gateway::store::{self, Directory, Store};
 
-use crate::arguments::{Audit, Config};
+use crate::arguments::{Audit, ConfigFile};
 use crate::{configuration, records};
 
 pub(crate) use self::export::parse_head;
@@ -34,8 +34,8 @@ struct Opened {
     directory: Option<Directory>,
 }
 
-fn with_store(config: &Config, work: impl AsyncFnOnce(&Opened) -> Result<u8, String>) -> Result<u8, String> {
-    let (file, _) = configuration::load(config, &Overrides::default())?;
+fn with_store(config: &ConfigFile, work: impl AsyncFnOnce(&Opened) -> Result<u8, String>) -> Result<u8, String> {
+    let (file, _) = configuration::load(config.path(), &Overrides::default())?;
     records::block_on(async {
         let opened = open(&file).await?;
         work(&opened).await

@@ -10,7 +10,7 @@ use std::path::Path;
 use airiskguard_gateway::checkers::{self, Entry, LoadError, RuleText, Trial};
 use airiskguard_gateway::config::Overrides;
 
-use crate::arguments::{Config, Rules};
+use crate::arguments::Rules;
 use crate::configuration;
 
 /// Runs the command. Exit code 0: done; 1, an error or not: a rule is wrong or not there.
@@ -32,8 +32,7 @@ pub(crate) fn run(command: &Rules, out: &mut dyn Write) -> Result<u8, String> {
 /// The catalogue, and behind it the rules of the files that the configuration names.
 fn entries(config: Option<&Path>) -> Result<Vec<Entry>, String> {
     let mut entries = checkers::entries().map_err(|error| error.to_string())?;
-    let config = Config { config: config.map(Path::to_owned), ..Config::default() };
-    let (file, _) = configuration::load(&config, &Overrides::default())?;
+    let (file, _) = configuration::load(config, &Overrides::default())?;
     let files = &file.rules.files;
     let texts: Vec<RuleText<'_>> = files.iter().map(|it| RuleText { origin: &it.path, text: &it.text }).collect();
     entries.extend(checkers::custom(&texts, Trial::Whole).map_err(|errors| all(&errors))?);
