@@ -103,6 +103,18 @@ pub struct Tokens {
     pub cache_write: u64,
 }
 
+impl Tokens {
+    /// The tokens of both.
+    pub fn plus(self, other: Tokens) -> Tokens {
+        Tokens {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+        }
+    }
+}
+
 /// What was said, with everything that was found in it taken out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {

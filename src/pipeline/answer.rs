@@ -180,7 +180,10 @@ impl Exchange {
         let restored = redact::put_back(&raw, &leaves, &self.originals).map_err(broken)?;
         let mut verdict = self.judge.decide_located(Direction::Inbound, &located);
         let mut findings = self.judge.recorded(&located);
-        self.record.told.read(&raw);
+        match self.endpoint() {
+            Some(Endpoint::Batches) => self.record.told.read_results(&raw),
+            _ => self.record.told.read(&raw),
+        }
         if self.snapshot.witness.keeps_text {
             self.record.texts.completion = self.without_findings(&raw, &located);
         }

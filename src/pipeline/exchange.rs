@@ -112,9 +112,10 @@ impl Exchange {
         if let Phase::Streaming(scan) = &mut self.phase {
             self.record.completed(scan);
         }
+        let id = self.record.told.id.take();
         let mut event = self.record.into_event(&self.snapshot.witness, outcome, response_bytes, now);
         if let Some(destination) = &self.destination {
-            quota::charge(&self.snapshot, &self.judge.team, destination.upstream.dialect, &mut event, now);
+            quota::charge(&self.snapshot, &self.judge.team, destination, id.as_deref(), &mut event, now);
         }
         self.snapshot.quarantine().note(&self.snapshot.quarantine_rules, &event, now);
         event

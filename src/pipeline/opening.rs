@@ -110,6 +110,11 @@ impl Exchange {
             );
             return Err(self.plain(RefusalKind::NoProviderKey, message));
         }
+        if self.snapshot.teams.len() > 1 && destination.lists_for_all(head.method) {
+            let message = "the list of batches holds those of every team that shares this provider's key: ask for a \
+                           batch by its id";
+            return Err(self.plain(RefusalKind::UnknownPath, message.to_owned()));
+        }
         self.check_line(head, &destination)?;
         let codings = content_codings(head).map_err(|message| self.plain(RefusalKind::BadRequest, message))?;
         let reading = self.reading(&destination, Direction::Outbound);

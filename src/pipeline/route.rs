@@ -4,12 +4,22 @@ use std::sync::Arc;
 
 use super::{Head, Snapshot, Upstream};
 use crate::config::Dialect;
-use crate::providers::{self, RefusalKind, Route};
+use crate::providers::{self, Endpoint, RefusalKind, Route};
 
 /// Where a request goes.
 pub(super) struct Destination {
     pub(super) upstream: Arc<Upstream>,
     pub(super) route: Route,
+}
+
+impl Destination {
+    /// Whether the answer is a list of what was asked for with the configured key, whoever did. Ids of its entries cannot be
+    /// guessed; such a list gives them away.
+    pub(super) fn lists_for_all(&self, method: &str) -> bool {
+        let Destination { upstream, route } = self;
+        let is_list = method == "GET" && route.endpoint == Endpoint::Batches && route.kept_answer().is_none();
+        is_list && upstream.api_key.is_some()
+    }
 }
 
 /// How much of a method or a path is repeated in a refusal.

@@ -89,6 +89,16 @@ pub struct Route {
     pub model: Option<String>,
 }
 
+impl Route {
+    /// The id in the path, of an answer or a batch that the provider keeps and that is fetched, cancelled or deleted.
+    pub fn kept_answer(&self) -> Option<&str> {
+        let mut parts = self.path.rsplit('/').skip_while(|part| matches!(*part, "results" | "cancel" | "input_items"));
+        let (id, kind) = (parts.next()?, parts.next()?);
+        let is_kind = matches!(kind, "batches" | "completions" | "responses");
+        (is_kind && !matches!(id, "compact" | "input_tokens")).then_some(id)
+    }
+}
+
 /// Author of the message or item that a leaf stands in, as far as its `role` has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::gateway::{self, Gateway};
-use super::program::{program, start, start_in};
-use super::provider::{self, Provider, anthropic_events, json, sse};
+use super::program::{free_address, program, start, start_in};
+use super::provider::{self, Provider, anthropic_events, json, jsonl, sse};
 
 const PROMPT: &str = r#"{"model":"claude-sonnet-4-6","messages":[{"role":"user","content":"hello"}]}"#;
 const ANSWER: &str = r#"{"type":"message","role":"assistant","model":"claude-sonnet-4-6","content":[{"type":"text","text":"ok"}],"usage":{"input_tokens":600,"output_tokens":400}}"#;
@@ -123,6 +123,52 @@ fn what_was_used_before_a_restart_counts() {
     assert_eq!(team["cost_today"], format!("{:.4}", 0.0078 * asked as f64));
     assert_eq!(refused(running.address()).status, 400);
     assert_eq!(provider.requests().len() as u64, asked, "nothing was sent after the restart");
+}
+
+/// Waits until so many were counted: what ends last is counted behind its last byte.
+fn wait_for_tokens(used: impl Fn() -> u64, expected: u64) {
+    let begun = Instant::now();
+    while used() != expected && begun.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(used(), expected);
+}
+
+#[test]
+fn answers_that_are_fetched_count_once_and_those_of_a_batch_count() {
+    let kept = r#"{"id":"resp_1","object":"response","model":"gpt-a","output":[],"usage":{"input_tokens":30,"output_tokens":20}}"#;
+    let line = |id: &str| {
+        format!(
+            "{{\"custom_id\":\"{id}\",\"result\":{{\"type\":\"succeeded\",\"message\":{{\"id\":\"{id}\",\"model\":\"claude-a\",\
+             \"content\":[],\"usage\":{{\"input_tokens\":100,\"output_tokens\":50}}}}}}}}\n"
+        )
+    };
+    let results = jsonl([line("msg_1"), line("msg_2")].concat());
+    let answers = [json(kept), json(kept), json(kept), results.clone(), results, json(kept)];
+    let provider = provider::start(answers);
+    let admin = free_address();
+    let yaml = format!("{}admin: {{listen: '{admin}'}}\n", yaml(&provider, "tokens_per_day: 100000")).replace(
+        "upstream: {",
+        &format!("upstream: {{openai: {{url: 'http://{}', api_key: another-key}}, ", provider.address),
+    );
+    let running = start(program(&["--host", "127.0.0.1", "--port", "0"]), &yaml);
+    let ask = |path: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: g\r\nx-api-key: {}\r\n\r\n", KEY[0].1);
+        Client::connect(running.address()).write(head).read().status
+    };
+    let used = || Client::connect(admin).get("/status").json()["teams"][0]["tokens_today"].as_u64().unwrap();
+    let mut client = Client::connect(running.address());
+    assert_eq!(client.post("/v1/responses", &KEY, r#"{"model":"gpt-a","input":"hello"}"#).status, 200);
+    wait_for_tokens(used, 50);
+    for _ in 0..2 {
+        assert_eq!(ask("/v1/responses/resp_1"), 200);
+    }
+    assert_eq!(ask("/v1/messages/batches/msgbatch_1/results"), 200);
+    wait_for_tokens(used, 350);
+    assert_eq!(ask("/v1/messages/batches/msgbatch_1/results"), 200);
+    assert_eq!(client.post("/v1/responses", &KEY, r#"{"model":"gpt-a","input":"hello"}"#).status, 200);
+    wait_for_tokens(used, 400);
+    assert_eq!(ask("/v1/messages/batches"), 404, "the batches of all teams");
 }
 
 #[test]

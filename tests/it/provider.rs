@@ -34,6 +34,16 @@ pub fn json(body: impl Into<Vec<u8>>) -> Answer {
     }
 }
 
+/// Lines of JSON with a length, as a batch's results come.
+pub fn jsonl(body: impl Into<Vec<u8>>) -> Answer {
+    Answer { headers: vec![("content-type".into(), "application/x-jsonl".into())], ..json(body) }
+}
+
+/// No answer: the connection is closed after this time.
+pub fn silence(before: Duration) -> Answer {
+    Answer { status: 0, before, then_close: true, ..json("") }
+}
+
 /// A streamed answer, one piece per event.
 pub fn sse<T: Into<Vec<u8>>>(events: impl IntoIterator<Item = T>) -> Answer {
     let pieces = events.into_iter().map(Into::into).collect();
@@ -210,6 +220,9 @@ impl State {
 
 fn play(mut stream: &TcpStream, answer: &Answer) -> std::io::Result<()> {
     pause(stream, answer.before)?;
+    if answer.status == 0 {
+        return Ok(());
+    }
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", answer.status);
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));

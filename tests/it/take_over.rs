@@ -170,8 +170,12 @@ fn a_long_stream_goes_on_beside_the_successor_and_its_record_is_chained() {
     let events = anthropic_events(&["a", "b", "c", "d", "e", "f", "g", "h"]);
     let streamed = provider::start([sse(events).paced(Duration::from_millis(400))]);
     // Nothing of this may be cut off by the drain time: nobody waits for a process that has a successor.
-    let running =
-        start(gateway(), &yaml(&plain, &streamed, "limits: {drain_timeout: 100ms}\naudit: {full_text: true}\n"));
+    let admin = free_address();
+    let more = format!(
+        "limits: {{drain_timeout: 100ms}}\naudit: {{full_text: true}}\nadmin: {{listen: '{admin}'}}\n\
+         team_limits: {{tokens_per_day: 1000000}}\n"
+    );
+    let running = start(gateway(), &yaml(&plain, &streamed, &more));
     let (address, last) = (running.address(), Last(&running));
     let mut long = Client::connect(address);
     long.send("/slow/v1/messages", &[], PROMPT);
@@ -198,6 +202,10 @@ fn a_long_stream_goes_on_beside_the_successor_and_its_record_is_chained() {
         (text.lines().filter(|it| it.contains("\"exchange\"")).count() == 2).then_some(())
     };
     wait_for("the record of the stream is missing", ended);
+    wait_for("the successor does not count what the stream has used", || {
+        let status: Value = serde_json::from_str(&Client::connect(admin).get("/status").text()).ok()?;
+        (status["teams"][0]["tokens_today"] == 14).then_some(())
+    });
     let newest = last.pid();
     drop(last);
     wait_for("the last one does not end", || (!runs(newest)).then_some(()));

@@ -29,7 +29,6 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     // time to clear them. A kernel without them has nothing to switch off.
     rustix::thread::disable_transparent_huge_pages(true).ok();
     let Read { file, overrides, watch, log } = read(serve)?;
-    let begun = configuration::now();
     let mut directory =
         recording::is_wanted(&file).then(|| recording::open_directory(&file, serve.take_over)).transpose()?;
     let installation = installation(directory.as_ref())?;
@@ -47,6 +46,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         snapshot.warm();
     }
     take_over(serve.take_over, directory.as_mut())?;
+    let begun = configuration::now();
     // The control plane of this process reads the very store that this gateway writes.
     let shipped_by = followed.as_ref().filter(|_| embedded.is_none());
     let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics, shipped_by)).transpose()?;
@@ -54,11 +54,11 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     warm(snapshot.clone());
     let live = Arc::new(Live::new(snapshot));
     if let Some(directory) = &directory {
-        spent::rebuild(&in_force, directory.gateway()?, live.clone(), metrics.clone(), begun);
+        spent::rebuild(&in_force, directory.gateway()?, live.clone(), metrics.clone(), begun, serve.take_over);
         keep_quarantines(directory, live.clone(), ledger.as_ref().map(Ledger::scribe))?;
     }
     let reloader = Reloader {
-        config: serve.config.clone(),
+        config: serve.config.file.clone(),
         overrides,
         started: file.clone(),
         local: file.clone(),
@@ -113,7 +113,7 @@ fn read(serve: &Serve) -> Result<Read, String> {
         no_tls: serve.no_tls,
         ..overrides(&serve.config)
     };
-    let (loaded, read) = configuration::load_watched(&serve.config, &overrides);
+    let (loaded, read) = configuration::load_watched(serve.config.file.path(), &overrides);
     let (file, warnings) = loaded?;
     let log = LogFilter::install(file.log_level)?;
     for warning in &warnings.items {

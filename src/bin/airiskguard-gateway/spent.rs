@@ -15,6 +15,8 @@ use crate::{configuration, records};
 const ROWS_MAX: usize = 500;
 /// Between two looks at a store that is away, or has not been given yet what the journal holds for it.
 const PAUSE: Duration = Duration::from_millis(500);
+/// From the end of an exchange to its record in the store.
+const LEAVING_TIME: Duration = Duration::from_secs(60);
 
 /// What is being read.
 struct Reading {
@@ -22,18 +24,30 @@ struct Reading {
     metrics: Arc<Metrics>,
     /// This gateway's name in the store.
     gateway: Arc<str>,
-    /// When this process began: what was recorded from then on is counted as it happens.
+    /// When this process began to serve: what begins from then on is counted as it happens.
     begun_ms: u64,
+    /// Until when the process before this one may still record what it had under way; without one, the same.
+    left_until_ms: u64,
 }
 
-/// Books what has been used this month before `begun`, on a thread of its own. Does nothing where nobody has a budget.
-pub(crate) fn rebuild(file: &File, gateway: Arc<str>, live: Arc<Live>, metrics: Arc<Metrics>, begun: Stamp) {
+/// Books what was begun this month before `begun`, on a thread of its own. Does nothing where nobody has a budget. Where
+/// this process has `taken_over`, the one before it may go on with its exchanges for as long as one may take.
+pub(crate) fn rebuild(
+    file: &File,
+    gateway: Arc<str>,
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    begun: Stamp,
+    taken_over: bool,
+) {
     let mut limits = file.teams.iter().map(|it| it.limits).chain([file.team_limits]);
     if !file.audit_enabled || !limits.any(|it| it.has_budget()) {
         return;
     }
     let target = records::target(file);
-    let reading = Reading { live, metrics, gateway, begun_ms: millis(begun.unix) };
+    let left = if taken_over { file.limits.total_timeout + LEAVING_TIME } else { Duration::ZERO };
+    let left_until_ms = millis(begun.unix + left);
+    let reading = Reading { live, metrics, gateway, begun_ms: millis(begun.unix), left_until_ms };
     let month_ms = millis(Day::of(begun.unix).month_start());
     let run = move || match records::block_on(reading.run(&target, month_ms)) {
         Ok(count) => tracing::info!(count, "budgets are counted from the records of this month"),
@@ -49,12 +63,12 @@ impl Reading {
     async fn run(&self, target: &Secret, month_ms: u64) -> u64 {
         let store = self.open(target).await;
         let mut count = 0;
-        let mut gateways = self.again(|| store.gateways()).await;
+        let mut gateways = self.again(async || store.gateways().await).await;
         if !gateways.iter().any(|it| **it == *self.gateway) {
             gateways.push(self.gateway.to_string());
         }
         for gateway in gateways {
-            let before = self.again(|| store.last_before(&gateway, month_ms)).await;
+            let before = self.again(async || store.last_before(&gateway, month_ms).await).await;
             count += self.chain(&*store, &gateway, before.map_or(0, |it| it.sequence + 1)).await;
         }
         count
@@ -63,44 +77,53 @@ impl Reading {
     /// Books a gateway's chain from this number on. Of this gateway's own, up to the first record of this process: what
     /// the journal still holds arrives before it.
     async fn chain(&self, store: &dyn Store, gateway: &str, mut from: u64) -> u64 {
+        let is_own = gateway == &*self.gateway;
         let mut count = 0;
         loop {
-            let rows = match store.read(gateway, from, ROWS_MAX).await {
+            let page = async || match store.read(gateway, from, ROWS_MAX).await {
+                // What cannot be read is a matter of `audit verify`.
+                Err(StoreError::Damaged(Damage { entry: Some((_, sequence)), .. })) => Ok(Err(sequence)),
+                read => read.map(Ok),
+            };
+            let rows = match self.again(page).await {
                 Ok(rows) => rows,
-                Err(StoreError::Damaged(Damage { entry: Some((_, sequence)), .. })) => {
-                    from = sequence.max(from) + 1;
-                    continue;
-                }
-                Err(_) => {
-                    tokio::time::sleep(PAUSE).await;
+                Err(damaged) => {
+                    from = damaged.max(from) + 1;
                     continue;
                 }
             };
-            let Some(last) = rows.last().map(|it| it.entry.sequence) else {
-                if gateway != &*self.gateway {
+            let Some(last) = rows.last() else {
+                if !is_own || self.nothing_is_left() {
                     return count;
                 }
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
+            from = last.entry.sequence + 1;
             for row in &rows {
                 match self.book(row) {
                     Some(booked) => count += u64::from(booked),
                     None => return count,
                 }
             }
-            from = last + 1;
         }
     }
 
-    /// Whether there was something to book in it; `None` for a record of this process.
+    /// Whether the process before this one, if there was one, has recorded its last exchange.
+    fn nothing_is_left(&self) -> bool {
+        self.left_until_ms > self.begun_ms && millis(configuration::now().unix) >= self.left_until_ms
+    }
+
+    /// Whether there was something to book in it; `None` for a record behind the last that may be of use.
     fn book(&self, row: &Row) -> Option<bool> {
-        // What cannot be read is a matter of `audit verify`.
         let Ok(record) = row.entry.record() else { return Some(false) };
-        if record.written_ms >= self.begun_ms {
+        if record.written_ms >= self.left_until_ms {
             return None;
         }
         let Subject::Exchange(it) = &record.subject else { return Some(false) };
+        if it.start_ms >= self.begun_ms {
+            return Some(false);
+        }
         let (Some(tokens), Some(dialect)) = (it.tokens, it.dialect.as_deref()) else { return Some(false) };
         let (input, output) = (tokens.input, tokens.output);
         let past = Past {
@@ -116,11 +139,11 @@ impl Reading {
     }
 
     async fn open(&self, target: &Secret) -> Box<dyn Store> {
-        self.again(|| store::open(target.expose())).await
+        self.again(async || store::open(target.expose()).await).await
     }
 
     /// Asks until there is an answer. A gateway starts, and counts, while its store is away.
-    async fn again<T, F: Future<Output = Result<T, StoreError>>>(&self, ask: impl Fn() -> F) -> T {
+    async fn again<T>(&self, ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
         let mut told = false;
         loop {
             match ask().await {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::booked::Booked;
 use super::budget::{Budget, UsedUp};
 use super::rate::Rate;
 use crate::config::TeamLimits;
@@ -34,6 +35,7 @@ pub struct Account {
     tokens: Rate,
     /// Held for a few additions, once an exchange.
     budget: Mutex<Budget>,
+    booked: Mutex<Booked>,
 }
 
 /// A limit that is reached.
@@ -114,6 +116,11 @@ impl Account {
             Some(rate) => self.requests.take(now, rate).map_err(|wait| after("requests_per_minute", wait)),
             None => Ok(()),
         }
+    }
+
+    /// Whether an answer with this id was not booked before.
+    pub(super) fn is_first(&self, id: &str) -> bool {
+        self.booked.lock().unwrap_or_else(PoisonError::into_inner).is_first(id)
     }
 
     /// Books what an exchange has used.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::account::{Again, Reached};
 use super::{Account, Load, Shed, Spent, counted};
-use crate::config::Dialect;
 use crate::domain::{Event, Stamp};
 use crate::pipeline::exchange::Exchange;
+use crate::pipeline::route::Destination;
 use crate::pipeline::snapshot::TeamRules;
 use crate::pipeline::{Reply, Snapshot};
 use crate::providers::{Endpoint, RefusalKind};
@@ -128,15 +128,25 @@ impl Exchange {
     }
 }
 
-/// Books the tokens that the provider has counted, and notes what they cost.
+/// Books the tokens that the provider has counted, and notes what they cost. `id` is the answer's own; an answer that is
+/// only fetched, from where the provider keeps it, is booked where that was not done before: a batch's, or one that was
+/// made in the background.
 pub(in crate::pipeline) fn charge(
     snapshot: &Snapshot,
     team: &TeamRules,
-    dialect: Dialect,
+    destination: &Destination,
+    id: Option<&str>,
     event: &mut Event,
     now: Stamp,
 ) {
     let Some(tokens) = &event.tokens else { return };
+    let kept = destination.route.kept_answer();
+    let is_first = kept.or(id).is_none_or(|it| team.account().is_first(it));
+    if kept.is_some() && !is_first {
+        event.tokens = None;
+        return;
+    }
+    let dialect = destination.upstream.dialect;
     let model = event.model_answered.as_ref().or(event.model.as_ref());
     event.cost = model.and_then(|it| snapshot.prices.cost(it.as_str(), dialect, tokens));
     let spent = Spent { tokens: counted(dialect, tokens), cost: event.cost.unwrap_or_default() };

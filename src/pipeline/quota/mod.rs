@@ -5,6 +5,7 @@
 
 mod account;
 mod admission;
+mod booked;
 mod budget;
 mod load;
 mod price;

@@ -81,6 +81,17 @@ mod tests {
     }
 
     #[test]
+    fn a_path_names_the_answer_that_is_kept() {
+        let kept = |method, path| OpenAi.route(method, path).unwrap().kept_answer().map(String::from);
+        assert_eq!(kept("GET", "/v1/responses/resp_1").as_deref(), Some("resp_1"));
+        assert_eq!(kept("POST", "/v1/responses/resp_1/cancel").as_deref(), Some("resp_1"));
+        assert_eq!(kept("GET", "/v1/chat/completions/chatcmpl_1").as_deref(), Some("chatcmpl_1"));
+        for path in ["/v1/responses", "/v1/responses/compact", "/v1/chat/completions", "/v1/completions"] {
+            assert_eq!(kept("POST", path), None, "{path}");
+        }
+    }
+
+    #[test]
     fn routes() {
         let chat = Some((Endpoint::ChatCompletions, "/v1/chat/completions"));
         for path in ["/v1/chat/completions", "/chat/completions", "/v1/v1/chat/completions", "/chat/completions/"] {
