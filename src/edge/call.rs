@@ -17,6 +17,10 @@ use crate::pipeline::{
 };
 use crate::sinks::{Gauge, Ledger, Ticket, Unavailable};
 
+/// A connection that the provider had closed before is found out within so long: a round trip or a few. What is lost later
+/// was read, and perhaps paid for.
+const STALE_TIME: Duration = Duration::from_secs(1);
+
 /// A call shared by the two sides of one task: the phases of the proxy and the replaying session.
 /// They never run at once, so the lock is never waited for.
 pub(super) struct Call(Mutex<State>);
@@ -34,6 +38,8 @@ struct State {
     lease: Lease,
     /// In its team's count of exchanges in flight, once it was admitted.
     place: Option<Place>,
+    /// When the whole request had been handed to the connection; `None` before that.
+    sent: Option<Instant>,
     /// The provider's head has arrived.
     begun: bool,
     outcome: Outcome,
@@ -123,6 +129,7 @@ impl Call {
             deadline: Instant::now() + limits.total_timeout,
             lease: Lease::new(shared.metrics.clone()),
             place: None,
+            sent: None,
             begun: false,
             // What it is if nothing else happens before the end.
             outcome: Outcome::Cancelled,
@@ -204,6 +211,21 @@ impl Call {
         if let Some(exchange) = state.exchange() {
             exchange.forwarded(now);
         }
+    }
+
+    /// A try begins: nothing of the request was sent on its connection.
+    pub(super) fn unsent(&self) {
+        self.state().sent = None;
+    }
+
+    /// The last piece of the request is handed to the connection.
+    pub(super) fn sent(&self) {
+        self.state().sent = Some(Instant::now());
+    }
+
+    /// Whether a provider whose connection is lost now may have begun to work on the request.
+    pub(super) fn may_be_worked_on(&self) -> bool {
+        self.state().sent.is_some_and(|it| it.elapsed() > STALE_TIME)
     }
 
     /// Tells of the provider's head.
@@ -318,7 +340,7 @@ impl Call {
         state.lease.hold(0, u64::MAX);
         let now = state.shared.clock.now();
         if let Some(exchange) = state.exchange.take() {
-            let event = exchange.close(state.outcome, state.response_bytes, now);
+            let event = Arc::new(exchange.close(state.outcome, state.response_bytes, now));
             if let Some((ledger, ticket)) = state.shared.clone().ledger.as_ref().zip(state.ticket.take()) {
                 ledger.record(ticket, event.clone());
             }

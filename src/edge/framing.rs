@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::{HeaderMap, Method, Version, header};
+use http::{HeaderMap, HeaderName, Method, Version, header};
 use pingora_http::RequestHeader;
 
 use crate::pipeline::RefusalKind;
@@ -42,8 +42,7 @@ pub(super) fn asks_for_socket(head: &RequestHeader) -> bool {
         let mut values = head.headers.get_all(name).iter();
         values.next().filter(|_| values.next().is_none()).and_then(|it| it.to_str().ok()).map(str::trim)
     };
-    let connection = head.headers.get_all(header::CONNECTION).iter().filter_map(|it| it.to_str().ok());
-    let upgrades = connection.flat_map(|it| it.split(',')).any(|it| it.trim().eq_ignore_ascii_case("upgrade"));
+    let upgrades = connection_options(&head.headers).any(|it| it == "upgrade");
     let key = only("sec-websocket-key").and_then(|it| BASE64.decode(it).ok());
     let has_body = head.headers.contains_key(header::TRANSFER_ENCODING)
         || declared_bytes(&head.headers).is_some_and(|bytes| bytes > 0);
@@ -96,7 +95,22 @@ fn bad_framing(head: &RequestHeader, raw: &[u8]) -> Option<&'static str> {
     if head.version == Version::HTTP_11 && !headers.contains_key(header::HOST) {
         return Some("no Host");
     }
+    if !connection_options(headers).all(|it| it != "host" && HeaderName::from_bytes(it.as_bytes()).is_ok()) {
+        return Some("a Connection that names Host, or what is no header");
+    }
     None
+}
+
+/// What `Connection` names, lower case.
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(header::CONNECTION).iter().map(|it| String::from_utf8_lossy(it.as_bytes()));
+    let options = values.flat_map(|it| it.split(',').map(|it| it.trim().to_ascii_lowercase()).collect::<Vec<_>>());
+    options.filter(|it| !it.is_empty())
+}
+
+/// Whether the client expects the connection to stay open behind the answer: HTTP/1.0 has to ask for that.
+pub(super) fn keeps_alive(head: &RequestHeader) -> bool {
+    head.version != Version::HTTP_10 || connection_options(&head.headers).any(|it| it == "keep-alive")
 }
 
 /// How many fields of a raw head have this lower-case name.
@@ -148,12 +162,25 @@ mod tests {
             &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
             &[("host", "a"), ("host", "b")],
             &[("content-length", "3")],
+            &[("host", "a"), ("connection", "close, Host")],
+            &[("host", "a"), ("connection", "two words")],
         ] {
             assert_eq!(kind(fields), Some(RefusalKind::BadRequest), "{fields:?}");
         }
         let mut two = head(&[("host", "a"), ("transfer-encoding", "chunked")]);
         two.set_version(Version::HTTP_2);
         assert_eq!(objection(&two, b"", 1000).unwrap().kind, RefusalKind::BadRequest);
+    }
+
+    #[test]
+    fn only_who_asks_for_it_keeps_a_connection_of_http_1_0() {
+        let keeps = |version, fields: &[(&'static str, &'static str)]| {
+            let mut head = head(fields);
+            head.set_version(version);
+            keeps_alive(&head)
+        };
+        assert!(keeps(Version::HTTP_11, &[]) && keeps(Version::HTTP_2, &[]));
+        assert!(!keeps(Version::HTTP_10, &[]) && keeps(Version::HTTP_10, &[("connection", "Keep-Alive")]));
     }
 
     #[test]

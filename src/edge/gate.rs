@@ -31,7 +31,7 @@ impl Gate {
     }
 
     fn turn(&self, team: &Team) -> Arc<Notify> {
-        // Teams are those of the configuration, so the map does not grow.
+        // Teams are those of the configuration, past ones included: a few bytes each.
         self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(team.clone()).or_default().clone()
     }
 

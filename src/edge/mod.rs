@@ -76,7 +76,7 @@ const RUNTIME_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a gateway is started with.
 pub struct Options {
-    /// The snapshot in force. Limits of connections and times at the end are read from it at the start.
+    /// The snapshot in force. Limits of connections are read from it at the start.
     pub live: Arc<Live>,
     /// Bound sockets to accept clients on.
     pub listeners: Vec<TcpListener>,

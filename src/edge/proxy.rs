@@ -154,7 +154,8 @@ impl ProxyHttp for Gateway {
         }
     }
 
-    /// A pooled connection may have been closed by the provider while it lay idle; that is found out only by using it.
+    /// A pooled connection may have been closed by the provider while it lay idle; that is found out only by using it, and
+    /// soon. Who loses it later may have worked on the request, which is not sent again then.
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
@@ -165,6 +166,7 @@ impl ProxyHttp for Gateway {
     ) -> Box<Error> {
         let begun = phase.call.as_ref().is_none_or(|call| call.has_begun());
         let upstream = phase.forward.as_ref().map(|it| &it.upstream);
+        let reused = reused && !phase.call.as_ref().is_some_and(|call| call.may_be_worked_on());
         if begun || upstream.is_none_or(|it| !phase.tries.are_left(it)) {
             error.set_retry(false);
         } else if *error.root_etype() == FAILOVER || reused && is_dead_connection(&error) {
@@ -263,7 +265,8 @@ impl Gateway {
         let draining = self.shared.draining.load(Ordering::Acquire);
         // Pingora takes "no timeout" for zero.
         let idle_seconds = limits.idle_timeout.as_secs().max(1);
-        session.set_keepalive((!draining).then_some(idle_seconds));
+        let stays = !draining && framing::keeps_alive(session.req_header());
+        session.set_keepalive(stays.then_some(idle_seconds));
         session.set_read_timeout(Some(limits.body_timeout));
         session.set_write_timeout(Some(limits.idle_timeout));
         session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
@@ -416,7 +419,8 @@ pub(super) fn head_of(head: &RequestHeader, client: IpAddr) -> Head<'_> {
 fn client_of(fronts: &Fronts, session: &mut ServerSession) -> IpAddr {
     let peer = session.client_addr().and_then(|it| it.as_inet()).map(|it| it.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    front::client(fronts, peer, session.req_header_mut())
+    // A listener of both families names clients of IPv4 by an address of IPv6.
+    front::client(fronts, peer, session.req_header_mut()).to_canonical()
 }
 
 /// Requests that tools send to see whether anyone is there. They carry no key and get no more than that.

@@ -118,6 +118,9 @@ impl Replay {
         let end = self.body.len().min(self.position + PIECE_BYTES);
         let piece = (self.position < end).then(|| self.body.slice(self.position..end));
         self.position = end;
+        if piece.is_some() && self.is_replayed() {
+            self.call.sent();
+        }
         piece
     }
 
@@ -330,6 +333,7 @@ impl CustomSession for Replay {
     /// of what it has sent.
     fn enable_retry_buffering(&mut self) {
         self.position = 0;
+        self.call.unsent();
     }
 
     fn retry_buffer_truncated(&self) -> bool {

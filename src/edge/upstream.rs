@@ -25,7 +25,7 @@ const DNS_TTL: Duration = Duration::from_secs(30);
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Streams on one HTTP/2 connection to a provider.
 const STREAMS_MAX: usize = 64;
-/// So often a connection of HTTP/2 is asked whether it is still there. Many requests share it: one that fell silent on the way
+/// How often an HTTP/2 connection is pinged. Many requests share it: one that fell silent on the way
 /// would keep each of them, and all that come after, until their time is over. Pingora waits five seconds for an answer.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -115,7 +115,7 @@ impl Peers {
             return known.map(|it| it.addresses).ok_or_else(|| Unreachable::Name(url.host.clone()));
         }
         let known = Known { addresses: found.into(), since: Instant::now() };
-        // The keys are the upstreams of the configuration, so the map does not grow.
+        // The keys are the upstreams of the configuration, past ones included: a few bytes each.
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
         Ok(known.addresses)
     }

@@ -35,6 +35,17 @@ fn a_pooled_connection_that_died_is_tried_again_with_the_whole_body() {
 }
 
 #[test]
+fn what_a_provider_may_have_worked_on_is_not_sent_again() {
+    let provider =
+        provider::start([json("{}"), provider::silence(Duration::from_millis(1_500)), json("{\"second\":true}")]);
+    let gateway = gateway::start(&provider, QUICK_START);
+    let mut client = gateway.connect();
+    assert_eq!(client.post("/v1/messages", &[], PROMPT).status, 200);
+    assert_eq!(client.post("/v1/messages", &[], PROMPT).status, 502);
+    assert_eq!((provider.requests().len(), provider.connections()), (2, 1));
+}
+
+#[test]
 fn probes_need_no_key_and_leave_no_event() {
     let provider = provider::start([json("{}")]);
     let gateway = gateway::start(&provider, QUICK_START);

@@ -165,8 +165,8 @@ impl Health {
     pub fn note(&self, choice: Choice, answered: Answered, now: Stamp) -> Option<Changed> {
         let (circuit, key) = (self.circuits.get(choice.address), self.keys.get(choice.key));
         match answered {
-            // A request that breaks every provider must not take the last one from everybody else.
-            Answered::Broken if !self.has_other(choice.address, now) => return None,
+            // A request that breaks every provider must not take the last one from everybody else: it has answered.
+            Answered::Broken if !self.has_other(choice.address, now) => {}
             Answered::NotAtAll | Answered::Broken | Answered::Unavailable => {
                 return circuit.filter(|it| it.failed(now, &self.limits)).map(|_| Changed::Opened);
             }
@@ -267,6 +267,18 @@ mod tests {
         let alone = Health::new(1, 0, LIMITS);
         assert!((0..9).all(|_| alone.note(choice(0, 0), Answered::Broken, at(0)).is_none()));
         assert_eq!(alone.first(at(1)), Ok(choice(0, 0)));
+    }
+
+    #[test]
+    fn the_last_address_is_in_use_again_with_whatever_it_answers() {
+        let health = Health::new(1, 1, LIMITS);
+        for _ in 0..2 {
+            health.note(choice(0, 0), Answered::NotAtAll, at(0));
+        }
+        assert_eq!(health.first(at(1)), Err(Duration::from_secs(4)));
+        assert_eq!(health.first(at(5)), Ok(choice(0, 0)), "one exchange finds out");
+        assert_eq!(health.note(choice(0, 0), Answered::Broken, at(5)), Some(Changed::Closed));
+        assert_eq!(health.first(at(5)), Ok(choice(0, 0)));
     }
 
     #[test]
