@@ -9,7 +9,7 @@ use super::{Risk, Score};
 /// What a policy does, mildest first, so that `max` is the most severe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// Nothing matched, or a policy allowed it and ended the evaluation.
+    /// Nothing matched, or a policy allowed what did.
     #[default]
     Allow,
     /// Recorded.

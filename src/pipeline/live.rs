@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 
 use super::quota::{Account, Spent, counted};
 use super::{Quarantine, Snapshot, Upstream};
-use crate::config::Dialect;
 use crate::domain::{Held, Stamp, Tokens};
+use crate::providers;
 
 /// Holder of the snapshot in force. An exchange keeps the one it started with.
 pub struct Live {
@@ -161,12 +161,12 @@ impl Live {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Books what an exchange of the past has used, by the prices of today. Teams that are no more are left out.
+    /// Books what an exchange of the past has used, by the prices of today. Teams that no longer exist are left out.
     pub fn recall(&self, past: &Past<'_>, now: Stamp) {
         let snapshot = self.load();
         let Some(team) = snapshot.teams.iter().find(|it| it.name.as_str() == past.team) else { return };
-        let dialects = [Dialect::Anthropic, Dialect::OpenAi, Dialect::Azure];
-        let Some(dialect) = dialects.into_iter().find(|it| it.name() == past.dialect) else { return };
+        let mut dialects = providers::ALL.iter().map(|it| it.dialect());
+        let Some(dialect) = dialects.find(|it| it.name() == past.dialect) else { return };
         let cost = past.model.and_then(|it| snapshot.prices.cost(it, dialect, &past.tokens));
         let spent = Spent { tokens: counted(dialect, &past.tokens), cost: cost.unwrap_or_default() };
         team.account().recall(now, past.at, spent);

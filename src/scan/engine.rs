@@ -66,7 +66,7 @@ pub struct RuleSet(pub(super) Arc<Chosen>);
 /// What a choice of rules comes to.
 pub(super) struct Chosen {
     bits: Vec<u64>,
-    /// Per state of the keyword automaton: `PREFIX…` and `KEYWORD`.
+    /// Per state of the keyword automaton: `PREFIX…`, `KEYWORD`, `HINT` and `MARK`.
     pub(super) flags: Vec<u8>,
     /// Rules with a lead.
     pub(super) leads: Vec<u32>,

@@ -1,4 +1,4 @@
-//! What of a text must wait for more of it: the exact answer, for texts that are passed on while they grow.
+//! How much of a text must be held back until more of it arrives: the exact answer, for texts that are passed on while they grow.
 
 use std::ops::Range;
 

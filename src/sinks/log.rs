@@ -11,10 +11,6 @@ const FINDINGS_MAX: usize = 20;
 pub struct Log;
 
 impl Sink for Log {
-    fn name(&self) -> &'static str {
-        "log"
-    }
-
     fn accept(&self, event: &Event) {
         tracing::info!(
             target: "exchange",

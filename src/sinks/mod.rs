@@ -42,12 +42,6 @@ pub const STATE_BYTES_MAX: usize = 1 << 20;
 
 /// One place that is told of every exchange. Called from one background thread, in the order exchanges ended.
 pub trait Sink: Send + Sync {
-    /// A short name for metrics and logs.
-    fn name(&self) -> &'static str;
-
     /// Takes note of one exchange. May take its time; may not panic.
     fn accept(&self, event: &Event);
 }
-
-/// The closed list of sinks that need nothing but the process itself.
-pub const ALL: &[&dyn Sink] = &[&Log];

@@ -24,16 +24,16 @@ pub struct Queue {
 }
 
 struct Running {
-    sender: SyncSender<Event>,
+    sender: SyncSender<Arc<Event>>,
     thread: JoinHandle<()>,
 }
 
 impl Queue {
     /// Starts the thread.
     pub fn start(metrics: Arc<Metrics>, sinks: Vec<Box<dyn Sink>>) -> Self {
-        let (sender, receiver) = sync_channel::<Event>(EVENTS_MAX);
+        let (sender, receiver) = sync_channel::<Arc<Event>>(EVENTS_MAX);
         let thread = std::thread::spawn(move || {
-            let hand_out = |event: Event| sinks.iter().for_each(|sink| sink.accept(&event));
+            let hand_out = |event: Arc<Event>| sinks.iter().for_each(|sink| sink.accept(&event));
             while let Ok(event) = receiver.recv() {
                 hand_out(event);
                 #[expect(clippy::disallowed_methods, reason = "a thread of its own")]
@@ -45,7 +45,7 @@ impl Queue {
     }
 
     /// Counts an event and hands it over. Never waits: with a full queue the event is dropped, and that is counted.
-    pub fn emit(&self, event: Event) {
+    pub fn emit(&self, event: Arc<Event>) {
         self.metrics.observe(&event);
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(running) = running.as_ref() else { return self.metrics.event_dropped() };

@@ -27,7 +27,7 @@ use super::pages::{self, Pages};
 use super::query::{Query, Row};
 use super::record::Mark;
 use super::search::{BELONGS, COLUMNS, Search, Value, number, numbers, search};
-use super::stored::{self, Gateways, Values};
+use super::stored::{self, Gateways, PAGE, Values};
 use super::{Store, StoreError};
 
 /// How long a writer waits for another process that writes.
@@ -139,10 +139,7 @@ impl Store for Sqlite {
     }
 
     async fn gateways(&self) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT g.id, g.name FROM audit_gateways g \
-                   WHERE EXISTS (SELECT 1 FROM audit_records a WHERE a.gateway = g.id) \
-                   OR EXISTS (SELECT 1 FROM audit_marks m WHERE m.gateway = g.id)";
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await.map_err(failure)?;
+        let rows = sqlx::query(stored::GATEWAYS).fetch_all(&self.readers).await.map_err(failure)?;
         let names = rows.iter().map(|row| stored::gateway(row).map(|(_, name)| name.to_string()));
         let mut names = names.collect::<Result<Vec<_>, _>>()?;
         names.sort_unstable();
@@ -201,9 +198,7 @@ impl Store for Sqlite {
     }
 
     async fn mark(&self, gateway: &str) -> Result<Option<Mark>, StoreError> {
-        let sql = "SELECT m.sequence, m.hash, m.signed_ms, m.key, m.signature FROM audit_marks m \
-                   JOIN audit_gateways g ON g.id = m.gateway WHERE g.name = $1";
-        let row = sqlx::query(sql).bind(gateway).fetch_optional(&self.readers).await.map_err(failure)?;
+        let row = sqlx::query(stored::MARK).bind(gateway).fetch_optional(&self.readers).await.map_err(failure)?;
         row.map(|row| stored::mark(&row, gateway)).transpose()
     }
 }
@@ -252,11 +247,6 @@ fn bind<'q>(
     }
     statement
 }
-
-/// What a page of a chain is. Entries up to the mark are gone, also where their removal was interrupted.
-const PAGE: &str = "WHERE a.gateway = $1 AND a.sequence >= $2 \
-                    AND a.sequence > coalesce((SELECT m.sequence FROM audit_marks m WHERE m.gateway = $1), -1) \
-                    ORDER BY a.sequence LIMIT $3";
 
 async fn add_rules(
     connection: &mut SqliteConnection,

@@ -21,6 +21,20 @@ pub(super) trait Values {
     fn text(&self, index: usize) -> Result<Option<String>, String>;
 }
 
+/// Gateways of which something is kept.
+pub(super) const GATEWAYS: &str = "SELECT g.id, g.name FROM audit_gateways g \
+                                   WHERE EXISTS (SELECT 1 FROM audit_records a WHERE a.gateway = g.id) \
+                                   OR EXISTS (SELECT 1 FROM audit_marks m WHERE m.gateway = g.id)";
+
+/// The mark of what was expired of a gateway's chain.
+pub(super) const MARK: &str = "SELECT m.sequence, m.hash, m.signed_ms, m.key, m.signature FROM audit_marks m \
+                               JOIN audit_gateways g ON g.id = m.gateway WHERE g.name = $1";
+
+/// What a page of a chain is. Entries up to the mark are gone, also where their removal was interrupted.
+pub(super) const PAGE: &str = "WHERE a.gateway = $1 AND a.sequence >= $2 \
+                               AND a.sequence > coalesce((SELECT m.sequence FROM audit_marks m WHERE m.gateway = $1), -1) \
+                               ORDER BY a.sequence LIMIT $3";
+
 /// Whether the gateways of all these rows are among those that were read. Without one view of both, a gateway may have
 /// written its first record in between.
 pub(super) fn knows(gateways: &Gateways, rows: &[impl Values]) -> bool {

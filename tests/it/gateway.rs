@@ -41,10 +41,6 @@ pub struct Gateway {
 struct Keep(Arc<Mutex<Vec<Event>>>);
 
 impl Sink for Keep {
-    fn name(&self) -> &'static str {
-        "keep"
-    }
-
     fn accept(&self, event: &Event) {
         self.0.lock().unwrap().push(event.clone());
     }

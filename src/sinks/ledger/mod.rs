@@ -253,8 +253,8 @@ impl Ledger {
     }
 
     /// Hands over the record of an exchange that ended. Never waits.
-    pub fn record(&self, ticket: Ticket, event: Event) {
-        if ticket.0.is_none() || self.sender.try_send(Message::Exchange { event: Box::new(event), ticket }).is_err() {
+    pub fn record(&self, ticket: Ticket, event: Arc<Event>) {
+        if ticket.0.is_none() || self.sender.try_send(Message::Exchange { event, ticket }).is_err() {
             self.state.lose();
         }
     }

@@ -92,7 +92,7 @@ fn every_exchange_is_delivered_once_in_order_and_signed() {
     let folder = tempfile::tempdir().unwrap();
     let bench = start(folder.path(), Durability::Batched, None, takes_all());
     for _ in 0..2500 {
-        bench.ledger.record(bench.ledger.admit().unwrap(), event(Outcome::Forwarded));
+        bench.ledger.record(bench.ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
     }
     bench.ledger.finish();
     assert_eq!(exchanges(&bench.taken).len(), 2500);
@@ -115,7 +115,7 @@ fn an_outlet_that_hangs_is_in_nobodys_way_and_misses_nothing() {
     for _ in 0..200 {
         let ticket = bench.ledger.admit().unwrap();
         runtime.block_on(bench.ledger.decided(event(Outcome::Forwarded))).unwrap();
-        bench.ledger.record(ticket, event(Outcome::Forwarded));
+        bench.ledger.record(ticket, Arc::new(event(Outcome::Forwarded)));
     }
     assert!(bench.taken.lock().unwrap().is_empty());
     bench.hangs.store(false, Ordering::Release);
@@ -138,7 +138,7 @@ fn what_an_outlet_refuses_for_now_is_tried_again_in_order() {
     });
     let bench = start(folder.path(), Durability::Batched, None, script);
     for _ in 0..100 {
-        bench.ledger.record(bench.ledger.admit().unwrap(), event(Outcome::Forwarded));
+        bench.ledger.record(bench.ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
     }
     wait_for("all is delivered", || exchanges(&bench.taken).len() == 100);
     assert!(exchanges(&bench.taken).is_sorted());
@@ -156,7 +156,7 @@ fn what_an_outlet_will_never_take_is_a_dead_letter() {
     });
     let bench = start(folder.path(), Durability::Batched, Some(Duration::from_secs(3600)), script);
     for _ in 0..50 {
-        bench.ledger.record(bench.ledger.admit().unwrap(), event(Outcome::Forwarded));
+        bench.ledger.record(bench.ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
     }
     wait_for("all else is delivered", || exchanges(&bench.taken).len() == 45);
     let text = String::from_utf8(bench.metrics.render()).unwrap();
@@ -169,7 +169,7 @@ fn an_outlet_goes_on_where_it_stopped() {
     for round in 0..3 {
         let bench = start(folder.path(), Durability::Batched, None, takes_all());
         for _ in 0..10 {
-            bench.ledger.record(bench.ledger.admit().unwrap(), event(Outcome::Forwarded));
+            bench.ledger.record(bench.ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
         }
         bench.ledger.finish();
         let taken = bench.taken.lock().unwrap();
@@ -186,7 +186,7 @@ fn places_come_back_when_records_are_written_and_run_out_when_they_are_not() {
     let bench = start(folder.path(), Durability::Batched, None, takes_all());
     let mut tickets: Vec<Ticket> = (0..TICKETS_MAX).map(|_| bench.ledger.admit().unwrap()).collect();
     assert!(bench.ledger.admit().is_err());
-    bench.ledger.record(tickets.pop().unwrap(), event(Outcome::Forwarded));
+    bench.ledger.record(tickets.pop().unwrap(), Arc::new(event(Outcome::Forwarded)));
     wait_for("its place is free", || bench.ledger.admit().is_ok());
     drop(tickets);
     assert!(bench.ledger.admit().is_ok());
@@ -216,6 +216,7 @@ fn a_journal_that_is_full_refuses_until_the_outlet_has_caught_up() {
     let ledger = ledger.unwrap();
     let mut large = event(Outcome::Forwarded);
     large.agent = Some("a".repeat(100_000));
+    let large = Arc::new(large);
     let mut written = 0;
     wait_for("the journal is full", || match ledger.admit() {
         Ok(ticket) => {
@@ -258,7 +259,7 @@ fn a_clock_that_is_set_back_moves_no_record() {
     });
     let ledger = ledger.unwrap();
     for _ in 0..20 {
-        ledger.record(ledger.admit().unwrap(), event(Outcome::Forwarded));
+        ledger.record(ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
     }
     ledger.finish();
     let times: Vec<u64> = taken.lock().unwrap().iter().map(|it| it.written_ms).collect();
@@ -272,7 +273,7 @@ fn one_ledger_follows_another_and_chains_what_the_first_still_ends() {
     let first = start(folder.path(), Durability::Strict, None, takes_all());
     first.ledger.keep(directory.take_lock().unwrap()).unwrap();
     for _ in 0..3 {
-        first.ledger.record(first.ledger.admit().unwrap(), event(Outcome::Forwarded));
+        first.ledger.record(first.ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
     }
     let in_flight = first.ledger.admit().unwrap();
     assert!(!first.ledger.hand_over_if_awaited(), "nobody waits");
@@ -288,8 +289,8 @@ fn one_ledger_follows_another_and_chains_what_the_first_still_ends() {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(first.ledger.decided(event(Outcome::Forwarded))).unwrap();
-    first.ledger.record(in_flight, event(Outcome::Forwarded));
-    second.ledger.record(second.ledger.admit().unwrap(), event(Outcome::Forwarded));
+    first.ledger.record(in_flight, Arc::new(event(Outcome::Forwarded)));
+    second.ledger.record(second.ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
     wait_for("not all is chained", || exchanges(&second.taken).len() == 2);
     first.ledger.finish();
     let left = folder.path().join("left");

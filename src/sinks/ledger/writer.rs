@@ -44,7 +44,7 @@ const SKIP_RECORDS: u64 = 10_000;
 /// What is to be written.
 pub(super) enum Message {
     Exchange {
-        event: Box<Event>,
+        event: Arc<Event>,
         ticket: Ticket,
     },
     Decision {
