@@ -242,6 +242,14 @@ pub struct Act {
     pub details: BTreeMap<String, String>,
 }
 
+impl Act {
+    /// What happened to the gateway, or what it did by itself; what of the details is `None` is left out.
+    pub fn of_gateway<'a>(act: &str, details: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Act {
+        let details = details.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Act { act: act.to_owned(), actor: "gateway".to_owned(), details: details.collect() }
+    }
+}
+
 /// A gateway's signature over an entry, and thereby over all before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {

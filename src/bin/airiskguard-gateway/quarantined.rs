@@ -2,7 +2,7 @@
 //! up to date beside the requests. An entry that somebody removes from it is released, and so is one that a command asks
 //! for in a file beside it. Each step is an act in the audit log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -193,26 +193,22 @@ pub(crate) fn start(mut keeper: Keeper, write_down: impl Fn(Act) + Send + 'stati
 }
 
 fn imposed(it: &Held) -> Act {
-    let mut details = BTreeMap::from([
-        ("reference".to_owned(), it.reference.clone()),
-        ("kind".to_owned(), it.kind.name().to_owned()),
-        ("value".to_owned(), it.value.clone()),
-        ("reason".to_owned(), it.reason.clone()),
-        ("since_ms".to_owned(), it.since_ms.to_string()),
-    ]);
-    let optional = [
+    let details = [
+        ("reference", Some(it.reference.clone())),
+        ("kind", Some(it.kind.name().to_owned())),
+        ("value", Some(it.value.clone())),
+        ("reason", Some(it.reason.clone())),
+        ("since_ms", Some(it.since_ms.to_string())),
         ("team", it.team.clone()),
         ("contact", it.contact.clone()),
         ("until_ms", it.until_ms.map(|it| it.to_string())),
     ];
-    details.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    Act { act: "quarantine.imposed".to_owned(), actor: "gateway".to_owned(), details }
+    Act::of_gateway("quarantine.imposed", details)
 }
 
 fn released(reference: &str, cause: &str, reason: Option<&str>) -> Act {
     let details = [("reference", Some(reference)), ("cause", Some(cause)), ("reason", reason)];
-    let details = details.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
-    Act { act: "quarantine.released".to_owned(), actor: "gateway".to_owned(), details: details.collect() }
+    Act::of_gateway("quarantine.released", details.map(|(name, value)| (name, value.map(str::to_owned))))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! From `audit:` to a running ledger: the gateway's own folder, its keys, its journal, and who reads it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,10 +61,10 @@ pub(crate) fn start(
     if recovery.torn_bytes > 0 || recovery.missing > 0 {
         tracing::warn!(recovery.torn_bytes, recovery.missing, "the end of the audit journal was damaged");
         let details = [("torn_bytes", recovery.torn_bytes), ("missing", recovery.missing)];
-        ledger.act(act("audit.damaged", details.map(|(name, count)| (name, count.to_string()))));
+        ledger.act(Act::of_gateway("audit.damaged", details.map(|(name, count)| (name, Some(count.to_string())))));
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    ledger.act(act("gateway.started", [("version", version), ("first", first.to_string())]));
+    ledger.act(Act::of_gateway("gateway.started", [("version", Some(version)), ("first", Some(first.to_string()))]));
     if let Some(lock) = directory.take_lock() {
         ledger.keep(lock).map_err(|error| format!("cannot start recording: {error}"))?;
     }
@@ -100,12 +99,6 @@ fn readers(
         all.push(Reader { outlet, following: Following::new(cursor, Some(patience), known) });
     }
     Ok(all)
-}
-
-/// What the gateway itself did.
-fn act<const N: usize>(name: &str, details: [(&str, String); N]) -> Act {
-    let details = details.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Act { act: name.to_owned(), actor: "gateway".to_owned(), details: BTreeMap::from_iter(details) }
 }
 
 /// The newest entry in the store. A gateway starts, and spools, while its store is away; a store that can never be used

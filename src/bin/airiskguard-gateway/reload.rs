@@ -1,7 +1,6 @@
 //! A configuration that changes while the gateway serves: read, compiled beside the one in force, put in its place, or
 //! refused with nothing changed. Every one of them is an act in the audit log.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use airiskguard_gateway::config::{File, Overrides, Warnings};
@@ -124,14 +123,14 @@ impl Reloader {
         self.metrics.config_renewed(waiting.len(), refused.is_none(), now);
         let restart = waiting.join(",");
         tracing::info!(cause, generation, before, bundle, restart, "the configuration is in force");
-        let mut details = BTreeMap::from([("generation", generation), ("before", before)]);
-        if !restart.is_empty() {
-            details.insert("restart", restart);
-        }
-        if let Some(bundle) = bundle {
-            details.insert("bundle", bundle.to_string());
-        }
-        self.act("config.reloaded", cause, details);
+        let details = [
+            ("cause", Some(cause.to_owned())),
+            ("generation", Some(generation)),
+            ("before", Some(before)),
+            ("restart", (!restart.is_empty()).then_some(restart)),
+            ("bundle", bundle.map(|it| it.to_string())),
+        ];
+        self.act(Act::of_gateway("config.reloaded", details));
         Ok(())
     }
 
@@ -145,15 +144,14 @@ impl Reloader {
         self.live.refuse(why.to_owned(), WallClock::new().now());
         let generation = self.live.load().generation().to_owned();
         let why = why[..why.floor_char_boundary(REASON_BYTES_MAX)].to_owned();
-        self.act("config.refused", cause(occasion), BTreeMap::from([("generation", generation), ("why", why)]));
+        let details = [("cause", cause(occasion).to_owned()), ("generation", generation), ("why", why)];
+        self.act(Act::of_gateway("config.refused", details.map(|(name, it)| (name, Some(it)))));
     }
 
-    fn act(&self, act: &str, cause: &str, details: BTreeMap<&str, String>) {
-        let Some(scribe) = &self.scribe else { return };
-        let mut details: BTreeMap<String, String> =
-            details.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
-        details.insert("cause".to_owned(), cause.to_owned());
-        scribe.act(Act { act: act.to_owned(), actor: "gateway".to_owned(), details });
+    fn act(&self, act: Act) {
+        if let Some(scribe) = &self.scribe {
+            scribe.act(act);
+        }
     }
 }
 

@@ -302,7 +302,7 @@ impl Ledger {
         if let Some(adopter) = it.adopter.take() {
             adopter.finish();
         }
-        self.act(Act { act: "gateway.handed_over".into(), actor: "gateway".into(), ..Act::default() });
+        self.act(Act::of_gateway("gateway.handed_over", []));
         let (done, closed) = sync_channel(1);
         // The writer is gone only if it panicked, which it has said on standard error.
         if self.sender.send(Message::Leave { file, done }).is_ok() {
@@ -325,7 +325,7 @@ impl Ledger {
             adopter.finish();
         }
         if running.outlets.is_some() {
-            self.act(Act { act: "gateway.stopped".into(), actor: "gateway".into(), ..Act::default() });
+            self.act(Act::of_gateway("gateway.stopped", []));
         }
         // The writer is gone only if it panicked, which it has said on standard error.
         let _ = self.sender.send(Message::Finish);

@@ -1,6 +1,5 @@
 //! The one thread that chains records: it takes what is queued, writes it together, and syncs it together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -340,8 +339,7 @@ impl Writer {
         self.state.stuck.store(false, Ordering::Release);
         let lost = self.state.lost.swap(0, Ordering::AcqRel);
         if lost > 0 {
-            let details = BTreeMap::from([("records".to_owned(), lost.to_string())]);
-            self.act(Act { act: "audit.lost".into(), actor: "gateway".into(), details });
+            self.act(Act::of_gateway("audit.lost", [("records", Some(lost.to_string()))]));
         }
     }
 
@@ -387,7 +385,7 @@ impl Writer {
         if down != self.store_down {
             self.store_down = down;
             let act = if down { "audit.store_down" } else { "audit.store_back" };
-            self.act(Act { act: act.into(), actor: "gateway".into(), details: BTreeMap::new() });
+            self.act(Act::of_gateway(act, []));
         }
     }
 }
