@@ -2,8 +2,11 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unreachable_pub)]
 
+#[path = "../it/certificate.rs"]
+mod certificate;
 mod chain;
 mod gateways;
+mod https;
 mod ingest;
 mod matrix;
 mod oidc;

@@ -11,6 +11,7 @@ use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -107,7 +108,7 @@ async fn admit(post: &Post, request: Request) -> Result<Request, Problem> {
     let bytes_max = if post.access == Access::Gateway { GATEWAY_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
     let mut request = bounded(request, bytes_max).await?;
     if !post.is_from_elsewhere && !matches!(*request.method(), Method::GET | Method::HEAD) {
-        same_origin(request.headers())?;
+        same_origin(&request)?;
         request = with_csrf(request, &actor).await?;
     }
     let extensions = request.extensions_mut();
@@ -175,12 +176,16 @@ async fn bounded(request: Request, bytes_max: usize) -> Result<Request, Problem>
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
-/// Browsers say where a request was made; another site's are refused.
-fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+/// Browsers say where a request was made; another site's are refused. HTTP/2 says whom it is for in the address.
+fn same_origin(request: &Request) -> Result<(), Problem> {
+    let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
-    let host = headers.get(HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    match origin.split_once("://").is_some_and(|(_, it)| it.eq_ignore_ascii_case(host)) {
+    let host = match request.headers().get(HOST) {
+        Some(host) => host.to_str().ok(),
+        None => request.uri().authority().map(Authority::as_str),
+    };
+    let is_same = |(_, it): (&str, &str)| host.is_some_and(|host| it.eq_ignore_ascii_case(host));
+    match origin.split_once("://").is_some_and(is_same) {
         true => Ok(()),
         false => Err(Problem::forbidden("this request comes from another site")),
     }
