@@ -58,7 +58,7 @@ pub async fn a_text_goes_from_draft_to_force_and_back() {
     assert_eq!((&first["published"]["number"], &first["draft"]), (&json!(1), &Value::Null));
     // Somebody else has written meanwhile.
     let draft = owner.put(&format!("{PATH}/draft"), json!({"text": "on_unscannable: block\n", "revision": 0})).await;
-    assert_eq!(draft.ok()["draft"]["revision"], 1);
+    assert_eq!(draft.ok()["draft"]["revision"], 2);
     let late = owner.put(&format!("{PATH}/draft"), json!({"text": "x", "revision": 0})).await;
     assert_eq!(late.refused(), (409, "conflict".into()));
     let diff = owner.post(&format!("{PATH}/diff"), json!({})).await.ok();
@@ -66,7 +66,7 @@ pub async fn a_text_goes_from_draft_to_force_and_back() {
     assert!(shown.contains("-redact_secrets: true\n+on_unscannable: block\n"), "{shown}");
     // What was looked at is what is published.
     assert_eq!(owner.post(&format!("{PATH}/publish"), json!({"revision": 7})).await.refused().0, 409);
-    owner.post(&format!("{PATH}/publish"), json!({"revision": 1})).await.ok();
+    owner.post(&format!("{PATH}/publish"), json!({"revision": 2})).await.ok();
     let back = owner.post(&format!("{PATH}/roll-back"), json!({"version": 1, "note": "too strict"})).await.ok();
     assert_eq!((&back["published"]["number"], &back["published"]["taken_from"]), (&json!(3), &json!(1)));
     assert_eq!(back["text"], "redact_secrets: true\n");
@@ -82,7 +82,7 @@ pub async fn a_text_goes_from_draft_to_force_and_back() {
     assert_eq!(published[1].2["version"], "2");
     // Nothing that gateways would not take goes further than a draft.
     owner.put(&format!("{PATH}/draft"), json!({"text": "checks: {outbound: [nothing]}"})).await.ok();
-    let refused = owner.post(&format!("{PATH}/publish"), json!({"revision": 1})).await;
+    let refused = owner.post(&format!("{PATH}/publish"), json!({"revision": 3})).await;
     assert!(refused.refused().0 == 422 && refused.text.contains("policy:1:"), "{}", refused.text);
     owner.delete(&format!("{PATH}/draft")).await.ok();
     assert_eq!(owner.delete(&format!("{PATH}/draft")).await.refused().0, 409);
@@ -122,6 +122,37 @@ async fn what_is_published_was_approved_by_somebody_who_did_not_write_it() {
         steps,
         ["drafted", "submitted", "rejected", "submitted", "approved", "drafted", "submitted", "approved", "published"]
     );
+}
+
+#[tokio::test]
+async fn a_draft_that_comes_after_another_is_not_taken_for_it() {
+    let server = start_with("approvals: true\n").await;
+    let owner = furnished(&server).await;
+    let author = server.user(&owner, "anna", &["policy_author"], &[]).await;
+    let reviewer = server.user(&owner, "rolf", &["reviewer"], &[]).await;
+    let path = |step: &str| format!("{PATH}/{step}");
+    let mut seen = 0;
+    for step in ["discarded", "published"] {
+        let shown = author.put(&path("draft"), json!({"text": "block_on_secrets: true\n"})).await.ok();
+        seen = shown["draft"]["revision"].as_u64().unwrap();
+        author.post(&path("submit"), json!({})).await.ok();
+        if step == "discarded" {
+            author.delete(&path("draft")).await.ok();
+        } else {
+            reviewer.post(&path("approve"), json!({"revision": seen})).await.ok();
+            author.post(&path("publish"), json!({"revision": seen})).await.ok();
+        }
+        let other = author.put(&path("draft"), json!({"text": "block_on_secrets: false\n", "revision": 0})).await.ok();
+        let other = other["draft"]["revision"].as_u64().unwrap();
+        author.post(&path("submit"), json!({})).await.ok();
+        assert!(other > seen, "after one that was {step}");
+        assert_eq!(reviewer.post(&path("approve"), json!({"revision": seen})).await.refused().0, 409);
+        assert_eq!(author.put(&path("draft"), json!({"text": "x", "revision": seen})).await.refused().0, 409);
+        reviewer.post(&path("approve"), json!({"revision": other})).await.ok();
+        assert_eq!(author.post(&path("publish"), json!({"revision": seen})).await.refused().0, 409);
+        author.delete(&path("draft")).await.ok();
+    }
+    assert_eq!(seen, 3, "one more with every change");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub async fn published_rules_can_be_named_and_not_taken_away_from_under_a_policy
     owner.put(&format!("{policy}/draft"), json!({"text": text})).await.ok();
     owner.post(&format!("{policy}/publish"), json!({"revision": 1})).await.ok();
     owner.put(&format!("{PATH}/draft"), json!({"text": ""})).await.ok();
-    let refused = owner.post(&format!("{PATH}/publish"), json!({"revision": 1})).await;
+    let refused = owner.post(&format!("{PATH}/publish"), json!({"revision": 2})).await;
     assert!(refused.refused().0 == 422 && refused.text.contains("there is no checker `house`"), "{}", refused.text);
     // A team's rules have a checker of the team's own.
     let team = "/api/v1/rules/team:red";

@@ -95,11 +95,14 @@ pub(crate) struct Policy {
     pub(crate) id: String,
     pub(crate) published: Option<Version>,
     pub(crate) draft: Option<Draft>,
+    /// The newest revision that a draft of this text ever had: no later one is taken for one that somebody has looked at.
+    #[serde(default)]
+    pub(crate) last_revision: u64,
 }
 
 impl Policy {
     pub(crate) fn new(subject: &Subject) -> Policy {
-        Policy { id: subject.id(), published: None, draft: None }
+        Policy { id: subject.id(), published: None, draft: None, last_revision: 0 }
     }
 
     /// What is in force.
@@ -126,7 +129,7 @@ impl Stored for Policy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Draft {
     pub(crate) text: String,
-    /// Grows with every change.
+    /// Grows with every change, also from one draft to the next.
     pub(crate) revision: u64,
     /// The number that was published when it was begun.
     pub(crate) based_on: u32,

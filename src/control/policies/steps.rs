@@ -83,6 +83,8 @@ pub(in crate::control) async fn drafted(
     }
     let before = policy.draft.as_ref().map(|it| it.text.clone()).or(policy.published_text().map(str::to_owned));
     let number = policy.number();
+    let next = policy.last_revision.max(found) + 1;
+    policy.value.last_revision = next;
     let draft = policy.value.draft.get_or_insert_with(|| Draft {
         text: String::new(),
         revision: 0,
@@ -98,7 +100,7 @@ pub(in crate::control) async fn drafted(
         draft.authors.push(person);
     }
     text.clone_into(&mut draft.text);
-    draft.revision += 1;
+    draft.revision = next;
     draft.changed_ms = control.shelf.now_ms();
     // What was approved was another text.
     draft.standing = Standing::Writing;

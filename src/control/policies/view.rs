@@ -100,7 +100,7 @@ pub(in crate::control) struct VersionText {
 pub(in crate::control) struct DraftView {
     /// The text.
     pub(in crate::control) text: String,
-    /// Grows with every change; what is approved and published is named by it.
+    /// Grows with every change, also from one draft to the next; what is approved and published is named by it.
     pub(in crate::control) revision: u64,
     /// The version that it was begun on.
     pub(in crate::control) based_on: u32,
