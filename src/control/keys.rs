@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post};
+use super::quarantine;
 use super::roles::{Permission, Reach};
 use super::seal::{digest, token};
 use super::server::Control;
@@ -135,7 +136,7 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<NewKey>()
             .makes::<IssuedKey>(),
         post("keys.rotate", "/api/v1/keys/{id}/rotate", Permission::ManageKeys, rotate)
-            .says("Makes a successor; the old key holds on for the overlap")
+            .says("Makes a successor; the old key holds on for the overlap. Not of a key in quarantine")
             .takes::<Rotation>()
             .makes::<IssuedKey>(),
         delete("keys.revoke", "/api/v1/keys/{id}", Permission::ManageKeys, revoke)
@@ -223,6 +224,12 @@ pub(super) async fn rotated(
     let now = control.shelf.now_ms();
     if !old.holds(now) {
         return Err(Problem::conflict("this key holds no more: make a new one"));
+    }
+    if let Some(it) = quarantine::of_key(control, old.in_records()).await? {
+        return Err(Problem::conflict(format!(
+            "this key is in quarantine ({}), and a successor would not be: release it first",
+            it.reference
+        )));
     }
     let before = view(control, &old);
     // The successor holds as long as the old one was given.

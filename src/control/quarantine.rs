@@ -357,6 +357,12 @@ pub(super) async fn released(
     if !within(granted, &kept) {
         return Err(Problem::not_found("quarantine", reference));
     }
+    // Who may not keep a team out may not let it in either.
+    if kept.kind == HeldKind::Team && granted.reach != Reach::All {
+        return Err(Problem::forbidden(
+            "you may release sessions and keys of your own team alone, not the team itself",
+        ));
+    }
     if kept.released.is_some() {
         return Err(Problem::conflict("this quarantine was released before"));
     }
@@ -384,6 +390,11 @@ pub(crate) async fn held(control: &Control) -> Result<Vec<Held>, Problem> {
     }
     all.sort_by(|one, other| (&one.reference, &one.value).cmp(&(&other.reference, &other.value)));
     Ok(all)
+}
+
+/// What keeps this key out, by itself or by its user. What keeps its team out keeps out a successor too.
+pub(super) async fn of_key(control: &Control, in_records: &str) -> Result<Option<Held>, Problem> {
+    Ok(held(control).await?.into_iter().find(|it| it.kind == HeldKind::Key && it.value == in_records))
 }
 
 /// Whether this session is kept out, by itself or by its team.

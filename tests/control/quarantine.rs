@@ -89,6 +89,40 @@ pub async fn a_lead_keeps_out_sessions_and_keys_of_the_own_team_alone() {
 }
 
 #[tokio::test]
+async fn a_lead_does_not_let_in_whom_somebody_else_keeps_out() {
+    let server = start().await;
+    let owner = server.owner().await;
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    let analyst = server.user(&owner, "ana", &["analyst"], &[]).await;
+    let lead = server.user(&owner, "lea", &["team_lead"], &["red"]).await;
+    let id = lead.get("/api/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    let key = owner.post("/api/v1/teams/red/keys", json!({"name": "laptop", "owner": id})).await.ok();
+    let rotate = format!("/api/v1/keys/{}/rotate", key["id"].as_str().unwrap());
+    for (kind, value) in [("key", key["in_records"].clone()), ("user", json!(id))] {
+        let new = json!({"kind": kind, "value": value, "reason": "odd"});
+        let reference = analyst.post("/api/v1/quarantines", new).await.ok()["reference"].clone();
+        for client in [&lead, &owner] {
+            let refused = client.post(&rotate, json!({})).await;
+            assert_eq!(refused.refused().0, 409, "a successor would not be held");
+            assert!(refused.text.contains(reference.as_str().unwrap()), "{}", refused.text);
+        }
+        let release = format!("/api/v1/quarantines/{}/release", reference.as_str().unwrap());
+        analyst.post(&release, json!({"reason": "it was a drill"})).await.ok();
+    }
+    lead.post(&rotate, json!({})).await.ok();
+    let new = json!({"kind": "team", "value": "red", "reason": "odd"});
+    let team = analyst.post("/api/v1/quarantines", new).await.ok();
+    assert_eq!(listed(&lead, "").await, std::slice::from_ref(&team), "whose team it is may know");
+    let release = format!("/quarantines/{}/release", team["reference"].as_str().unwrap());
+    let refused = lead.post(&format!("/api/v1{release}"), json!({"reason": "mine"})).await;
+    assert_eq!(refused.refused().0, 403);
+    assert_eq!((listed(&lead, "").await.len(), listed(&analyst, "").await.len()), (1, 1), "it still holds");
+    assert!(!lead.get("/sessions").await.text.contains(&release), "nor does the page offer it");
+    assert!(analyst.get("/sessions").await.text.contains(&release));
+    analyst.post(&format!("/api/v1{release}"), json!({"reason": "over"})).await.ok();
+}
+
+#[tokio::test]
 async fn what_does_not_exist_cannot_be_kept_out() {
     let server = start().await;
     let owner = server.owner().await;

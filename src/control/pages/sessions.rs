@@ -11,7 +11,7 @@ use crate::control::Problem;
 use crate::control::findings::{SessionQuery, SessionView, recent};
 use crate::control::http::{Form, Granted, Path, Query, Route, page, submit};
 use crate::control::quarantine::{self, Kind, NewQuarantine, QuarantineView};
-use crate::control::roles::Permission;
+use crate::control::roles::{Permission, Reach};
 use crate::control::server::Control;
 
 #[derive(Template)]
@@ -22,6 +22,8 @@ struct Sessions {
     sessions: Vec<SessionView>,
     more: bool,
     quarantines: bool,
+    /// Whether teams and users may be kept out and let in, too.
+    everywhere: bool,
     typed: Typed,
     mistakes: Mistakes,
 }
@@ -72,6 +74,7 @@ async fn draw(control: &Control, granted: &Granted) -> Result<Sessions, Problem>
         held,
         sessions: found.sessions,
         more: found.more,
+        everywhere: keeps_out.as_ref().is_some_and(|it| it.reach == Reach::All),
         quarantines: keeps_out.is_some(),
         typed: Typed::default(),
         mistakes: Mistakes::default(),
