@@ -206,6 +206,34 @@ impl Permission {
         Permission::ReadSettings,
         Permission::ManageSettings,
     ];
+
+    /// The name in the API and in scopes of tokens.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Permission::ReadOverview => "read_overview",
+            Permission::ReadFindings => "read_findings",
+            Permission::VerifyAudit => "verify_audit",
+            Permission::ExportAudit => "export_audit",
+            Permission::ReadTeams => "read_teams",
+            Permission::ManageTeams => "manage_teams",
+            Permission::ManageKeys => "manage_keys",
+            Permission::ReadProviders => "read_providers",
+            Permission::ManageProviders => "manage_providers",
+            Permission::ReadPolicies => "read_policies",
+            Permission::WritePolicies => "write_policies",
+            Permission::ApprovePolicies => "approve_policies",
+            Permission::PublishPolicies => "publish_policies",
+            Permission::ReadGateways => "read_gateways",
+            Permission::ManageGateways => "manage_gateways",
+            Permission::Quarantine => "quarantine",
+            Permission::Review => "review",
+            Permission::ReadUsers => "read_users",
+            Permission::ManageUsers => "manage_users",
+            Permission::AppointOwners => "appoint_owners",
+            Permission::ReadSettings => "read_settings",
+            Permission::ManageSettings => "manage_settings",
+        }
+    }
 }
 
 /// How far somebody with all these roles may do this.
@@ -268,5 +296,8 @@ mod tests {
             assert_eq!(Role::named(role.name()), Some(role));
         }
         assert_eq!(Role::named("root"), None);
+        for permission in Permission::ALL {
+            assert_eq!(serde_json::to_value(permission).unwrap(), permission.name());
+        }
     }
 }

@@ -137,7 +137,7 @@ pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) 
         return Err(Problem::invalid(format!("`days` is {}, and has to be 1 to {DAYS_MAX}", new.days)));
     }
     if let Some(beyond) = new.scopes.iter().find(|it| granted.reach_of(**it).is_none()) {
-        return Err(Problem::forbidden(format!("a token cannot be given what you may not do: {beyond:?}")));
+        return Err(Problem::forbidden(format!("a token cannot be given what you may not do: `{}`", beyond.name())));
     }
     if granted.actor.session().is_none() {
         return Err(Problem::forbidden("a token cannot make tokens, which would outlive it: sign in"));

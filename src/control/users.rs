@@ -270,12 +270,22 @@ pub(super) async fn removed(control: &Control, granted: &Granted, id: &str) -> R
     Ok(())
 }
 
-/// Owners are appointed by owners.
+/// Owners are appointed by owners, and nobody gives or touches a role that may do more: a token has its scopes alone.
 fn may_appoint(granted: &Granted, roles: &[Role]) -> Result<(), Problem> {
-    match roles.contains(&Role::Owner) && granted.reach_of(Permission::AppointOwners) != Some(Reach::All) {
-        true => Err(Problem::forbidden("only an owner may do this to an owner")),
-        false => Ok(()),
+    if roles.contains(&Role::Owner) && granted.reach_of(Permission::AppointOwners) != Some(Reach::All) {
+        return Err(Problem::forbidden("only an owner may do this to an owner"));
     }
+    for role in roles {
+        if let Some(beyond) = Permission::ALL.into_iter().find(|it| role.reach(*it) > granted.reach_of(*it)) {
+            return Err(Problem::forbidden(format!(
+                "the role `{}` may `{}`, and you may not, or not as far: ask somebody who may, or take a token with that \
+                 scope",
+                role.name(),
+                beyond.name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether somebody can sign in who may do everything.

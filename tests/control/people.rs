@@ -115,6 +115,45 @@ async fn tokens_do_what_they_were_made_for_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_token_gives_and_touches_no_role_that_reaches_further_than_its_scopes() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let admin = server.user(&owner, "adam", &["administrator"], &[]).await;
+    let program = async |scopes: &[&str]| {
+        let new = json!({"name": "people", "scopes": scopes, "days": 1});
+        admin.with_token(admin.post("/api/v1/tokens", new).await.ok()["token"].as_str().unwrap())
+    };
+    let narrow = program(&["manage_users"]).await;
+    let user = |name: &str, role: &str| json!({"name": name, "password": PASSWORD, "roles": [role]});
+    for role in ["owner", "administrator", "auditor", "team_lead", "developer"] {
+        let refused = narrow.post("/api/v1/users", user("mallory", role)).await;
+        assert_eq!(refused.refused().0, 403, "{role}");
+        assert_eq!(admin.post("/api/v1/users", user(&format!("a-{role}"), role)).await.status < 300, role != "owner");
+    }
+    let users = owner.get("/api/v1/users").await.ok();
+    let path = |name: &str| {
+        let id = users.as_array().unwrap().iter().find(|it| it["name"] == name).unwrap()["id"].clone();
+        format!("/api/v1/users/{}", id.as_str().unwrap())
+    };
+    for name in ["adam", "a-auditor"] {
+        let password = json!({"password": "another horse battery"});
+        assert_eq!(narrow.patch(&path(name), password).await.refused().0, 403, "{name}");
+        assert_eq!(narrow.patch(&path(name), json!({"roles": []})).await.refused().0, 403, "{name}");
+        assert_eq!(narrow.delete(&path(name)).await.refused().0, 403, "{name}");
+    }
+    let made = narrow.post("/api/v1/users", json!({"name": "nina", "password": PASSWORD, "roles": []})).await.ok();
+    let nina = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
+    assert_eq!(narrow.patch(&nina, json!({"roles": ["developer"]})).await.refused().0, 403);
+    narrow.patch(&nina, json!({"disabled": true})).await.ok();
+    // With what a developer may do, it makes developers, and nobody who may do more.
+    let wide = program(&["manage_users", "read_overview", "read_findings", "read_teams"]).await;
+    wide.post("/api/v1/users", user("dora", "developer")).await.ok();
+    let refused = wide.post("/api/v1/users", user("lea", "team_lead")).await;
+    assert_eq!(refused.refused().0, 403);
+    assert!(refused.text.contains("`team_lead`") && refused.text.contains("`manage_keys`"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn many_guesses_at_the_same_moment_are_not_many_tries() {
     let server = start().await;
     server.owner().await;

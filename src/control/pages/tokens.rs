@@ -52,7 +52,7 @@ async fn list(State(control): State<Control>, granted: Granted, Query(said): Que
 async fn draw(control: &Control, granted: &Granted, chosen: &[Permission]) -> Result<Tokens, Problem> {
     let tokens = control.shelf.of::<Token>(granted.user()?).await?;
     let scopes = Permission::ALL.into_iter().filter(|it| granted.reach_of(*it).is_some()).map(|it| {
-        let name = serde_json::to_value(it).unwrap_or_default().as_str().unwrap_or_default().to_owned();
+        let name = it.name().to_owned();
         let shown = words(&name);
         (name, shown, chosen.contains(&it))
     });
