@@ -124,10 +124,10 @@ pub(super) struct ChangedUser {
     /// The teams that roles with the reach of a team are about.
     #[serde(default)]
     pub(super) teams: Option<Vec<String>>,
-    /// Whether the user can sign in no more.
+    /// Whether the user can sign in no more. If so, all sessions of the user end, and all API tokens for good.
     #[serde(default)]
     pub(super) disabled: Option<bool>,
-    /// Another password; local users only. All sessions of the user end.
+    /// Another password; local users only. All sessions and API tokens of the user end.
     #[serde(default)]
     pub(super) password: Option<String>,
 }
@@ -237,11 +237,15 @@ pub(super) async fn changed_user(
         batch = batch.update(&another_owner(control, &user).await?);
     }
     control.shelf.commit(batch).await?;
-    // Whoever knew the old password may still be signed in with it.
+    let mut details = difference(Some(&before), Some(&UserView::from(&user.value)));
+    // Whoever knew the old password may still be signed in with it, or have made tokens.
     if user.disabled || has_new_password {
         super::sign_in::end_sessions(control, &user.id).await?;
+        let revoked = super::tokens::revoke_all(control, &user.id).await?;
+        if revoked > 0 {
+            details.insert("tokens".to_owned(), format!("{revoked} revoked"));
+        }
     }
-    let mut details = difference(Some(&before), Some(&UserView::from(&user.value)));
     details.insert("id".to_owned(), user.name.clone());
     if has_new_password {
         details.insert("password".to_owned(), "changed".to_owned());

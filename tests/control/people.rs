@@ -185,6 +185,29 @@ async fn another_password_ends_what_was_begun_with_the_old_one_and_is_written_do
 }
 
 #[tokio::test]
+async fn another_password_and_a_closed_account_end_tokens_for_good() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let mut dora = server.user(&owner, "dora", &["auditor"], &[]).await;
+    let path = format!("/api/v1/users/{}", dora.get("/api/v1/me").await.ok()["id"].as_str().unwrap());
+    let token = json!({"name": "kept", "scopes": ["read_teams"], "days": 366});
+    for ends in [json!({"password": PASSWORD}), json!({"disabled": true})] {
+        let made = dora.post("/api/v1/tokens", token.clone()).await.ok();
+        let program = dora.with_token(made["token"].as_str().unwrap());
+        owner.patch(&path, json!({"roles": ["auditor"]})).await.ok();
+        assert_eq!(program.get("/api/v1/teams").await.status, 200, "other roles end nothing");
+        owner.patch(&path, ends.clone()).await.ok();
+        assert_eq!(program.get("/api/v1/teams").await.refused().0, 401, "{ends}");
+        owner.patch(&path, json!({"disabled": false})).await.ok();
+        assert_eq!(program.get("/api/v1/teams").await.refused().0, 401, "{ends}, and open again");
+        dora = server.signed_in("dora").await;
+        assert_eq!(dora.get("/api/v1/tokens").await.ok(), json!([]));
+    }
+    let acts = server.acts("user.changed").await;
+    assert_eq!(acts.iter().filter(|it| it.2.get("tokens").is_some_and(|it| it == "1 revoked")).count(), 2, "{acts:?}");
+}
+
+#[tokio::test]
 async fn people_see_where_they_are_signed_in_and_end_it_elsewhere() {
     let server = start().await;
     let owner = server.owner().await;
