@@ -1,5 +1,7 @@
 //! Gateway keys: shown once, kept as digests, with an end, a successor, and a way to take them back.
 
+use std::collections::HashSet;
+
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +58,7 @@ impl Stored for Key {
 }
 
 impl Key {
-    /// Whether gateways take it.
+    /// Whether it is neither revoked nor over.
     pub(super) fn holds(&self, now_ms: u64) -> bool {
         self.revoked_ms.is_none() && self.expires_ms.is_none_or(|it| it > now_ms)
     }
@@ -64,6 +66,22 @@ impl Key {
     /// What records name.
     pub(super) fn in_records(&self) -> &str {
         self.digest.get(..8).unwrap_or_default()
+    }
+}
+
+/// Users who are there and whose account is open: gateways take the keys of no others.
+pub(super) struct Owners(HashSet<String>);
+
+impl Owners {
+    /// Those of this moment.
+    pub(super) async fn read(control: &Control) -> Result<Owners, Problem> {
+        let users = control.shelf.all::<User>().await?;
+        Ok(Owners(users.iter().filter(|it| !it.disabled).map(|it| it.id.clone()).collect()))
+    }
+
+    /// Whether a key is nobody's in particular, or of one of these.
+    pub(super) fn let_in(&self, key: &Key) -> bool {
+        key.owner.as_ref().is_none_or(|it| self.0.contains(it))
     }
 }
 
@@ -91,6 +109,8 @@ pub(super) struct KeyView {
     pub(super) revoked_ms: Option<u64>,
     /// Whether gateways take it.
     pub(super) holds: bool,
+    /// Whether the account of its owner is closed or gone: gateways do not take it meanwhile.
+    pub(super) owner_closed: bool,
 }
 
 /// A key to be made.
@@ -159,13 +179,40 @@ pub(super) async fn list(control: &Control, granted: &Granted, team: &str) -> Re
     let own = (granted.reach == Reach::Own).then(|| granted.user()).transpose()?;
     let keys = control.shelf.of::<Key>(team).await?;
     let within = keys.iter().filter(|it| own.is_none_or(|own| it.owner.as_deref() == Some(own)));
-    Ok(within.map(|it| view(control, it)).collect())
+    let owners = Owners::read(control).await?;
+    let shown = |it: &Kept<Key>| {
+        let (view, owner_closed) = (view(control, it), !owners.let_in(it));
+        KeyView { owner_closed, holds: view.holds && !owner_closed, ..view }
+    };
+    Ok(within.map(shown).collect())
 }
 
-/// How many keys of the team hold.
+/// How many keys of the team gateways take.
+pub(super) async fn taken(control: &Control, team: &str) -> Result<usize, Problem> {
+    let (keys, owners) = (control.shelf.of::<Key>(team).await?, Owners::read(control).await?);
+    Ok(keys.iter().filter(|it| it.holds(control.shelf.now_ms()) && owners.let_in(it)).count())
+}
+
+/// How many keys of the team gateways take or would, were the accounts of their owners open.
 pub(super) async fn holding(control: &Control, team: &str) -> Result<usize, Problem> {
     let keys = control.shelf.of::<Key>(team).await?;
     Ok(keys.iter().filter(|it| it.holds(control.shelf.now_ms())).count())
+}
+
+/// The keys of this user that hold, revoked: to be written, and to be told with [`told_revoked`].
+pub(super) async fn revoked_of(control: &Control, user: &str) -> Result<Vec<Kept<Key>>, Problem> {
+    let now = control.shelf.now_ms();
+    let mut keys = control.shelf.all::<Key>().await?;
+    keys.retain(|it| it.owner.as_deref() == Some(user) && it.holds(now));
+    keys.iter_mut().for_each(|it| it.value.revoked_ms = Some(now));
+    Ok(keys)
+}
+
+/// Writes down that a key was revoked.
+pub(super) fn told_revoked(control: &Control, granted: &Granted, key: &Key) {
+    let before = Key { revoked_ms: None, ..key.clone() };
+    let (before, after) = (view(control, &before), view(control, key));
+    control.acts.changed(&granted.actor, "key.revoked", &key.id, Some(&before), Some(&after));
 }
 
 async fn create(
@@ -187,6 +234,9 @@ pub(super) async fn issue(control: &Control, granted: &Granted, team: &str, new:
         // Who looks after a team cannot put requests down to somebody of another one.
         if granted.reach != Reach::All && !user.teams.iter().any(|it| it == team) {
             return Err(Problem::not_found(User::KIND, owner));
+        }
+        if user.disabled {
+            return Err(owner_closed());
         }
     }
     if new.days.is_some_and(|it| !(1..=DAYS_MAX).contains(&it)) {
@@ -225,6 +275,9 @@ pub(super) async fn rotated(
     if !old.holds(now) {
         return Err(Problem::conflict("this key holds no more: make a new one"));
     }
+    if !Owners::read(control).await?.let_in(&old) {
+        return Err(owner_closed());
+    }
     if let Some(it) = quarantine::of_key(control, old.in_records()).await? {
         return Err(Problem::conflict(format!(
             "this key is in quarantine ({}), and a successor would not be: release it first",
@@ -252,13 +305,16 @@ async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path
 /// Takes a key back.
 pub(super) async fn revoked(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
     let mut key = within_reach(control, granted, id).await?;
-    let before = view(control, &key);
     if key.revoked_ms.is_none() {
         key.value.revoked_ms = Some(control.shelf.now_ms());
         control.shelf.update(&key).await?;
-        control.acts.changed(&granted.actor, "key.revoked", id, Some(&before), Some(&view(control, &key)));
+        told_revoked(control, granted, &key);
     }
     Ok(())
+}
+
+fn owner_closed() -> Problem {
+    Problem::conflict("the account of the key's owner is closed or gone: gateways would not take the key")
 }
 
 async fn within_reach(control: &Control, granted: &Granted, id: &str) -> Result<Kept<Key>, Problem> {
@@ -302,5 +358,6 @@ fn view(control: &Control, key: &Key) -> KeyView {
         expires_ms: key.expires_ms,
         revoked_ms: key.revoked_ms,
         holds: key.holds(control.shelf.now_ms()),
+        owner_closed: false,
     }
 }

@@ -289,7 +289,7 @@ async fn subject(
         Kind::Key => key(control, granted, value).await,
         Kind::User => {
             everywhere()?;
-            control.shelf.need::<User>(value).await?;
+            user(control, value).await?;
             Ok((HeldKind::User, value.to_owned(), None))
         }
         Kind::Team => {
@@ -318,6 +318,18 @@ async fn session(
     match control.records.search(&query).await?.is_empty() {
         true => Err(Problem::not_found("session", value)),
         false => Ok(found),
+    }
+}
+
+/// Somebody whom there is, or who is gone and has left keys.
+async fn user(control: &Control, id: &str) -> Result<(), Problem> {
+    if control.shelf.get::<User>(id).await?.is_some() {
+        return Ok(());
+    }
+    let owns = |it: &Kept<Key>| it.owner.as_deref() == Some(id);
+    match control.shelf.all::<Key>().await?.iter().any(owns) {
+        true => Ok(()),
+        false => Err(Problem::not_found(User::KIND, id)),
     }
 }
 

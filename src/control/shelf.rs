@@ -89,6 +89,11 @@ impl Batch {
         self.with::<T>(Write::Delete { kind, id, version: kept.version })
     }
 
+    /// With steps that change what gateways are told, although their documents do not stand in it.
+    pub(super) fn told(self) -> Self {
+        Batch { is_told: true, ..self }
+    }
+
     fn with<T: Stored>(mut self, write: Write) -> Self {
         self.writes.push(write);
         self.is_told |= T::IS_TOLD;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use super::bundle::{Change, check_change};
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post, put};
-use super::keys::{self, Key};
+use super::keys::{self, Key, Owners};
 use super::roles::Permission;
 use super::server::Control;
 use super::shelf::Stored;
@@ -89,7 +89,7 @@ pub(super) struct TeamView {
     pub(super) name: String,
     /// What it may do.
     pub(super) settings: TeamSettings,
-    /// Gateway keys that hold.
+    /// Gateway keys that gateways take.
     pub(super) keys: usize,
     /// Unix milliseconds.
     pub(super) created_ms: u64,
@@ -132,10 +132,10 @@ async fn list_all(State(control): State<Control>, granted: Granted) -> Result<Js
 /// The teams within reach, by name.
 pub(super) async fn list(control: &Control, granted: &Granted) -> Result<Vec<TeamView>, Problem> {
     let mut views = Vec::new();
-    let keys = control.shelf.all::<Key>().await?;
+    let (keys, owners, now) = (control.shelf.all::<Key>().await?, Owners::read(control).await?, control.shelf.now_ms());
     for team in control.shelf.all::<Team>().await? {
         if granted.need_team(&team.name).is_ok() {
-            let of_team = keys.iter().filter(|it| it.team == team.name && it.holds(control.shelf.now_ms()));
+            let of_team = keys.iter().filter(|it| it.team == team.name && it.holds(now) && owners.let_in(it));
             views.push(view(&team.value, of_team.count()));
         }
     }
@@ -149,7 +149,7 @@ async fn read(
 ) -> Result<Json<TeamView>, Problem> {
     granted.need_team(&name)?;
     let team = control.shelf.need::<Team>(&name).await?;
-    let keys = keys::holding(&control, &name).await?;
+    let keys = keys::taken(&control, &name).await?;
     Ok(Json(view(&team.value, keys)))
 }
 
@@ -194,7 +194,7 @@ pub(super) async fn changed(
     check_change(control, &Change::Team(team.value.clone())).await?;
     control.shelf.update(&team).await?;
     control.acts.changed(&granted.actor, "team.changed", name, Some(&before), Some(&team.settings));
-    Ok(view(&team.value, keys::holding(control, name).await?))
+    Ok(view(&team.value, keys::taken(control, name).await?))
 }
 
 async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {

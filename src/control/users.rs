@@ -124,7 +124,8 @@ pub(super) struct ChangedUser {
     /// The teams that roles with the reach of a team are about.
     #[serde(default)]
     pub(super) teams: Option<Vec<String>>,
-    /// Whether the user can sign in no more. If so, all sessions of the user end, and all API tokens for good.
+    /// Whether the user can sign in no more. If so, all sessions of the user end, and all API tokens for good; gateways
+    /// refuse the user's keys until the account is open again.
     #[serde(default)]
     pub(super) disabled: Option<bool>,
     /// Another password; local users only. All sessions and API tokens of the user end.
@@ -146,7 +147,7 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<ChangedUser>()
             .answers::<UserView>(),
         delete("users.delete", "/api/v1/users/{id}", Permission::ManageUsers, remove)
-            .says("Removes a user with all sessions and tokens"),
+            .says("Removes a user with all sessions and tokens, and revokes the user's gateway keys"),
     ]
 }
 
@@ -233,6 +234,10 @@ pub(super) async fn changed_user(
         user.value.password = Some(hash_password(control, password).await?);
     }
     let mut batch = Batch::default().update(&user);
+    if before.disabled != user.disabled {
+        // Gateways take keys of those alone whose account is open.
+        batch = batch.told();
+    }
     if was_owner && user.parent().is_none() {
         batch = batch.update(&another_owner(control, &user).await?);
     }
@@ -259,17 +264,19 @@ async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path
     Ok(Done)
 }
 
-/// Removes a user with all sessions and tokens.
+/// Removes a user with all sessions and tokens, and revokes the user's gateway keys.
 pub(super) async fn removed(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
     let user = control.shelf.need::<User>(id).await?;
     may_appoint(granted, &user.roles)?;
-    let mut batch = Batch::default().delete(&user);
+    let keys = super::keys::revoked_of(control, id).await?;
+    let mut batch = keys.iter().fold(Batch::default().delete(&user), Batch::update);
     if user.parent().is_some() {
         batch = batch.update(&another_owner(control, &user).await?);
     }
     control.shelf.commit(batch).await?;
     super::sign_in::end_sessions(control, id).await?;
     super::tokens::revoke_all(control, id).await?;
+    keys.iter().for_each(|it| super::keys::told_revoked(control, granted, it));
     control.acts.changed(&granted.actor, "user.deleted", &user.name, Some(&UserView::from(&user.value)), None);
     Ok(())
 }

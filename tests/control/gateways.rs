@@ -76,6 +76,43 @@ pub async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
     assert_eq!(owner.get("/api/v1/bundle?version=1&generation=0").await.refused().0, 403);
 }
 
+/// Keys make somebody's requests, so they are served as long as that one is let in.
+#[tokio::test]
+pub async fn keys_are_served_while_the_account_of_their_owner_is_open() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, _, _) = enrolled(&server, &owner, "edge-1").await;
+    something_to_run_on(&owner, "https://api.anthropic.com").await;
+    let dev = server.user(&owner, "dev", &["developer"], &["red"]).await;
+    let id = dev.get("/api/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    let new = json!({"name": "laptop", "owner": id});
+    let key = owner.post("/api/v1/teams/red/keys", new.clone()).await.ok();
+    let digest = format!("sha256:{}", key["in_records"].as_str().unwrap());
+    // At once: this server knows what it has changed.
+    let is_served = async || poll(&gateway, None, "version=1&generation=0").await.2.contains(&digest);
+    let holds = async || {
+        let keys = owner.get("/api/v1/teams/red/keys").await.ok();
+        keys.as_array().unwrap().iter().find(|it| it["id"] == key["id"]).unwrap()["holds"].clone()
+    };
+    assert!(is_served().await && holds().await == true);
+    let path = format!("/api/v1/users/{id}");
+    owner.patch(&path, json!({"disabled": true})).await.ok();
+    assert!(!is_served().await && holds().await == false, "the account is closed");
+    let rotate = format!("/api/v1/keys/{}/rotate", key["id"].as_str().unwrap());
+    assert_eq!(owner.post(&rotate, json!({})).await.refused().0, 409);
+    assert_eq!(owner.post("/api/v1/teams/red/keys", new).await.refused().0, 409);
+    assert!(owner.get("/teams/red").await.text.contains("owner closed"));
+    owner.patch(&path, json!({"disabled": false})).await.ok();
+    assert!(is_served().await && holds().await == true, "and open again");
+    owner.delete(&path).await.ok();
+    assert!(!is_served().await && holds().await == false, "there is nobody whose key it is");
+    let acts = server.acts("user.deleted").await;
+    let revoked = acts.iter().find(|it| it.0 == "key.revoked").unwrap();
+    assert_eq!((revoked.1.as_str(), &json!(revoked.2["id"])), ("user:olga", &key["id"]));
+    // Whoever is gone can still be kept out by name.
+    owner.post("/api/v1/quarantines", json!({"kind": "user", "value": id, "reason": "odd"})).await.ok();
+}
+
 /// A gateway that has the newest bundle is answered when there is another one.
 #[tokio::test]
 pub async fn a_poll_waits_for_what_changes() {

@@ -9,6 +9,7 @@ const DOCUMENTS: &[fn()] = &[
     gateways::a_token_enrols_once_and_a_name_is_given_once,
     gateways::a_bundle_is_given_once_and_again_when_something_has_changed,
     gateways::a_poll_waits_for_what_changes,
+    gateways::keys_are_served_while_the_account_of_their_owner_is_open,
     gateways::what_a_gateway_says_is_shown_and_a_removed_one_is_unknown,
     people::the_first_owner_is_made_with_the_token_of_the_terminal_once,
     people::owners_are_made_by_owners_and_one_always_stays,

@@ -2,7 +2,7 @@
 
 use crate::control::Problem;
 use crate::control::gateways::DEFAULT_GROUP;
-use crate::control::keys::Key;
+use crate::control::keys::{Key, Owners};
 use crate::control::policies::{Policy, Subject};
 use crate::control::providers::Provider;
 use crate::control::quarantine;
@@ -17,7 +17,7 @@ pub(crate) struct Inputs {
     /// The published text of the group, or of the default group where it has none.
     pub(crate) policy: String,
     pub(crate) teams: Vec<Team>,
-    /// Keys that hold now.
+    /// Keys that hold now, and whose owner is let in.
     pub(crate) keys: Vec<Key>,
     pub(crate) providers: Vec<Provider>,
     pub(crate) rules: Vec<RuleSet>,
@@ -58,7 +58,8 @@ impl Inputs {
             policy = published(control, &Subject::Group(DEFAULT_GROUP.to_owned())).await?;
         }
         let mut keys = all::<Key>(control).await?;
-        keys.retain(|it| it.holds(now));
+        let owners = Owners::read(control).await?;
+        keys.retain(|it| it.holds(now) && owners.let_in(it));
         let teams = all::<Team>(control).await?;
         let mut rules = Vec::new();
         for kept in all::<Policy>(control).await? {

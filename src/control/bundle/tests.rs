@@ -18,6 +18,7 @@ use crate::control::providers::{self, Provider, ProviderKey, ProviderSettings};
 use crate::control::seal::digest;
 use crate::control::shelf::Stored;
 use crate::control::teams::{Team, TeamSettings};
+use crate::control::users::User;
 use crate::control::{Control, MasterKey, Parts, Settings};
 use crate::domain::{Checker, Clock, Secret, Stamp};
 use crate::pipeline::{Snapshot, custom_checkers};
@@ -119,14 +120,20 @@ impl World {
     }
 
     async fn key(&self, team: &str, key: &str, expires_ms: Option<u64>) {
-        let owner = Some(format!("user-of-{team}"));
+        let owner = format!("user-of-{team}");
+        if self.control.shelf.get::<User>(&owner).await.unwrap().is_none() {
+            let user = serde_json::json!({
+                "id": owner, "name": owner, "subject": owner, "roles": [], "teams": [], "disabled": false, "created_ms": 0,
+            });
+            self.put(&serde_json::from_value::<User>(user).unwrap()).await;
+        }
         self.put(&Key {
             id: format!("id-{key}"),
             team: team.into(),
             name: "laptop".into(),
             digest: digest(key),
             prefix: String::new(),
-            owner,
+            owner: Some(owner),
             created_ms: 0,
             expires_ms,
             revoked_ms: None,

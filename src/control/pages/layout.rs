@@ -77,7 +77,7 @@ const NOTICES: [(&str, &str); 26] = [
     ("key-revoked", "The key is revoked. Gateways refuse it within one poll."),
     ("user-made", "The user is made and can sign in."),
     ("user-changed", "The user is changed."),
-    ("user-removed", "The user is removed, with all sessions and tokens."),
+    ("user-removed", "The user is removed, with all sessions and tokens; the user's gateway keys are revoked."),
     ("gateway-removed", "The gateway's access has ended."),
     ("session-ended", "The session has ended."),
     ("token-revoked", "The token is revoked."),
