@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use super::bundle::{Change, check_change};
-use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, post, put};
+use super::http::{Body, Created, Done, Granted, Json, Path, Query, Route, delete, get, post, put};
 use super::keys::{self, Key, Owners};
 use super::roles::Permission;
 use super::server::Control;
-use super::shelf::Stored;
+use super::shelf::{Kept, Stored};
 use super::users::{User, name_mistake};
 
 /// What a team may do. The fields mean what they mean under `teams:` of `gateway.yaml`.
@@ -93,6 +93,17 @@ pub(super) struct TeamView {
     pub(super) keys: usize,
     /// Unix milliseconds.
     pub(super) created_ms: u64,
+    /// One more with every change.
+    pub(super) version: u64,
+}
+
+/// Which state of a team is to be changed.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TeamQuery {
+    /// The version that was read before: a conflict where there is a newer one. Without it, what is there is overwritten.
+    #[serde(default)]
+    version: Option<u64>,
 }
 
 /// A team to be made.
@@ -118,6 +129,7 @@ pub(super) fn routes() -> Vec<Route> {
             .makes::<TeamView>(),
         put("teams.change", "/api/v1/teams/{team}", Permission::ManageTeams, change)
             .says("Sets what a team may do")
+            .asks::<TeamQuery>()
             .takes::<TeamSettings>()
             .answers::<TeamView>(),
         delete("teams.delete", "/api/v1/teams/{team}", Permission::ManageTeams, remove)
@@ -136,7 +148,7 @@ pub(super) async fn list(control: &Control, granted: &Granted) -> Result<Vec<Tea
     for team in control.shelf.all::<Team>().await? {
         if granted.need_team(&team.name).is_ok() {
             let of_team = keys.iter().filter(|it| it.team == team.name && it.holds(now) && owners.let_in(it));
-            views.push(view(&team.value, of_team.count()));
+            views.push(view(&team, of_team.count()));
         }
     }
     Ok(views)
@@ -150,7 +162,7 @@ async fn read(
     granted.need_team(&name)?;
     let team = control.shelf.need::<Team>(&name).await?;
     let keys = keys::taken(&control, &name).await?;
-    Ok(Json(view(&team.value, keys)))
+    Ok(Json(view(&team, keys)))
 }
 
 async fn create(
@@ -169,32 +181,38 @@ pub(super) async fn made(control: &Control, granted: &Granted, new: NewTeam) -> 
     check_change(control, &Change::Team(team.clone())).await?;
     control.shelf.insert(&team).await?;
     control.acts.changed(&granted.actor, "team.created", &team.name, None, Some(&team.settings));
-    Ok(view(&team, 0))
+    Ok(view(&Kept { version: 1, value: team }, 0))
 }
 
 async fn change(
     State(control): State<Control>,
     granted: Granted,
     Path(name): Path<String>,
+    Query(asked): Query<TeamQuery>,
     Body(settings): Body<TeamSettings>,
 ) -> Result<Json<TeamView>, Problem> {
-    Ok(Json(changed(&control, &granted, &name, settings).await?))
+    Ok(Json(changed(&control, &granted, &name, asked.version, settings).await?))
 }
 
-/// Sets what a team may do.
+/// Sets what a team may do, where it is still as it was read.
 pub(super) async fn changed(
     control: &Control,
     granted: &Granted,
     name: &str,
+    read: Option<u64>,
     settings: TeamSettings,
 ) -> Result<TeamView, Problem> {
     check(&settings)?;
     let mut team = control.shelf.need::<Team>(name).await?;
+    if read.is_some_and(|it| it != team.version) {
+        return Err(Problem::conflict("somebody has changed this team since it was read: read it again"));
+    }
     let before = std::mem::replace(&mut team.value.settings, settings);
     check_change(control, &Change::Team(team.value.clone())).await?;
     control.shelf.update(&team).await?;
+    team.version += 1;
     control.acts.changed(&granted.actor, "team.changed", name, Some(&before), Some(&team.settings));
-    Ok(view(&team.value, keys::taken(control, name).await?))
+    Ok(view(&team, keys::taken(control, name).await?))
 }
 
 async fn remove(State(control): State<Control>, granted: Granted, Path(name): Path<String>) -> Result<Done, Problem> {
@@ -223,6 +241,8 @@ fn check(settings: &TeamSettings) -> Result<(), Problem> {
         .map_err(|mistakes| Problem::invalid("these settings cannot be used").with(mistakes))
 }
 
-fn view(team: &Team, keys: usize) -> TeamView {
-    TeamView { name: team.name.clone(), settings: team.settings.clone(), keys, created_ms: team.created_ms }
+/// A team as it is kept, with so many keys.
+pub(super) fn view(team: &Kept<Team>, keys: usize) -> TeamView {
+    let (name, settings) = (team.name.clone(), team.settings.clone());
+    TeamView { name, settings, keys, created_ms: team.created_ms, version: team.version }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{Reading, Reference};
+use crate::config::{Mistake, Reading, Reference};
 use crate::control::providers::Provider;
 use crate::control::teams::TeamSettings;
 use crate::domain::Checker;
@@ -24,7 +24,7 @@ pub(crate) fn check_team(settings: &TeamSettings) -> Result<(), Vec<String>> {
     let own = settings.outbound_checks.iter().chain(&settings.inbound_checks).flatten();
     let checkers: Vec<&str> = Checker::BUILT_IN.into_iter().chain(own.map(String::as_str)).collect();
     let upstream = json!({"anthropic": {"url": ANY_URL, "api_key": MADE_UP}});
-    read(&json!({"upstream": upstream, "teams": {"team": team}}), &checkers)
+    read(&json!({"upstream": upstream, "teams": {"team": team}}), "teams.team.", &checkers)
 }
 
 /// Whether this provider can be used; what is wrong with it otherwise.
@@ -39,14 +39,20 @@ pub(crate) fn check_provider(provider: &Provider) -> Result<(), Vec<String>> {
             fields.remove("url");
         }
     }
-    read(&json!({"upstream": {provider.name.as_str(): upstream}}), &Checker::BUILT_IN)
+    let around = format!("upstream.{}.", provider.name);
+    read(&json!({"upstream": {provider.name.as_str(): upstream}}), &around, &Checker::BUILT_IN)
 }
 
-/// Reads a composed text; references stand for made-up values.
-fn read(text: &Value, checkers: &[&str]) -> Result<(), Vec<String>> {
+/// Reads a composed text; references stand for made-up values. `around` is what the names of settings begin with that
+/// nobody has entered.
+fn read(text: &Value, around: &str, checkers: &[&str]) -> Result<(), Vec<String>> {
     let resolve = |_: &Reference| Ok(MADE_UP.to_owned());
     let reading =
         Reading { origin: "these settings", resolve: &resolve, known_checkers: checkers, read_rules: &custom_checkers };
     let mistakes = reading.read(&text.to_string()).map(drop);
-    mistakes.map_err(|mistakes| mistakes.items.iter().map(|it| it.what.clone()).collect())
+    let told = |it: &Mistake| match it.setting.strip_prefix(around).unwrap_or(&it.setting) {
+        "" => it.what.clone(),
+        setting => format!("{setting}: {}", it.what),
+    };
+    mistakes.map_err(|mistakes| mistakes.items.iter().map(told).collect())
 }

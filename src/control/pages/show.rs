@@ -60,6 +60,11 @@ pub(super) fn words(name: &str) -> String {
     name.replace('_', " ")
 }
 
+/// Whether a list is there with nothing in it, so that it allows nothing, other than one that is not there.
+pub(super) fn is_empty_list(list: &Option<Vec<String>>) -> bool {
+    list.as_ref().is_some_and(Vec::is_empty)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,6 +34,8 @@ struct Teams {
 struct TeamPage {
     shell: Shell,
     team: TeamView,
+    /// The state of the team that the form is about.
+    version: u64,
     settings: Typed,
     keys: Vec<KeyView>,
     owners: Vec<(String, String)>,
@@ -56,10 +58,15 @@ pub(super) struct Issued {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Typed {
+    version: Option<u64>,
     description: String,
     model_allowlist: String,
     outbound_checks: String,
     inbound_checks: String,
+    /// Whether a list that is empty, so that nothing is allowed or run, is to be as everyone's again.
+    free_models: bool,
+    free_outbound_checks: bool,
+    free_inbound_checks: bool,
     redact_secrets: String,
     requests_per_minute: String,
     tokens_per_minute: String,
@@ -166,12 +173,8 @@ async fn draw(control: &Control, granted: &Granted, name: &str) -> Result<TeamPa
     Ok(TeamPage {
         shell: Shell::of(control, &granted, name, "/teams"),
         settings: Typed::from(&team.settings),
-        team: TeamView {
-            name: team.name.clone(),
-            settings: team.settings.clone(),
-            keys: of_team,
-            created_ms: team.created_ms,
-        },
+        version: team.version,
+        team: teams::view(&team, of_team),
         keys,
         owners: users.iter().map(|it| (it.id.clone(), it.name.clone())).collect(),
         manages: granted.reach_of(Permission::ManageTeams) == Some(Reach::All),
@@ -190,16 +193,19 @@ async fn change(
     Path(name): Path<String>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Problem> {
-    let changed = match typed.settings() {
-        Ok(settings) => teams::changed(&control, &granted, &name, settings).await,
+    let kept = control.shelf.need::<Team>(&name).await?;
+    let version = typed.version.unwrap_or(kept.version);
+    let changed = match typed.settings(&kept.settings) {
+        Ok(settings) => teams::changed(&control, &granted, &name, Some(version), settings).await,
         Err(problem) => Err(problem),
     };
     match changed {
         Ok(_) => on_to(&format!("/teams/{name}"), "team-changed"),
         Err(problem) => {
             let mistakes = Mistakes::of(&problem, &LIMITS)?;
+            // Still the version that was read: who saves once more without having looked is refused once more.
             let settings = typed;
-            again(&problem, &TeamPage { settings, mistakes, ..draw(&control, &granted, &name).await? })
+            again(&problem, &TeamPage { settings, version, mistakes, ..draw(&control, &granted, &name).await? })
         }
     }
 }
@@ -316,10 +322,14 @@ impl From<&TeamSettings> for Typed {
             it.map(|it| it.to_string()).unwrap_or_default()
         }
         Typed {
+            version: None,
             description: it.description.clone().unwrap_or_default(),
             model_allowlist: lines(&it.model_allowlist),
             outbound_checks: lines(&it.outbound_checks).replace('\n', ", "),
             inbound_checks: lines(&it.inbound_checks).replace('\n', ", "),
+            free_models: false,
+            free_outbound_checks: false,
+            free_inbound_checks: false,
             redact_secrets: typed(it.redact_secrets),
             requests_per_minute: typed(limits.requests_per_minute),
             tokens_per_minute: typed(limits.tokens_per_minute),
@@ -333,7 +343,11 @@ impl From<&TeamSettings> for Typed {
 }
 
 impl Typed {
-    fn settings(&self) -> Result<TeamSettings, Problem> {
+    /// What was typed. A list that was empty, and is still, stays so: nothing is another thing than everything.
+    fn settings(&self, kept: &TeamSettings) -> Result<TeamSettings, Problem> {
+        let list = |typed: &str, kept: &Option<Vec<String>>, is_free: bool| {
+            entries(typed).or_else(|| kept.clone().filter(|it| it.is_empty() && !is_free))
+        };
         let limits = TeamLimits {
             requests_per_minute: number("requests_per_minute", &self.requests_per_minute)?,
             tokens_per_minute: number("tokens_per_minute", &self.tokens_per_minute)?,
@@ -345,9 +359,9 @@ impl Typed {
         };
         Ok(TeamSettings {
             description: given(&self.description),
-            model_allowlist: entries(&self.model_allowlist),
-            outbound_checks: entries(&self.outbound_checks),
-            inbound_checks: entries(&self.inbound_checks),
+            model_allowlist: list(&self.model_allowlist, &kept.model_allowlist, self.free_models),
+            outbound_checks: list(&self.outbound_checks, &kept.outbound_checks, self.free_outbound_checks),
+            inbound_checks: list(&self.inbound_checks, &kept.inbound_checks, self.free_inbound_checks),
             redact_secrets: match self.redact_secrets.as_str() {
                 "true" => Some(true),
                 "false" => Some(false),
