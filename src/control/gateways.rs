@@ -4,15 +4,15 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
 use super::http::{Access, Actor, Body, Caller, Created, Done, Granted, Json, Path, Route, delete, get, post};
 use super::ingest::{self, SignedMark};
 use super::roles::Permission;
 use super::seal::{Sealed, digest, fresh_key, token};
 use super::server::Control;
-use super::shelf::Stored;
+use super::shelf::{Batch, Kept, Stored};
 use super::time::HOUR_MS;
 use super::users::name_mistake;
+use super::{Problem, ProblemKind};
 use crate::config::PolicyServer;
 
 /// What every enrolment token begins with.
@@ -114,7 +114,7 @@ impl Stored for Gateway {
 
 /// The right to enrol one gateway, once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Enrolment {
+pub(super) struct Enrolment {
     /// Digest of the token.
     id: String,
     group: String,
@@ -281,19 +281,25 @@ async fn enrol(
         )));
     }
     let unknown = || Problem::forbidden("this enrolment token is not known, has expired or has been used");
-    let enrolment = control.shelf.take::<Enrolment>(&digest(&application.token)).await?.ok_or_else(unknown)?;
+    let enrolment = control.shelf.get::<Enrolment>(&digest(&application.token)).await?.ok_or_else(unknown)?;
     let (name, audit_key) = (&application.name, application.audit_key.to_ascii_lowercase());
-    Ok(Created(admitted(&control, &caller.actor(), name, &audit_key, &enrolment.group).await?))
+    let admitted = admitted(&control, &caller.actor(), name, &audit_key, &enrolment.group, Some(&enrolment)).await;
+    // Of two who come with one token at the same moment, one is a gateway then.
+    admitted.map(Created).map_err(|problem| if problem.kind == ProblemKind::Conflict { unknown() } else { problem })
 }
 
-/// Makes it one of ours: whoever asks has decided that it may be.
+/// Makes it one of ours: whoever asks has decided that it may be. The token that it came with is `spent` with the same
+/// step.
 pub(super) async fn admitted(
     control: &Control,
     actor: &Actor,
     name: &str,
     audit_key: &str,
     group: &str,
+    spent: Option<&Kept<Enrolment>>,
 ) -> Result<Enrolled, Problem> {
+    // Before anything is written: it cannot be told where the master key is not the store's.
+    let bundle_key = super::bundle::public_key(control).await?;
     let secret = format!("{GATEWAY_PREFIX}{}", token()?);
     let id = control.new_id();
     let seal = fresh_key()?;
@@ -308,9 +314,8 @@ pub(super) async fn admitted(
         report: None,
         arrival: None,
     };
-    control.shelf.insert(&gateway).await?;
+    control.shelf.commit(spent.into_iter().fold(Batch::default().insert(&gateway), Batch::delete)).await?;
     control.acts.changed(actor, "gateway.enrolled", &gateway.name, None, Some(&GatewayView::from(&gateway)));
-    let bundle_key = super::bundle::public_key(control).await?;
     let (id, group) = (gateway.id, gateway.group);
     Ok(Enrolled { id, token: secret, seal: seal.expose().to_owned(), bundle_key, group })
 }

@@ -14,6 +14,8 @@ use crate::domain::Secret;
 use crate::store::{hex, random_key, read_whole, unhex, write_whole};
 
 const NONCE_BYTES: usize = 24;
+/// The master key's file in the folder.
+pub(super) const FILE: &str = "master.key";
 /// Larger key files are none of ours.
 const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
 
@@ -38,25 +40,32 @@ impl MasterKey {
         unhex::<32>(text).map(MasterKey::new)
     }
 
-    /// The one that is given, 64 hex digits, else the one of the file `master.key` in the folder, which is made where
-    /// there is none.
+    /// The one that is given, 64 hex digits, else the one of the file `master.key` in the folder; `None` where there is
+    /// neither.
     ///
     /// # Errors
-    /// Text that is no key, a file that cannot be read or written.
-    pub fn of_folder(folder: &Path, given: Option<&str>) -> Result<MasterKey, String> {
-        let path = folder.join("master.key");
+    /// Text that is no key, a file that cannot be read.
+    pub fn of_folder(folder: &Path, given: Option<&str>) -> Result<Option<MasterKey>, String> {
+        let path = folder.join(FILE);
         let text = match given {
             Some(text) => Zeroizing::new(text.to_owned()),
             None if path.exists() => read(&path)?,
-            None => {
-                let bytes = random_key().map_err(|error| format!("no random numbers to be had: {error}"))?;
-                let text = Zeroizing::new(hex(&bytes));
-                let written = write_whole(&path, text.as_bytes());
-                written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-                text
-            }
+            None => return Ok(None),
         };
-        MasterKey::parse(text.trim()).ok_or_else(|| "the master key is not 64 hex digits".to_owned())
+        let key = MasterKey::parse(text.trim()).ok_or_else(|| "the master key is not 64 hex digits".to_owned())?;
+        Ok(Some(key))
+    }
+
+    /// A new one, kept in the file `master.key` of the folder: for where nothing is sealed yet.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn make(folder: &Path) -> Result<MasterKey, String> {
+        let path = folder.join(FILE);
+        let bytes = Zeroizing::new(random_key().map_err(|error| format!("no random numbers to be had: {error}"))?);
+        let written = write_whole(&path, Zeroizing::new(hex(&*bytes)).as_bytes());
+        written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(MasterKey(bytes))
     }
 
     /// Seals a secret. `about` is bound to it: it opens for the same purpose only.

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agent::Enrolment;
+use super::gateways::{self, Gateway};
 use super::http::Actor;
+use super::providers::{self, Provider, ProviderKey};
+use super::seal::{self, Sealed};
 use super::server::{Control, Parts};
-use super::{MasterKey, Settings, gateways};
+use super::shelf::Shelf;
+use super::{MasterKey, Problem, Settings, bundle};
 use crate::config::PolicyServer;
-use crate::domain::Secret;
+use crate::domain::{Clock, Secret};
 use crate::sinks::{Scribe, WallClock};
 use crate::store::{self, Directory, Key, Marker, Objects, write_whole};
 
@@ -19,8 +23,8 @@ const TIDY_EVERY: u32 = 100;
 const TEND_INTERVAL: Duration = Duration::from_secs(3);
 
 impl Control {
-    /// Over the database at `target`, with the master key of the folder unless another is given. `scribe` may come later:
-    /// [`Control::writes_to`].
+    /// Over the database at `target`, with the master key of the folder unless another is given; one is made where nothing
+    /// is sealed yet. `scribe` may come later: [`Control::writes_to`].
     ///
     /// # Errors
     /// A database or a key that cannot be used, and what to do about it.
@@ -30,17 +34,13 @@ impl Control {
         settings: Settings,
         master_key: Option<&str>,
     ) -> Result<Control, String> {
-        let master = MasterKey::of_folder(folder, master_key)?;
+        let given = MasterKey::of_folder(folder, master_key)?;
         let records = store::open(target.expose()).await.map_err(|error| error.to_string())?;
-        let objects = Objects::open(target.expose()).await.map_err(|error| error.to_string())?;
-        Ok(Control::new(Parts {
-            objects: Arc::new(objects),
-            records: records.into(),
-            scribe: None,
-            master,
-            settings,
-            clock: Arc::new(WallClock::new()),
-        }))
+        let objects = Arc::new(Objects::open(target.expose()).await.map_err(|error| error.to_string())?);
+        let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
+        let sealed = sealed(&Shelf::new(objects.clone(), clock.clone())).await.map_err(|problem| problem.detail)?;
+        let master = master(folder, given, &sealed)?;
+        Ok(Control::new(Parts { objects, records: records.into(), scribe: None, master, settings, clock }))
     }
 
     /// Where acts are written down from now on; the first one told stays.
@@ -92,7 +92,40 @@ impl Control {
         }
         let audit_key = Marker::new(&name, &signing).public_key();
         gateways::forget(self, &name).await.map_err(|problem| problem.detail)?;
-        let enrolled = gateways::admitted(self, &Actor::server(), &name, &audit_key, gateways::DEFAULT_GROUP).await;
+        let enrolled =
+            gateways::admitted(self, &Actor::server(), &name, &audit_key, gateways::DEFAULT_GROUP, None).await;
         Enrolment::keep(directory, server, enrolled.map_err(|problem| problem.detail)?).map(drop)
+    }
+}
+
+/// What only the right master key opens, with what each is sealed for: the key of bundles where there is one, as all servers
+/// on a store share it, else everything that is sealed.
+async fn sealed(shelf: &Shelf) -> Result<Vec<(Sealed, String)>, Problem> {
+    if let Some(it) = bundle::sealed(shelf).await? {
+        return Ok(vec![it]);
+    }
+    let mut all = Vec::new();
+    for provider in shelf.all::<Provider>().await? {
+        let about = |key: &ProviderKey| providers::purpose(&provider.name, &key.id);
+        all.extend(provider.keys.iter().map(|it| (it.sealed.clone(), about(it))));
+    }
+    let gateways = shelf.all::<Gateway>().await?;
+    all.extend(gateways.iter().map(|it| (it.seal.clone(), gateways::purpose(&it.id))));
+    Ok(all)
+}
+
+/// The key to serve with: never one that does not open what is there already.
+fn master(folder: &Path, given: Option<MasterKey>, sealed: &[(Sealed, String)]) -> Result<MasterKey, String> {
+    let opens = |key: &MasterKey| sealed.is_empty() || sealed.iter().any(|(it, about)| key.open(it, about).is_some());
+    let refusal = bundle::unopened().detail;
+    match given {
+        Some(key) if opens(&key) => Ok(key),
+        Some(_) => Err(refusal),
+        None if sealed.is_empty() => MasterKey::make(folder),
+        None => Err(format!(
+            "there is no {}, and {}",
+            folder.join(seal::FILE).display(),
+            refusal.replacen("the", "a new", 1)
+        )),
     }
 }

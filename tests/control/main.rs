@@ -8,6 +8,7 @@ mod chain;
 mod gateways;
 mod https;
 mod ingest;
+mod master_key;
 mod matrix;
 mod oidc;
 mod openapi;

@@ -17,4 +17,4 @@ pub(super) use self::current::{Bundles, State, changed, is_changed, open_for};
 pub(super) use self::inputs::{Change, Inputs};
 pub(super) use self::load::{Fault, sentences};
 pub(super) use self::payload::{Bundle, Signed, Untrusted};
-pub(super) use self::signing::public_key;
+pub(super) use self::signing::{public_key, sealed, unopened};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::seal::{Sealed, fresh_key, key_bytes};
 use crate::control::server::Control;
-use crate::control::shelf::Stored;
+use crate::control::shelf::{Shelf, Stored};
 use crate::control::{Problem, ProblemKind};
 use crate::store::{hex, unhex};
 
@@ -42,8 +42,13 @@ async fn key(control: &Control) -> Result<SigningKey, Problem> {
     }
 }
 
+/// The key as it is kept, with what it is sealed for; `None` where it was not made yet.
+pub(crate) async fn sealed(shelf: &Shelf) -> Result<Option<(Sealed, String)>, Problem> {
+    Ok(shelf.get::<Kept>(ID).await?.map(|it| (it.value.sealed, ID.to_owned())))
+}
+
 /// What is sealed does not open.
-pub(super) fn unopened() -> Problem {
+pub(crate) fn unopened() -> Problem {
     let wrong = "the master key does not open what is kept in this store: start with the one it was made with";
     Problem::new(ProblemKind::Internal, wrong)
 }
