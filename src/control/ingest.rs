@@ -246,7 +246,7 @@ fn sent(name: &str, shipped: &[Shipped]) -> Result<Vec<Sent>, Problem> {
             return Err(wrong("it is another gateway's"));
         }
         if number == 0 || number > NUMBER_MAX || record.written_ms > WRITTEN_MS_MAX {
-            return Err(wrong("its number or its time is none"));
+            return Err(wrong("its number or its time is out of bounds"));
         }
         if sent.last().is_some_and(|it| it.entry.sequence + 1 != number) {
             return Err(wrong("it does not follow the one before it"));
@@ -256,7 +256,7 @@ fn sent(name: &str, shipped: &[Shipped]) -> Result<Vec<Sent>, Problem> {
             gateway: name.clone(),
             sequence: number,
             written_ms: record.written_ms,
-            hash: it.hash.parse().map_err(|()| wrong("its hash is none"))?,
+            hash: it.hash.parse().map_err(|()| wrong("its hash is not a hash"))?,
             body: it.body.as_str().into(),
             sealed: decoded.map_err(|_| wrong("its sealed text is no base64"))?.map(Arc::from),
         };

@@ -273,7 +273,7 @@ pub(super) async fn rotated(
     }
     let now = control.shelf.now_ms();
     if !old.holds(now) {
-        return Err(Problem::conflict("this key holds no more: make a new one"));
+        return Err(Problem::conflict("this key is no longer valid: make a new one"));
     }
     if !Owners::read(control).await?.let_in(&old) {
         return Err(owner_closed());

@@ -21,7 +21,7 @@ pub enum Role {
     Auditor,
     /// Looks after the teams that the user belongs to.
     TeamLead,
-    /// Sees what was found in the own requests.
+    /// Sees what was found in their own requests.
     Developer,
 }
 

@@ -74,7 +74,7 @@ pub(super) struct UserView {
     pub(super) roles: Vec<Role>,
     /// The teams that roles with the reach of a team are about.
     pub(super) teams: Vec<String>,
-    /// Whether the user can sign in no more.
+    /// Whether the user can no longer sign in.
     pub(super) disabled: bool,
     /// Last sign-in, Unix milliseconds.
     pub(super) seen_ms: Option<u64>,
@@ -124,7 +124,7 @@ pub(super) struct ChangedUser {
     /// The teams that roles with the reach of a team are about.
     #[serde(default)]
     pub(super) teams: Option<Vec<String>>,
-    /// Whether the user can sign in no more. If so, all sessions of the user end, and all API tokens for good; gateways
+    /// Whether the user can no longer sign in. If so, all sessions of the user end, and all API tokens for good; gateways
     /// refuse the user's keys until the account is open again.
     #[serde(default)]
     pub(super) disabled: Option<bool>,

@@ -315,7 +315,7 @@ mod tests {
         quarantine.recall(vec![held("Q-OWN", "two", 30 * MINUTE)]);
         // An hour ahead of the server.
         let at = |minutes: u32| Stamp { monotonic: minutes * MINUTE, unix: (60 + minutes) * MINUTE };
-        assert_eq!(reference_of(&quarantine, "one", at(1)), None, "cut off, the own clock is all there is");
+        assert_eq!(reference_of(&quarantine, "one", at(1)), None, "cut off, its own clock is all there is");
         quarantine.vouch(5 * MINUTE);
         assert_eq!(reference_of(&quarantine, "one", at(1)).as_deref(), Some("Q-TOLD"));
         assert_eq!(reference_of(&quarantine, "two", at(1)), None, "what it has imposed itself is by its own clock");

@@ -13,7 +13,7 @@ use crate::control::server::Control;
 /// Stands in where no provider is kept yet, so that everything else can be judged.
 const ANY_PROVIDER: &str = "anthropic";
 
-/// Refuses a change after which what a group runs on would load no more. What did not load before is not in the way of
+/// Refuses a change after which what a group runs on would no longer load. What did not load before is not in the way of
 /// anything.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ pub(crate) async fn check_change(control: &Control, change: &Change) -> Result<(
         let after = standing_in(before.clone().after(change, &group), serves);
         let Err(faults) = control.bundles.loader.load(after).await? else { continue };
         if control.bundles.loader.load(standing_in(before, serves)).await?.is_ok() {
-            let what = format!("with this, what the gateways of the group `{group}` run on would load no more");
+            let what = format!("with this, what the gateways of the group `{group}` run on would no longer load");
             return Err(Problem::conflict(what).with(sentences(&faults)));
         }
     }

@@ -33,7 +33,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let bytes = bytes(request, state).await?;
         let value = serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => Problem::invalid(error.to_string()),
-            _ => Problem::new(ProblemKind::Unreadable, format!("the body is no JSON: {error}")),
+            _ => Problem::new(ProblemKind::Unreadable, format!("the body is not JSON: {error}")),
         })?;
         Ok(Body(value))
     }

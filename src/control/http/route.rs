@@ -13,7 +13,7 @@ use crate::control::server::Control;
 pub(crate) enum Access {
     /// Everyone, for the reason given.
     Open(&'static str),
-    /// Everyone who is signed in, about the own account.
+    /// Everyone who is signed in, about their own account.
     SignedIn,
     /// Gateways that are enrolled.
     Gateway,

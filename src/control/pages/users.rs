@@ -104,7 +104,7 @@ fn says(role: Role) -> &'static str {
         Role::Analyst => "looks into findings, quarantines and releases",
         Role::Auditor => "reads everything, changes nothing",
         Role::TeamLead => "looks after the teams chosen below",
-        Role::Developer => "sees what was found in the own requests",
+        Role::Developer => "sees what was found in their own requests",
     }
 }
 
