@@ -133,6 +133,20 @@ impl Stored for Enrolment {
     }
 }
 
+/// That a name is a gateway's: of several that apply with it at the same moment, one gets it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Name {
+    name: String,
+}
+
+impl Stored for Name {
+    const KIND: &'static str = "gateway's name";
+
+    fn id(&self) -> &str {
+        &self.name
+    }
+}
+
 /// A gateway, as the API shows one.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "Gateway")]
@@ -275,17 +289,24 @@ async fn enrol(
     }
     ingest::need_owner(&control, &application.name, &application.audit_key, application.proof.as_ref()).await?;
     if control.shelf.all::<Gateway>().await?.iter().any(|it| it.name == application.name) {
-        return Err(Problem::conflict(format!(
-            "there is a gateway `{}` already: remove it first, or give this one another folder",
-            application.name
-        )));
+        return Err(taken(&application.name));
     }
     let unknown = || Problem::forbidden("this enrolment token is not known, has expired or has been used");
     let enrolment = control.shelf.get::<Enrolment>(&digest(&application.token)).await?.ok_or_else(unknown)?;
     let (name, audit_key) = (&application.name, application.audit_key.to_ascii_lowercase());
     let admitted = admitted(&control, &caller.actor(), name, &audit_key, &enrolment.group, Some(&enrolment)).await;
-    // Of two who come with one token at the same moment, one is a gateway then.
-    admitted.map(Created).map_err(|problem| if problem.kind == ProblemKind::Conflict { unknown() } else { problem })
+    match admitted {
+        // Somebody was first at the same moment: with this token, or under this name.
+        Err(problem) if problem.kind == ProblemKind::Conflict => {
+            let is_unspent = control.shelf.get::<Enrolment>(&enrolment.id).await?.is_some();
+            Err(if is_unspent { taken(name) } else { unknown() })
+        }
+        other => other.map(Created),
+    }
+}
+
+fn taken(name: &str) -> Problem {
+    Problem::conflict(format!("there is a gateway `{name}` already: remove it first, or give this one another folder"))
 }
 
 /// Makes it one of ours: whoever asks has decided that it may be. The token that it came with is `spent` with the same
@@ -314,7 +335,8 @@ pub(super) async fn admitted(
         report: None,
         arrival: None,
     };
-    control.shelf.commit(spent.into_iter().fold(Batch::default().insert(&gateway), Batch::delete)).await?;
+    let batch = Batch::default().insert(&gateway).insert(&Name { name: gateway.name.clone() });
+    control.shelf.commit(spent.into_iter().fold(batch, Batch::delete)).await?;
     control.acts.changed(actor, "gateway.enrolled", &gateway.name, None, Some(&GatewayView::from(&gateway)));
     let (id, group) = (gateway.id, gateway.group);
     Ok(Enrolled { id, token: secret, seal: seal.expose().to_owned(), bundle_key, group })
@@ -328,9 +350,15 @@ pub(super) async fn is_enrolled(control: &Control, id: &str, name: &str) -> Resu
 /// Removes the gateway of this name, if there is one.
 pub(super) async fn forget(control: &Control, name: &str) -> Result<(), Problem> {
     for gateway in control.shelf.all::<Gateway>().await?.iter().filter(|it| it.name == name) {
-        control.shelf.delete(gateway).await?;
+        deleted(control, gateway).await?;
     }
     Ok(())
+}
+
+/// With its name, which is another's to take then. Those that enrolled before names were kept have none.
+async fn deleted(control: &Control, gateway: &Kept<Gateway>) -> Result<(), Problem> {
+    let name = control.shelf.get::<Name>(&gateway.name).await?;
+    control.shelf.commit(name.iter().fold(Batch::default().delete(gateway), Batch::delete)).await
 }
 
 async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path<String>) -> Result<Done, Problem> {
@@ -341,7 +369,7 @@ async fn remove(State(control): State<Control>, granted: Granted, Path(id): Path
 /// Ends a gateway's access.
 pub(super) async fn removed(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
     let gateway = control.shelf.need::<Gateway>(id).await?;
-    control.shelf.delete(&gateway).await?;
+    deleted(control, &gateway).await?;
     let before = GatewayView::from(&gateway.value);
     control.acts.changed(&granted.actor, "gateway.removed", &gateway.name, Some(&before), None);
     Ok(())

@@ -54,6 +54,32 @@ pub async fn a_token_enrols_once_and_a_name_is_given_once() {
 }
 
 #[tokio::test]
+pub async fn of_several_who_enrol_under_one_name_at_the_same_moment_one_is_a_gateway() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let mut tokens = Vec::new();
+    for _ in 0..8 {
+        tokens.push(owner.post("/api/v1/enrolments", json!({"hours": 1})).await.ok()["token"].clone());
+    }
+    let enrol = async |token: &Value, name: &str| {
+        let application = json!({"token": token, "name": name, "audit_key": "ab".repeat(32)});
+        server.nobody().post("/api/v1/enrol", application).await.status
+    };
+    let mut statuses = futures::future::join_all(tokens.iter().map(|it| enrol(it, "edge-1"))).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+    let gateways = owner.get("/api/v1/gateways").await.ok();
+    assert_eq!(gateways.as_array().unwrap().len(), 1, "{gateways}");
+    // The name is free again with the gateway, and the tokens of the others are not spent.
+    owner.delete(&format!("/api/v1/gateways/{}", gateways[0]["id"].as_str().unwrap())).await.ok();
+    let mut statuses = Vec::new();
+    for token in &tokens {
+        statuses.push(enrol(token, "edge-1").await);
+    }
+    assert_eq!(statuses.iter().filter(|it| **it == 201).count(), 1, "{statuses:?}");
+}
+
+#[tokio::test]
 pub async fn a_bundle_is_given_once_and_again_when_something_has_changed() {
     let server = start().await;
     let owner = server.owner().await;

@@ -7,6 +7,7 @@ use crate::{gateways, ingest, overview, people, policies, quarantine, records, r
 
 const DOCUMENTS: &[fn()] = &[
     gateways::a_token_enrols_once_and_a_name_is_given_once,
+    gateways::of_several_who_enrol_under_one_name_at_the_same_moment_one_is_a_gateway,
     gateways::a_bundle_is_given_once_and_again_when_something_has_changed,
     gateways::a_poll_waits_for_what_changes,
     gateways::keys_are_served_while_the_account_of_their_owner_is_open,
