@@ -287,12 +287,13 @@ async fn enrol(
     if !is_key {
         return Err(Problem::invalid("`audit_key` is no Ed25519 public key in hex"));
     }
+    // Who has no token is not told which gateways there are.
+    let unknown = || Problem::forbidden("this enrolment token is not known, has expired or has been used");
+    let enrolment = control.shelf.get::<Enrolment>(&digest(&application.token)).await?.ok_or_else(unknown)?;
     ingest::need_owner(&control, &application.name, &application.audit_key, application.proof.as_ref()).await?;
     if control.shelf.all::<Gateway>().await?.iter().any(|it| it.name == application.name) {
         return Err(taken(&application.name));
     }
-    let unknown = || Problem::forbidden("this enrolment token is not known, has expired or has been used");
-    let enrolment = control.shelf.get::<Enrolment>(&digest(&application.token)).await?.ok_or_else(unknown)?;
     let (name, audit_key) = (&application.name, application.audit_key.to_ascii_lowercase());
     let admitted = admitted(&control, &caller.actor(), name, &audit_key, &enrolment.group, Some(&enrolment)).await;
     match admitted {
