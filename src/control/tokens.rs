@@ -113,7 +113,7 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<NewToken>()
             .makes::<IssuedToken>(),
         delete("tokens.revoke", "/api/v1/tokens/{id}", Access::SignedIn, revoke)
-            .says("Ends a token of the one who asks"),
+            .says("Ends a token of the one who asks, who is signed in"),
     ]
 }
 
@@ -139,9 +139,7 @@ pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) 
     if let Some(beyond) = new.scopes.iter().find(|it| granted.reach_of(**it).is_none()) {
         return Err(Problem::forbidden(format!("a token cannot be given what you may not do: `{}`", beyond.name())));
     }
-    if granted.actor.session().is_none() {
-        return Err(Problem::forbidden("a token cannot make tokens, which would outlive it: sign in"));
-    }
+    granted.need_session("make tokens, which would outlive it")?;
     if control.shelf.of::<Token>(granted.user()?).await?.len() >= TOKENS_MAX {
         return Err(Problem::conflict(format!("you have {TOKENS_MAX} tokens: revoke some first")));
     }
@@ -169,6 +167,7 @@ async fn revoke(State(control): State<Control>, granted: Granted, Path(id): Path
 
 /// Ends a token of the one who asks.
 pub(super) async fn revoked(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
+    granted.need_session("end tokens")?;
     let token = control.shelf.need::<Token>(id).await?;
     if token.user != granted.user()? {
         return Err(Problem::not_found(Token::KIND, id));

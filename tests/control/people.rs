@@ -154,6 +154,32 @@ async fn a_token_gives_and_touches_no_role_that_reaches_further_than_its_scopes(
 }
 
 #[tokio::test]
+async fn a_token_ends_neither_tokens_nor_sessions() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let token = async |scopes: &[&str]| {
+        owner.post("/api/v1/tokens", json!({"name": "x", "scopes": scopes, "days": 1})).await.ok()
+    };
+    let program = owner.with_token(token(&[]).await["token"].as_str().unwrap());
+    let other = token(&["read_teams"]).await;
+    let sessions = owner.get("/api/v1/me/sessions").await.ok();
+    let session = format!("sessions/{}", sessions[0]["id"].as_str().unwrap());
+    let token = format!("tokens/{}", other["id"].as_str().unwrap());
+    for (page, path) in [
+        (false, format!("/api/v1/{token}")),
+        (false, format!("/api/v1/me/{session}")),
+        (true, format!("/{token}/revoke")),
+        (true, format!("/account/{session}/end")),
+    ] {
+        let ended = if page { program.send("POST", &path, None).await } else { program.delete(&path).await };
+        assert_eq!(ended.status, 403, "{path}");
+    }
+    assert_eq!(owner.get("/api/v1/me").await.status, 200);
+    assert_eq!(owner.with_token(other["token"].as_str().unwrap()).get("/api/v1/teams").await.status, 200);
+    owner.delete(&format!("/api/v1/{token}")).await.ok();
+}
+
+#[tokio::test]
 async fn many_guesses_at_the_same_moment_are_not_many_tries() {
     let server = start().await;
     server.owner().await;

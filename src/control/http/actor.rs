@@ -143,6 +143,14 @@ impl Granted {
         }
     }
 
+    /// Refuses tokens: no scope of theirs is about the account itself. `what` is what they cannot do.
+    pub(crate) fn need_session(&self, what: &str) -> Result<(), Problem> {
+        match self.actor.session() {
+            Some(_) => Ok(()),
+            None => Err(Problem::forbidden(format!("a token cannot {what}: sign in"))),
+        }
+    }
+
     /// The gateway's id.
     pub(crate) fn gateway(&self) -> Result<&str, Problem> {
         match &self.actor.who {

@@ -79,7 +79,7 @@ pub(super) fn routes() -> Vec<Route> {
             .says("Where the one who asks is signed in")
             .answers::<Vec<SessionView>>(),
         delete("me.end_session", "/api/v1/me/sessions/{id}", Access::SignedIn, end)
-            .says("Ends a session of the one who asks"),
+            .says("Ends a session of the one who asks, who is signed in"),
         page("sign_out.provider", PROVIDER, Access::Open("the session has ended already"), provider)
             .says("Leads to the identity provider to sign out there"),
     ]
@@ -151,6 +151,7 @@ async fn end(State(control): State<Control>, granted: Granted, Path(id): Path<St
 
 /// Ends a session of the one who asks, whatever it is used for at this moment.
 pub(in crate::control) async fn end_session(control: &Control, granted: &Granted, id: &str) -> Result<(), Problem> {
+    granted.need_session("end sessions")?;
     let session = control.shelf.need::<Session>(id).await?;
     if session.user != granted.user()? {
         return Err(Problem::not_found(Session::KIND, id));
