@@ -176,6 +176,7 @@ pub(super) async fn local(control: &Control, granted: &Granted, new: NewUser) ->
         )));
     }
     known_teams(control, &new.teams).await?;
+    name_is_free(control, &new.name).await?;
     let password = hash_password(control, new.password).await?;
     let user = User {
         id: control.new_id(),
@@ -321,6 +322,19 @@ async fn known_teams(control: &Control, teams: &[String]) -> Result<(), Problem>
         Some(unknown) => Err(Problem::invalid(Problem::not_found(Team::KIND, unknown).detail)),
         None => Ok(()),
     }
+}
+
+/// Records name people by their names: nobody has that of another, whoever vouches for them.
+pub(super) async fn name_is_free(control: &Control, name: &str) -> Result<(), Problem> {
+    match has_name(control, name).await? {
+        true => Err(Problem::conflict(format!("there is a user `{name}` already: choose another name"))),
+        false => Ok(()),
+    }
+}
+
+/// Whether somebody has this name, in whatever case.
+pub(super) async fn has_name(control: &Control, name: &str) -> Result<bool, Problem> {
+    Ok(control.shelf.all::<User>().await?.iter().any(|it| it.name.eq_ignore_ascii_case(name)))
 }
 
 /// An address to write to, as far as it is looked at.

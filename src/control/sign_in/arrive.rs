@@ -11,7 +11,7 @@ use crate::control::seal::digest;
 use crate::control::server::Control;
 use crate::control::shelf::Kept;
 use crate::control::teams::Team;
-use crate::control::users::{NAME_CHARS_MAX, User, UserView, distinct, is_email};
+use crate::control::users::{NAME_CHARS_MAX, User, UserView, distinct, has_name, is_email};
 
 /// Longest id of somebody, as OpenID Connect says.
 const SUBJECT_CHARS_MAX: usize = 255;
@@ -128,6 +128,6 @@ async fn free_name(control: &Control, wanted: &str, subject: &str) -> Result<Str
     let fit = fit.trim_start_matches(|it: char| !it.is_ascii_alphanumeric());
     let fit: String = fit.chars().take(NAME_CHARS_MAX - 9).collect();
     let fit = if fit.is_empty() { "user".to_owned() } else { fit };
-    let is_taken = control.shelf.all::<User>().await?.iter().any(|it| it.name.eq_ignore_ascii_case(&fit));
+    let is_taken = has_name(control, &fit).await?;
     Ok(if is_taken { format!("{fit}-{}", &digest(subject)[..8]) } else { fit })
 }

@@ -16,7 +16,7 @@ use crate::control::seal::{digest, token};
 use crate::control::server::Control;
 use crate::control::shelf::{Batch, Kept, Stored};
 use crate::control::time::DAY_MS;
-use crate::control::users::{LOCAL, User, UserView, has_owner, name_mistake};
+use crate::control::users::{LOCAL, User, UserView, has_owner, name_is_free, name_mistake};
 
 /// How long a setup token may be used.
 const LIFE_MS: u64 = DAY_MS;
@@ -116,6 +116,7 @@ pub(crate) async fn first_owner(control: &Control, caller: &Caller, owner: First
     if control.shelf.get::<Setup>(&digest(&owner.token)).await?.is_none() || !is_needed(control).await? {
         return Err(wrong());
     }
+    name_is_free(control, &owner.name).await?;
     let password = hash_password(control, owner.password).await?;
     control.shelf.take::<Setup>(&digest(&owner.token)).await?.ok_or_else(wrong)?;
     let user = User {

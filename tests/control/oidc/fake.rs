@@ -288,6 +288,12 @@ async fn names_are_not_taken_from_others_and_passwords_are_off() {
     location(&come_back(&impostor, &state).await);
     let name = me(&impostor).await.unwrap()["name"].as_str().unwrap().to_owned();
     assert!(name.starts_with("Olga-") && name.len() == 13, "{name}");
+    for taken in [name.clone(), name.to_uppercase()] {
+        let local = json!({"name": taken, "password": crate::server::PASSWORD, "roles": ["developer"]});
+        let refused = owner.post("/api/v1/users", local).await;
+        assert_eq!(refused.refused().0, 409, "nor by local users");
+        assert!(refused.text.contains("there is a user"), "{}", refused.text);
+    }
     let credentials = json!({"name": "olga", "password": crate::server::PASSWORD});
     let reply = server.nobody().post("/api/v1/sign-in", credentials).await;
     assert_eq!(reply.refused().0, 403, "local users stay outside");
