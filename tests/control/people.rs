@@ -234,6 +234,49 @@ async fn another_password_and_a_closed_account_end_tokens_for_good() {
 }
 
 #[tokio::test]
+async fn people_change_their_own_password_with_the_one_they_have() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let dora = server.user(&owner, "dora", &["auditor"], &[]).await;
+    let elsewhere = server.signed_in("dora").await;
+    let token = json!({"name": "kept", "scopes": ["read_teams"], "days": 366});
+    let program = dora.with_token(dora.post("/api/v1/tokens", token).await.ok()["token"].as_str().unwrap());
+    let path = "/api/v1/me/password";
+    let with = |current: &str, password: &str| json!({"current": current, "password": password});
+    let new = "another horse battery";
+    assert_eq!(dora.post(path, with("wrong horse battery", new)).await.refused().0, 403);
+    assert_eq!(dora.post(path, with(PASSWORD, "short")).await.refused().0, 422);
+    assert_eq!(program.post(path, with(PASSWORD, new)).await.refused().0, 403, "a token knows no password");
+    assert_eq!(elsewhere.get("/api/v1/me").await.status, 200);
+    dora.post(path, with(PASSWORD, new)).await.ok();
+    assert_eq!(dora.get("/api/v1/me").await.status, 200, "who has changed it stays");
+    assert_eq!(elsewhere.get("/api/v1/me").await.refused().0, 401);
+    assert_eq!(program.get("/api/v1/teams").await.refused().0, 401);
+    let sign_in = async |password: &str| {
+        let credentials = json!({"name": "dora", "password": password});
+        server.nobody().post("/api/v1/sign-in", credentials).await.status
+    };
+    assert_eq!((sign_in(PASSWORD).await, sign_in(new).await), (401, 204));
+    let page = dora.get("/account").await.text;
+    assert!(page.contains("action=\"/account/password\""), "{page}");
+    let form = dora.http.post(format!("{}/account/password", dora.url));
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    let form = form.header("x-csrf-token", dora.csrf.clone().unwrap());
+    let form = form.body(format!("current={}&password={}", new.replace(' ', "+"), PASSWORD.replace(' ', "+")));
+    assert_eq!(form.send().await.unwrap().status().as_u16(), 303);
+    // An open session is no place to guess from.
+    let mut guesses = Vec::new();
+    for _ in 0..6 {
+        guesses.push(dora.post(path, with("wrong horse battery", new)).await.status);
+    }
+    assert_eq!(guesses, [403, 403, 403, 403, 403, 429]);
+    let acts = server.acts("user.changed").await;
+    let changed = acts.iter().find(|it| it.0 == "user.changed").unwrap();
+    assert_eq!((changed.1.as_str(), changed.2["tokens"].as_str()), ("user:dora", "1 revoked"));
+    assert!(!format!("{acts:?}").contains("horse"));
+}
+
+#[tokio::test]
 async fn people_see_where_they_are_signed_in_and_end_it_elsewhere() {
     let server = start().await;
     let owner = server.owner().await;

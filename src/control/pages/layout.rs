@@ -64,7 +64,7 @@ const PLACES: [(&str, &str, &str, Permission); 16] = [
 ];
 
 /// What may have been done. Only these are shown: an address made by somebody else cannot put words on a page.
-const NOTICES: [(&str, &str); 26] = [
+const NOTICES: [(&str, &str); 27] = [
     ("welcome", "You are the first owner. A few steps from here to the first request."),
     ("provider-added", "The provider is connected."),
     ("provider-changed", "The provider's addresses are changed."),
@@ -80,6 +80,7 @@ const NOTICES: [(&str, &str); 26] = [
     ("user-removed", "The user is removed, with all sessions and tokens; the user's gateway keys are revoked."),
     ("gateway-removed", "The gateway's access has ended."),
     ("session-ended", "The session has ended."),
+    ("password-changed", "The password is changed. Your other sessions and your API tokens have ended."),
     ("token-revoked", "The token is revoked."),
     ("draft-saved", "The draft is saved."),
     ("draft-discarded", "The draft is discarded."),

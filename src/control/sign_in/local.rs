@@ -1,4 +1,5 @@
-//! Name and password: the break-glass way in, off where single sign-on works unless the settings say otherwise.
+//! Name and password: the break-glass way in, off where single sign-on works unless the settings say otherwise. And another
+//! password of one's own, for who knows the current one.
 
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -8,12 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::flow::refused;
-use super::password::is_password;
-use super::session::begin;
-use crate::control::http::{Access, Body, Caller, Done, Route, post};
+use super::password::{hash_password, is_password, password_mistake};
+use super::session::{begin, end_other_sessions};
+use crate::control::http::{Access, Body, Caller, Done, Granted, Route, post};
 use crate::control::server::Control;
 use crate::control::shelf::{Kept, Stored};
 use crate::control::time::{HOUR_MS, MINUTE_MS};
+use crate::control::tokens;
 use crate::control::users::{LOCAL, User, name_mistake};
 use crate::control::{Problem, ProblemKind};
 
@@ -31,6 +33,16 @@ pub(crate) struct Credentials {
     /// The user's name.
     pub(crate) name: String,
     /// The user's password.
+    pub(crate) password: String,
+}
+
+/// Another password of the one who asks.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPassword {
+    /// The one that holds until then.
+    pub(crate) current: String,
+    /// At least 12 characters.
     pub(crate) password: String,
 }
 
@@ -59,6 +71,9 @@ pub(super) fn routes() -> Vec<Route> {
         post("session.begin", "/api/v1/sign-in", Access::Open("this is where one signs in"), sign_in)
             .says("Signs a local user in; the session's cookie is set")
             .takes::<Credentials>(),
+        post("me.password", "/api/v1/me/password", Access::SignedIn, renew)
+            .says("Sets another password of the one who asks, who knows the current one; other sessions and all tokens end")
+            .takes::<NewPassword>(),
     ]
 }
 
@@ -101,6 +116,40 @@ pub(crate) async fn authenticate(
             Err(wrong())
         }
     }
+}
+
+async fn renew(
+    State(control): State<Control>,
+    granted: Granted,
+    Body(new): Body<NewPassword>,
+) -> Result<Done, Problem> {
+    renewed(&control, &granted, new).await?;
+    Ok(Done)
+}
+
+/// Sets another password of the one who asks. The session that asks stays; everything else that somebody may have begun
+/// with the old password ends.
+pub(crate) async fn renewed(control: &Control, granted: &Granted, new: NewPassword) -> Result<(), Problem> {
+    granted.need_session("change a password")?;
+    let mut user = control.shelf.need::<User>(granted.user()?).await?;
+    let Some(hash) = user.password.clone() else {
+        return Err(Problem::conflict("you sign in at the identity provider and have no password here"));
+    };
+    password_mistake(&new.password)?;
+    // Whoever sits down at an open session guesses no faster than at the door.
+    tried(control, &user.name).await?;
+    if !is_password(control, new.current, Some(hash)).await? {
+        return Err(Problem::forbidden("the current password is wrong"));
+    }
+    control.shelf.take::<Failures>(&user.name).await?;
+    user.value.password = Some(hash_password(control, new.password).await?);
+    control.shelf.update(&user).await?;
+    end_other_sessions(control, &user.id, granted.actor.session()).await?;
+    let revoked = tokens::revoke_all(control, &user.id).await?;
+    let details =
+        [("id", user.name.clone()), ("password", "changed".to_owned()), ("tokens", format!("{revoked} revoked"))];
+    control.acts.note(&granted.actor, "user.changed", details);
+    Ok(())
 }
 
 /// Counts a try with this name as failed before it is made, so that many at the same moment are not many guesses; one

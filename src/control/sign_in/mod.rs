@@ -14,7 +14,7 @@ mod setup;
 
 pub(super) use self::flow::{Turnstile, safe_back};
 pub(super) use self::leave::{SessionView, end_session, leave, own_sessions};
-pub(super) use self::local::{Credentials, authenticate};
+pub(super) use self::local::{Credentials, NewPassword, authenticate, renewed};
 pub(super) use self::oidc::Providers;
 pub(super) use self::password::{hash_password, password_mistake};
 pub(super) use self::session::{end_sessions, of_cookie};

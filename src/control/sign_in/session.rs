@@ -147,7 +147,12 @@ pub(crate) async fn of_cookie(control: &Control, headers: &HeaderMap) -> Result<
 
 /// Ends all sessions of a user.
 pub(crate) async fn end_sessions(control: &Control, user: &str) -> Result<(), Problem> {
-    for session in control.shelf.of::<Session>(user).await? {
+    end_other_sessions(control, user, None).await
+}
+
+/// Ends all sessions of a user but this one.
+pub(super) async fn end_other_sessions(control: &Control, user: &str, stays: Option<&str>) -> Result<(), Problem> {
+    for session in control.shelf.of::<Session>(user).await?.iter().filter(|it| Some(it.id.as_str()) != stays) {
         control.shelf.take::<Session>(&session.id).await?;
     }
     Ok(())
