@@ -95,6 +95,7 @@ fn rules(count: usize) -> Vec<RuleSpec> {
                         end: format!("-----END {name}-----"),
                         body: "[A-Za-z0-9+/=\\s]".to_string(),
                         length_max: 16384,
+                        prefixed_lines: false,
                     },
                     ..rule(id, &format!("-----BEGIN {name}"), String::new())
                 },

@@ -116,6 +116,8 @@ struct WrittenRegion {
     end: String,
     body: String,
     length_max: usize,
+    #[serde(default)]
+    prefixed_lines: bool,
 }
 
 /// `lead`: the run before a keyword.
@@ -239,7 +241,8 @@ impl WrittenRegion {
         if self.end.is_empty() {
             return Err(Reason::Length { key: "region.end", length_max: PATTERN_BYTES_MAX });
         }
-        Ok(Pattern::Region { begin: self.begin, end: self.end, body: self.body, length_max: self.length_max })
+        let WrittenRegion { begin, end, body, length_max, prefixed_lines } = self;
+        Ok(Pattern::Region { begin, end, body, length_max, prefixed_lines })
     }
 }
 

@@ -35,6 +35,8 @@ mod custom_tests;
 #[cfg(test)]
 mod harmless_tests;
 #[cfg(test)]
+mod listing_tests;
+#[cfg(test)]
 mod reference_matcher;
 
 pub use custom::{EXAMPLE_BYTES_MAX, EXAMPLES_MAX, FILE_BYTES_MAX, RULES_MAX, RuleText, Trial, custom};

@@ -75,8 +75,12 @@ impl Matcher {
         let mut slots: Captures = self.pattern.create_captures();
         self.pattern.search_captures(&anchored(text, start), &mut slots);
         let mut whole = slots.get_match()?.range();
-        if let (Pattern::Region { end, length_max, .. }, Some(body)) = (&self.rule.pattern, &self.body) {
-            whole.end = region_end(text, &whole, end, body, *length_max);
+        if let (Pattern::Region { end, length_max, prefixed_lines, .. }, Some(body)) = (&self.rule.pattern, &self.body)
+        {
+            whole.end = match prefixed_lines {
+                true => prefixed_end(text, &whole, end, body, *length_max),
+                false => region_end(text, &whole, end, body, *length_max),
+            };
         }
         let secret = slots.get_group_by_name("secret").map_or(whole.clone(), |span| span.range());
         self.confirmed(text, &whole, &secret).then_some(secret)
@@ -151,6 +155,55 @@ fn region_end(text: &[u8], begin: &Range<usize>, end: &str, body: &Regex, length
         at += 1;
     }
     at
+}
+
+/// The same of a region whose lines may have prefixes.
+fn prefixed_end(text: &[u8], begin: &Range<usize>, end: &str, body: &Regex, length_max: usize) -> usize {
+    let mut outside = None;
+    for at in begin.end..text.len() {
+        let read = &text[begin.end..=at];
+        if read.ends_with(end.as_bytes()) && !is_heading(read) {
+            return at + 1;
+        }
+        if outside.is_none() && !body.is_match(&text[at..=at]) {
+            outside = Some(at);
+        }
+        match outside {
+            None if at + 1 - begin.start >= length_max => return at + 1,
+            None => {}
+            Some(from) => {
+                let (gap, before) = (&text[from..=at], &text[from..at]);
+                let ends_line = b"\n\r\\=".contains(&text[at]) && is_base64(last_run(before), 16);
+                if ends_line || is_base64(last_run(gap), 40) {
+                    outside = None;
+                } else if gap.len() >= 512 || gap.iter().filter(|byte| **byte == b'\n').count() > 4 {
+                    return from;
+                }
+            }
+        }
+    }
+    outside.filter(|from| !is_base64(last_run(&text[*from..]), 16)).unwrap_or(text.len())
+}
+
+/// Whether a text ends with the line that begins a block.
+fn is_heading(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let line = text.rsplit_once("-----BEGIN").map(|(_, line)| line);
+    line.is_some_and(|line| line.find("-----") == Some(line.len() - 5))
+}
+
+/// The characters of base64 that a text ends with.
+fn last_run(text: &[u8]) -> &[u8] {
+    let is_character = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    &text[text.len() - text.iter().rev().take_while(is_character).count()..]
+}
+
+fn is_base64(run: &[u8], length_min: usize) -> bool {
+    let has = |kind: fn(&u8) -> bool| run.iter().any(kind);
+    run.len() >= length_min
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(|it| it.is_ascii_digit() || *it == b'+')
 }
 
 /// Whether a match of `pattern` may begin with `word`.

@@ -174,11 +174,12 @@ impl Rule {
         let lead = spec.lead.as_ref().map(|lead| lead_run(lead, &spec.trigger)).transpose()?;
         let (pattern, region) = match &spec.pattern {
             Pattern::Regex(pattern) | Pattern::Assigned(pattern) => (pattern, None),
-            Pattern::Region { begin, end, body, length_max } => {
+            Pattern::Region { begin, end, body, length_max, prefixed_lines } => {
                 if spec.unless.is_some() || !spec.confirm.is_empty() {
                     return Err(Mistake::RegionWithChecks);
                 }
-                (begin, Some(Region::new(end.as_bytes(), byte_class(body)?, *length_max).ok_or(Mistake::BadRegion)?))
+                let region = Region::new(end.as_bytes(), byte_class(body)?, *length_max, *prefixed_lines);
+                (begin, Some(region.ok_or(Mistake::BadRegion)?))
             }
         };
         let hir = parse(pattern)?;
@@ -251,6 +252,11 @@ impl Rule {
             regex.get_or_init(|| build(hir, true));
         }
         fit
+    }
+
+    /// Bytes behind the start of a match that may be read before it is decided, as far as they are read again.
+    pub(super) fn undecided_bytes_max(&self) -> usize {
+        self.match_bytes_max + self.region.as_ref().map_or(0, Region::unsure_bytes_max)
     }
 
     /// Bytes before its keyword that it may look at.

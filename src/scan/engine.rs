@@ -171,7 +171,7 @@ impl Engine {
             }
             hints[index] = Some(*reading);
         }
-        let match_bytes = rules.iter().map(|rule| rule.match_bytes_max).max().unwrap_or(0);
+        let match_bytes = rules.iter().map(Rule::undecided_bytes_max).max().unwrap_or(0);
         let lead_bytes = rules.iter().map(Rule::lead_bytes_max).max().unwrap_or(0);
         let digits = specs.iter().map(|spec| match spec.trigger {
             Trigger::Digits(count) => Some(count),

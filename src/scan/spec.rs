@@ -59,6 +59,9 @@ pub enum Pattern {
         body: String,
         /// Longest region, bytes; a longer one is covered up to here and goes on as a new one.
         length_max: usize,
+        /// Whether its lines may have prefixes, such as numbers: up to 512 bytes and 4 line breaks that are not of the class
+        /// are passed over where base64 or the end follows.
+        prefixed_lines: bool,
     },
 }
 

@@ -44,8 +44,21 @@ fn region(id: &str) -> RuleSpec {
         end: "-----END KEY-----".to_string(),
         body: "[A-Za-z0-9+/=\\s]".to_string(),
         length_max: 64,
+        prefixed_lines: false,
     };
     RuleSpec { pattern, ..rule(id, &["-----BEGIN"], "x") }
+}
+
+/// A region whose lines may have prefixes.
+fn listed() -> RuleSpec {
+    let pattern = Pattern::Region {
+        begin: "-----BEGIN LIST-----".to_string(),
+        end: "LIST-----".to_string(),
+        body: "[A-Za-z0-9+/=\\s-]".to_string(),
+        length_max: 256,
+        prefixed_lines: true,
+    };
+    RuleSpec { pattern, ..rule("listed", &["-----BEGIN LIST"], "x") }
 }
 
 /// One rule of each shape.
@@ -69,6 +82,7 @@ pub(super) fn shapes() -> Vec<RuleSpec> {
         region("region"),
         rule("line", &["import"], r"(?m)^import evil$"),
         rule("wide", &["exec("], r#"exec\(.{0,60}["'].{0,60}\+.{0,60}\)"#),
+        listed(),
     ]
 }
 
@@ -153,7 +167,8 @@ fn a_region_reaches_to_its_end_or_as_far_as_its_body() {
 fn a_region_may_begin_with_a_pattern_too_rich_for_an_automaton() {
     let rich = || {
         let begin = r#"exec\(.{0,60}["'].{0,60}\+.{0,60}\)"#.to_string();
-        let pattern = Pattern::Region { begin, end: ";".to_string(), body: "[a-z]".to_string(), length_max: 400 };
+        let (end, body) = (";".to_string(), "[a-z]".to_string());
+        let pattern = Pattern::Region { begin, end, body, length_max: 400, prefixed_lines: false };
         RuleSpec { pattern, ..rule("rich", &["exec("], "x") }
     };
     assert_eq!(Engine::new(vec![rich()]).unwrap().rules[0].matcher().fit(), Fit::Wide);
@@ -166,6 +181,43 @@ fn a_region_may_begin_with_a_pattern_too_rich_for_an_automaton() {
 fn regions_may_follow_each_other() {
     let text = "-----BEGIN KEY-----\nAb-----BEGIN A KEY-----\nCd-----END KEY-----";
     assert_eq!(texts(text), [(7, "-----BEGIN KEY-----\nAb"), (7, "-----BEGIN A KEY-----\nCd-----END KEY-----")]);
+}
+
+const LINE: &str = "m5T/RnH8iv1PxIZ7b9BW5HApUvO9+T5xYiUI0ZoQ";
+
+#[test]
+fn lines_of_a_region_may_have_prefixes() {
+    let listed = |prefix: &str| {
+        format!(
+            "-----BEGIN LIST-----\n{prefix}{LINE}\n{prefix}{LINE}\n{prefix}ab==\n{prefix}\n{prefix}-----END LIST-----"
+        )
+    };
+    for prefix in ["", "12→", "a_b.c:12:", "[1] (2024-01-01 10:00:00.5) ", "<b>"] {
+        let whole = listed(prefix);
+        assert_eq!(texts(&format!("{whole} (and so on)")), [(10, whole.as_str())]);
+    }
+    let one_line = listed("12→").replace('\n', "\\n");
+    assert_eq!(texts(&format!("{one_line}\\n")), [(10, one_line.as_str())]);
+}
+
+#[test]
+fn a_region_without_its_end_takes_no_prose() {
+    let begun = format!("-----BEGIN LIST-----\n1→{LINE}\n2→{LINE}");
+    for rest in [
+        "\n3→",
+        "\n3→end(); {}",
+        "\n\n(A word,\nand more of\nthese words.\n)\n)\n",
+        "(a)\n.src/scan/place/language/of/a/text.",
+    ] {
+        let found = texts(&format!("{begun}{rest}")).remove(0).1.len();
+        assert!((begun.len()..begun.len() + 3).contains(&found), "{rest:?}: {found} of {}", begun.len());
+    }
+    let short = format!("{begun}\n3→my8Yzt9xFhW7ks4l");
+    assert_eq!(texts(&short), [(10, short.as_str())]);
+    let another = format!("{begun}\n(cut off)\n-----BEGIN LIST-----\n4→{LINE}\n5→-----END LIST-----");
+    assert_eq!(texts(&format!("{another}, (x)")), [(10, another.as_str())]);
+    let apart = format!("{begun}\n({}) -----BEGIN LIST-----\nAb-----END LIST-----", "\n".repeat(5));
+    assert_eq!(texts(&apart).len(), 2);
 }
 
 #[test]
@@ -363,6 +415,11 @@ fn fragments() -> impl Strategy<Value = String> {
         "p",
         "-----",
         "aaaaaaaaaaaaaaaaaaaaaaaaa",
+        "-----BEGIN LIST-----",
+        "-----END LIST-----",
+        LINE,
+        "m5T/RnH8iv1PxIZ7=",
+        "→",
     ]);
     prop::collection::vec(words, 0..40).prop_map(|words| words.concat())
 }
