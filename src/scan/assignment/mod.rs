@@ -5,6 +5,8 @@
 //! [`is_random_key`] what values are credentials.
 
 mod credential;
+mod listing;
+mod members;
 mod name;
 mod random;
 mod syntax;

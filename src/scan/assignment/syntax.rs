@@ -5,6 +5,9 @@
 
 use std::ops::Range;
 
+use super::listing::Listing;
+use super::members::MEMBERS_MAX;
+
 /// Longest rest of a name, bytes.
 const NAME_BYTES_MAX: usize = 64;
 /// Further words of a name: `heroku api key = …`.
@@ -12,7 +15,7 @@ const NAME_WORDS_MAX: usize = 3;
 /// A shorter name is no keyword of a configuration, bytes.
 const WORD_BYTES_MIN: usize = 6;
 /// Longest stretch of spaces, line breaks and braces between two parts.
-const GAP_BYTES_MAX: usize = 40;
+pub(super) const GAP_BYTES_MAX: usize = 40;
 /// Longest value, bytes.
 const VALUE_BYTES_MAX: usize = 512;
 /// Longest assignment from the keyword on, bytes.
@@ -36,8 +39,8 @@ pub enum Read {
 pub fn read(before: &[u8], text: &[u8], complete: bool) -> Read {
     let text = &text[..text.len().min(ASSIGNMENT_BYTES_MAX)];
     let complete = complete || text.len() == ASSIGNMENT_BYTES_MAX;
-    let mut reader = Reader { text, at: 0, complete };
-    match reader.assignment(before) {
+    let mut reader = Reader { before, text, at: 0, line: None, listing: None, complete };
+    match reader.assignment() {
         Ok(value) => Read::Value(value),
         Err(Stop::More) => Read::More,
         Err(Stop::No) => Read::No(reader.at + 1),
@@ -45,14 +48,14 @@ pub fn read(before: &[u8], text: &[u8], complete: bool) -> Read {
 }
 
 /// Why reading ended without a value.
-enum Stop {
+pub(super) enum Stop {
     More,
     No,
 }
 
 /// What separates name and value, as far as it matters for the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Separator {
+pub(super) enum Separator {
     /// `=`, `:` and their kin: the value may be bare.
     Sign,
     /// `,`, `(` or a word: only a quoted value is meant.
@@ -63,16 +66,21 @@ enum Separator {
     Space,
 }
 
-struct Reader<'a> {
-    text: &'a [u8],
-    at: usize,
+pub(super) struct Reader<'a> {
+    pub(super) before: &'a [u8],
+    pub(super) text: &'a [u8],
+    pub(super) at: usize,
+    /// Where the last line that was begun begins, behind what a listing puts before it.
+    line: Option<usize>,
+    /// How the line with the name begins, once it was asked for.
+    listing: Option<Option<Listing>>,
     complete: bool,
 }
 
 impl Reader<'_> {
-    fn assignment(&mut self, before: &[u8]) -> Result<Range<usize>, Stop> {
+    fn assignment(&mut self) -> Result<Range<usize>, Stop> {
         self.skip(NAME_BYTES_MAX, is_name)?;
-        if self.peek(0)? == Some(b' ') && (is_flag(before) || is_login(before, self.text)) {
+        if self.peek(0)? == Some(b' ') && (is_flag(self.before) || is_login(self.before, self.text)) {
             self.at += 1;
             return self.value(Separator::Space);
         }
@@ -121,9 +129,10 @@ impl Reader<'_> {
             (b'-', Some(b'>')) | (b'<', Some(b'-')) => (2, Separator::Sign),
             (b'|', Some(b'|')) | (b'?', Some(b'?')) => (2, Separator::Weak),
             (b'>', _) => (1, Separator::Element),
-            (b',', _) if closed => return self.later_value(name).map(|found| found.unwrap_or(Separator::Weak)),
+            (b'<', Some(b'/')) => return self.next_element().map(|()| Separator::Element),
+            (b',', _) if closed => return self.later_value(name, closed).map(|found| found.unwrap_or(Separator::Weak)),
             (b'(', _) => (1, Separator::Weak),
-            _ => return self.later_value(name)?.ok_or(Stop::No),
+            _ => return self.later_value(name, closed)?.ok_or(Stop::No),
         };
         self.at += length;
         if separator == Separator::Sign {
@@ -133,40 +142,14 @@ impl Reader<'_> {
     }
 
     /// Quotes and brackets that end the name; whether a quote was among them.
-    fn close(&mut self) -> Result<bool, Stop> {
+    pub(super) fn close(&mut self) -> Result<bool, Stop> {
         let from = self.at;
         self.skip(6, |byte| matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'\\'))?;
         Ok(self.text[from..self.at].iter().any(|byte| is_quote(*byte)))
     }
 
-    /// `name="…" value="…"`, `"name": "…", "value": "…"`, `variable "…" { default = "…" }`, `- name: … \n value: …`.
-    fn later_value(&mut self, name: usize) -> Result<Option<Separator>, Stop> {
-        if self.peek(0)? == Some(b',') {
-            self.at += 1;
-        }
-        let comma = self.at;
-        self.skip(GAP_BYTES_MAX, |byte| is_blank(byte) || matches!(byte, b'\r' | b'\n' | b'{' | b'"' | b'\''))?;
-        let from = self.at;
-        self.skip(8, |byte| byte.is_ascii_alphabetic())?;
-        let word = &self.text[from..self.at];
-        if from == name || !(word.eq_ignore_ascii_case(b"value") || word.eq_ignore_ascii_case(b"default")) {
-            self.at = comma;
-            return Ok(None);
-        }
-        self.close()?;
-        self.skip(GAP_BYTES_MAX, is_blank)?;
-        if !matches!(self.peek(0)?, Some(b'=' | b':')) {
-            return Err(Stop::No);
-        }
-        self.at += 1;
-        Ok(Some(Separator::Sign))
-    }
-
     fn value(&mut self, separator: Separator) -> Result<Range<usize>, Stop> {
-        let from = self.at;
-        let spaces = |byte| is_blank(byte) || matches!(byte, b'\r' | b'\n');
-        self.skip(GAP_BYTES_MAX, spaces)?;
-        let broken = self.text[from..self.at].contains(&b'\n');
+        let broken = self.skip_lines(|byte| is_blank(byte) || byte == b'\r')?;
         // The next item of a list is no value of this one.
         if broken && separator == Separator::Weak {
             return Err(Stop::No);
@@ -177,7 +160,9 @@ impl Reader<'_> {
         match separator {
             Separator::Element => self.element(),
             Separator::Weak => Err(Stop::No),
+            Separator::Sign if self.record_value(broken)? => self.value(Separator::Space),
             _ if broken => Err(Stop::No),
+            Separator::Sign if self.begins_block()? => self.line_alone(),
             Separator::Space if self.peek(0)? == Some(b'-') => Err(Stop::No),
             Separator::Sign if self.annotation()? => match self.opener()? {
                 Some(opener) => self.quoted(opener),
@@ -185,6 +170,46 @@ impl Reader<'_> {
             },
             Separator::Sign | Separator::Space => self.bare(ends_bare),
         }
+    }
+
+    /// The sign of `value` or `default` in a record that the name is the title of: in braces, or in YAML in lines further
+    /// to the right, the name being all of its own.
+    fn record_value(&mut self, broken: bool) -> Result<bool, Stop> {
+        if !broken && self.peek(0)? == Some(b'{') {
+            self.at += 1;
+            self.skip_lines(|byte| is_blank(byte) || matches!(byte, b'\r' | b'"' | b'\''))?;
+            return self.member_value(MEMBERS_MAX, b"=:");
+        }
+        let line = &self.before[line_start(self.before)..];
+        let line = &line[self.listing().map_or(0, |listing| listing.prefix(line))..];
+        let indent = line.iter().take_while(|byte| is_blank(**byte)).count();
+        let is_alone = line[indent..].iter().all(|byte| is_name(*byte) || is_quote(*byte));
+        if !broken || !is_alone || self.line.is_none_or(|line| self.at <= line + indent) {
+            return Ok(false);
+        }
+        self.member_value(MEMBERS_MAX, b":")
+    }
+
+    /// `|` or `>` of YAML at the end of the line; behind it, in the next one.
+    fn begins_block(&mut self) -> Result<bool, Stop> {
+        if !matches!(self.peek(0)?, Some(b'|' | b'>')) {
+            return Ok(false);
+        }
+        let from = self.at;
+        self.at += 1;
+        self.skip(2, |byte| matches!(byte, b'-' | b'+' | b'1'..=b'9'))?;
+        let begins = self.skip_lines(|byte| is_blank(byte) || byte == b'\r')?;
+        if !begins {
+            self.at = from;
+        }
+        Ok(begins)
+    }
+
+    /// A bare value that is all of its line.
+    fn line_alone(&mut self) -> Result<Range<usize>, Stop> {
+        let value = self.bare(|byte| byte.is_ascii_whitespace())?;
+        self.skip(GAP_BYTES_MAX, |byte| is_blank(byte) || byte == b'\r')?;
+        if matches!(self.peek(0)?, None | Some(b'\n')) { Ok(value) } else { Err(Stop::No) }
     }
 
     /// The type in `name: Type = "value"`, with what follows up to the value.
@@ -197,7 +222,7 @@ impl Reader<'_> {
         let spaced = self.at > from && self.text[self.at - 1] == b' ';
         if spaced && self.peek(0)? == Some(b'=') && self.peek(1)? != Some(b'=') {
             self.at += 1;
-            self.skip(GAP_BYTES_MAX, is_blank)?;
+            self.skip_lines(is_blank)?;
             return Ok(true);
         }
         self.at = from;
@@ -272,7 +297,7 @@ impl Reader<'_> {
     /// The content of an XML element: its end tag follows.
     fn element(&mut self) -> Result<Range<usize>, Stop> {
         let value = self.bare(|byte| byte == b'<' || byte.is_ascii_whitespace())?;
-        self.skip(GAP_BYTES_MAX, |byte| byte.is_ascii_whitespace())?;
+        self.skip_lines(|byte| byte.is_ascii_whitespace())?;
         let closed = self.peek(0)? == Some(b'<') && self.peek(1)? == Some(b'/');
         if closed { Ok(value) } else { Err(Stop::No) }
     }
@@ -289,7 +314,7 @@ impl Reader<'_> {
     }
 
     /// The byte so many ahead; `None` where the text ends.
-    fn peek(&self, ahead: usize) -> Result<Option<u8>, Stop> {
+    pub(super) fn peek(&self, ahead: usize) -> Result<Option<u8>, Stop> {
         match self.text.get(self.at + ahead) {
             Some(byte) => Ok(Some(*byte)),
             None if self.complete => Ok(None),
@@ -297,8 +322,43 @@ impl Reader<'_> {
         }
     }
 
+    /// Skips bytes of a kind and line breaks, with what a listing puts before the next line; whether there was a break.
+    pub(super) fn skip_lines(&mut self, kind: impl Fn(u8) -> bool) -> Result<bool, Stop> {
+        let mut broken = false;
+        for _ in 0..GAP_BYTES_MAX {
+            match self.peek(0)? {
+                Some(b'\n') => {
+                    broken = true;
+                    self.at += 1;
+                    self.skip_prefix()?;
+                    self.line = Some(self.at);
+                }
+                Some(byte) if kind(byte) => self.at += 1,
+                _ => break,
+            }
+        }
+        Ok(broken)
+    }
+
+    /// Skips what a listing puts before a line, if it does so before the line with the name.
+    fn skip_prefix(&mut self) -> Result<(), Stop> {
+        let Some(listing) = self.listing() else { return Ok(()) };
+        let line = &self.text[self.at..];
+        if line.len() < listing.bytes_max() && !self.complete && !line.contains(&b'\n') {
+            return Err(Stop::More);
+        }
+        self.at += listing.prefix(line);
+        Ok(())
+    }
+
+    /// How the line with the name begins.
+    fn listing(&mut self) -> Option<Listing> {
+        let before = self.before;
+        *self.listing.get_or_insert_with(|| Listing::of(&before[line_start(before)..]))
+    }
+
     /// Skips bytes of a kind, so many at most.
-    fn skip(&mut self, bytes_max: usize, kind: impl Fn(u8) -> bool) -> Result<(), Stop> {
+    pub(super) fn skip(&mut self, bytes_max: usize, kind: impl Fn(u8) -> bool) -> Result<(), Stop> {
         for _ in 0..bytes_max {
             match self.peek(0)? {
                 Some(byte) if kind(byte) => self.at += 1,
@@ -325,11 +385,11 @@ pub(super) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$')
 }
 
-fn is_quote(byte: u8) -> bool {
+pub(super) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
 }
 
-fn is_blank(byte: u8) -> bool {
+pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
@@ -337,6 +397,11 @@ fn ends_bare(byte: u8) -> bool {
     byte.is_ascii_whitespace()
         || is_quote(byte)
         || matches!(byte, b',' | b';' | b'<' | b'>' | b'\\' | b'&' | b'|' | b')' | b']' | b'}')
+}
+
+/// Where the last line of a text begins.
+fn line_start(text: &[u8]) -> usize {
+    memchr::memrchr(b'\n', text).map_or(0, |at| at + 1)
 }
 
 /// Whether the name that `before` begins is a flag: `--db-` before `password`.

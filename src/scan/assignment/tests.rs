@@ -64,6 +64,17 @@ fn one_reader_for_every_syntax() {
         "¦password = String::from(\"abc1\");",
         "heroku ¦password of staging = abc1",
         "buildField 'String', '¦PASSWORD', '\"abc1\"'",
+        "variable \"db_¦password\" {\n  description = \"Its password, for all.\"\n  type = string\n  default = \"abc1\"\n}",
+        "{\"name\": \"DB_¦PASSWORD\", \"slotSetting\": false, \"value\": \"abc1\"}",
+        "{\"Name\":\"/prod/db/¦password\",\"Type\":\"SecureString\",\"Value\":\"abc1\"}",
+        "- name: DB_¦PASSWORD\n  scope: all\n  value: abc1",
+        "DB¦Password:\n  Type: String\n  NoEcho: true\n  Default: abc1\n",
+        "\"DB¦Password\": {\n  \"Type\": \"String\",\n  \"Default\": \"abc1\"\n}",
+        "db_¦password: |\n  abc1\nuser: ada",
+        "db_¦password: >-\n  abc1",
+        "<key>db¦Password</key>\n<string>abc1</string>",
+        "<name>db.¦password</name>\n  <value>abc1</value>",
+        "let db_¦password: &str =\n    \"abc1\";",
     ];
     for text in written {
         assert_eq!(value(text).as_deref(), Some("abc1"), "{text:?}");
@@ -86,10 +97,55 @@ fn what_is_no_assignment() {
         "¦password:\n  min: 8",
         "test ¦password::start_again ... ok (17 us)",
         "¦password::Hash::new(1)",
+        "if ¦password:\n    value = \"abc1\"",
+        "def check(self, ¦password):\n    default: str = \"abc1\"",
+        "¦password:\nvalue: abc1",
+        "¦password:\n  min: 8\n  max: 9\n  a: 1\n  b: 2\n  c: 3\n  value: abc1",
+        "return ¦password\nage = 1\nvalue = \"abc1\"",
+        "struct ¦Password {\n  length: 1,\n  value: \"abc1\"",
+        "- name: DB_¦PASSWORD\n- name: x\n  value: abc1",
+        "{\"name\": \"¦password\"}, {\"value\": \"abc1\"}",
+        "¦password: |\n  These are words.",
+        "¦password: | grep",
+        "<key>¦password</key>\n<integer>abc1</integer>",
     ];
     for text in others {
         assert_eq!(value(text), None, "{text:?}");
     }
+}
+
+#[test]
+fn an_assignment_goes_on_in_the_next_line_of_a_listing() {
+    let written = [
+        "- name: DB_¦PASSWORD\n  value: abc1",
+        "{\"name\": \"DB_¦PASSWORD\",\n \"value\": \"abc1\"}",
+        "const db¦Password =\n  \"abc1\";",
+        "<¦password>\n  abc1\n</password>",
+        "db_¦password: |\n  abc1",
+        "DB¦Password:\n  Type: String\n  Default: abc1\n",
+    ];
+    for text in written {
+        for prefix in [
+            "    #→",
+            "    #\t",
+            "#:",
+            "#-",
+            " # | ",
+            "[#] ",
+            "k8s/dev.yaml:#:",
+            "k8s/dev.yaml-#-",
+            "dev.yaml:",
+            "+",
+            "> ",
+        ] {
+            let lines = text.lines().zip(9..).map(|(line, number)| prefix.replace('#', &number.to_string()) + line);
+            let text = lines.collect::<Vec<_>>().join("\n");
+            assert_eq!(value(&text).as_deref(), Some("abc1"), "{text:?}");
+        }
+    }
+    assert_eq!(value(" - name: DB_¦PASSWORD\n-  value: abc1").as_deref(), Some("abc1"));
+    assert_eq!(value("- - name: DB_¦PASSWORD\n-   value: abc1"), None);
+    assert_eq!(value("- name: DB_¦PASSWORD\n9:  value: abc1"), None);
 }
 
 /// A match as the engine shows it, of a text whose keyword begins at `¦`.
