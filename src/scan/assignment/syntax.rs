@@ -175,19 +175,27 @@ impl Reader<'_> {
     /// The sign of `value` or `default` in a record that the name is the title of: in braces, or in YAML in lines further
     /// to the right, the name being all of its own.
     fn record_value(&mut self, broken: bool) -> Result<bool, Stop> {
-        if !broken && self.peek(0)? == Some(b'{') {
+        let from = self.at;
+        let found = if !broken && self.peek(0)? == Some(b'{') {
             self.at += 1;
             self.skip_lines(|byte| is_blank(byte) || matches!(byte, b'\r' | b'"' | b'\''))?;
-            return self.member_value(MEMBERS_MAX, b"=:");
+            self.member_value(MEMBERS_MAX, b"=:")?
+        } else {
+            broken && self.is_further_right() && self.member_value(MEMBERS_MAX, b":")?
+        };
+        if !found {
+            self.at = from;
         }
+        Ok(found)
+    }
+
+    /// Whether the line stands further to the right than the one with the name, which is all of its own.
+    fn is_further_right(&mut self) -> bool {
         let line = &self.before[line_start(self.before)..];
         let line = &line[self.listing().map_or(0, |listing| listing.prefix(line))..];
         let indent = line.iter().take_while(|byte| is_blank(**byte)).count();
         let is_alone = line[indent..].iter().all(|byte| is_name(*byte) || is_quote(*byte));
-        if !broken || !is_alone || self.line.is_none_or(|line| self.at <= line + indent) {
-            return Ok(false);
-        }
-        self.member_value(MEMBERS_MAX, b":")
+        is_alone && self.line.is_some_and(|line| self.at > line + indent)
     }
 
     /// `|` or `>` of YAML at the end of the line; behind it, in the next one.

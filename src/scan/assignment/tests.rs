@@ -98,6 +98,7 @@ fn what_is_no_assignment() {
         "test ¦password::start_again ... ok (17 us)",
         "¦password::Hash::new(1)",
         "if ¦password:\n    value = \"abc1\"",
+        "¦passwords:\n  id: abc\n  x: abc1\n",
         "def check(self, ¦password):\n    default: str = \"abc1\"",
         "¦password:\nvalue: abc1",
         "¦password:\n  min: 8\n  max: 9\n  a: 1\n  b: 2\n  c: 3\n  value: abc1",
@@ -112,6 +113,8 @@ fn what_is_no_assignment() {
     for text in others {
         assert_eq!(value(text), None, "{text:?}");
     }
+    // A record without a value is not read from where its reading ended.
+    assert_eq!(value("\"¦passwords\": {\n  \"id\": \"abc\",\n  \"x\": abc1\n}").as_deref(), Some("{"));
 }
 
 #[test]
