@@ -1,9 +1,18 @@
-//! Base64, base32 and hex: runs of characters that may be text when they are decoded.
+//! Base64, base32 and hex: runs of characters that may be text when they are decoded, in UTF-8 or in UTF-16.
 
 /// Fewer hex digits hold no secret worth hiding.
 const HEX_CHARS_MIN: usize = 32;
 /// Fewer characters of base32 hold none either.
 const BASE32_CHARS_MIN: usize = 32;
+/// Characters at the beginning of a run that show whether it may hold zeros as UTF-16 does: so many of them at least, and
+/// one of so many, are `A` then.
+const WIDE_CHARS: usize = 340;
+const ZERO_CHARS_MIN: usize = 2;
+const ZERO_CHARS_SHARE: usize = 40;
+/// Bytes that show whether a run is UTF-16, and how many of its units must be ASCII at least: one of so many, and so many.
+const WIDE_BYTES: usize = 256;
+const WIDE_SHARE: usize = 8;
+const WIDE_UNITS_MIN: usize = 4;
 
 /// How a run is read, from which of its characters on: `0x` is not part of it, nor are letters that stand before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +32,24 @@ impl Coding {
         let hex = digits.len() >= HEX_CHARS_MIN && digits.iter().all(u8::is_ascii_hexdigit);
         let base32 = run.len() >= BASE32_CHARS_MIN && is_base32(run);
         let hex = hex.then_some(Coding::Hex(prefix)).into_iter();
-        hex.chain(ascii_from(run).map(Coding::Base64)).chain(base32.then_some(Coding::Base32))
+        let base64 = (0..4).filter(|&skip| skip < run.len()).map(Coding::Base64);
+        hex.chain(base64).chain(base32.then_some(Coding::Base32))
+    }
+
+    /// How a run is read that is UTF-16 with ASCII in it, and how that is read. `sample` is overwritten.
+    pub(super) fn of_wide(run: &[u8], sample: &mut Vec<u8>) -> Option<(Coding, Wide)> {
+        let head = &run[..run.len().min(WIDE_CHARS)];
+        let count = |character: u8| head.iter().filter(|&&it| it == character).count();
+        // A byte of zeros makes an `A` two times of three.
+        if count(b'A') < ZERO_CHARS_MIN.max(head.len() / ZERO_CHARS_SHARE) && count(b'0') < head.len() / 8 {
+            return None;
+        }
+        Coding::of(run).filter(|it| *it != Coding::Base32).find_map(|it| {
+            let (group, bytes, skip) = it.shape();
+            let length = run.len().min(skip + WIDE_BYTES / bytes * group);
+            it.decode(&run[..length], true, false, sample)?;
+            Wide::of(sample).map(|wide| (it, wide))
+        })
     }
 
     /// The same, once its beginning was read.
@@ -53,23 +79,23 @@ impl Coding {
         characters.iter().fold(0, |bits, &character| bits << width | u64::from(value(character)))
     }
 
-    /// Decodes whole groups and returns how many characters they took; `None` if what comes out is no text, unless
-    /// any bytes will do.
-    pub(super) fn decode(self, run: &[u8], any: bool, out: &mut Vec<u8>) -> Option<usize> {
+    /// Decodes whole groups, the rest too if it is the `last` piece, and returns how many characters they took; `None` if
+    /// what comes out is no text, unless any bytes will do.
+    pub(super) fn decode(self, run: &[u8], any: bool, last: bool, out: &mut Vec<u8>) -> Option<usize> {
         out.clear();
         let (group, bytes, skip) = self.shape();
         let run = run.get(skip..)?;
-        let mut bad = odd_bytes_max(run.len() / group * bytes);
+        let mut judge = Judge::new(run.len() / group * bytes);
         for characters in run.chunks_exact(group) {
             let from = out.len();
             out.extend_from_slice(&self.bits(characters).to_be_bytes()[8 - bytes..]);
             if !any {
-                bad = bad.checked_sub(out[from..].iter().filter(|&&byte| !is_text(byte)).count())?;
+                out[from..].iter().try_for_each(|&byte| judge.read(byte))?;
             }
         }
         let whole = run.len() / group * group;
         let rest = &run[whole..];
-        if matches!(self, Coding::Hex(_)) || rest.len() < 2 {
+        if !last || matches!(self, Coding::Hex(_)) || rest.len() < 2 {
             return Some(skip + whole);
         }
         // An end without its padding holds some bytes more.
@@ -80,44 +106,104 @@ impl Coding {
     }
 }
 
-/// How many of so many decoded bytes may be none of a text.
-fn odd_bytes_max(bytes: usize) -> usize {
-    bytes / 10
+/// Whether bytes are text, in any language: ASCII and whole characters of UTF-8, but for one byte in ten.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    let mut judge = Judge::new(bytes.len());
+    bytes.iter().try_for_each(|&byte| judge.read(byte)).is_some()
 }
 
-/// From which of the first four characters on a run of base64 may be text, going by the highest bits of what it stands
-/// for alone: in names and paths half of them are set. Those of the first and last three characters are not asked.
-fn ascii_from(run: &[u8]) -> impl Iterator<Item = usize> {
-    let asked = run.get(3..run.len().saturating_sub(3)).unwrap_or_default();
-    let mut high = 0u64;
-    for four in asked.chunks(4) {
-        for (place, &character) in four.iter().enumerate() {
-            high += HIGH[usize::from(character)].rotate_left(HIGH_LANE * ((3 + place as u32) % 4));
+/// Reads bytes until too many of them are none of a text.
+#[derive(Debug)]
+struct Judge {
+    /// How many may yet be odd.
+    odd_left: usize,
+    /// Bytes of a character beyond ASCII that were read, and that are to come.
+    read: usize,
+    to_come: usize,
+}
+
+impl Judge {
+    /// For a text of so many bytes.
+    fn new(bytes: usize) -> Judge {
+        Judge { odd_left: bytes / 10, read: 0, to_come: 0 }
+    }
+
+    /// `None`: it is no text.
+    #[inline]
+    fn read(&mut self, byte: u8) -> Option<()> {
+        let kind = KINDS[usize::from(byte)];
+        if self.to_come > 0 {
+            if kind == TAIL {
+                (self.read, self.to_come) = (self.read + 1, self.to_come - 1);
+                return Some(());
+            }
+            self.odd_left = self.odd_left.checked_sub(self.read)?;
+            self.to_come = 0;
+        }
+        match kind {
+            ASCII => {}
+            ODD | TAIL => self.odd_left = self.odd_left.checked_sub(1)?,
+            to_come => (self.read, self.to_come) = (1, usize::from(to_come)),
+        }
+        Some(())
+    }
+}
+
+/// Per byte what it is in a text: its own character, part of one, or neither. Others begin a character: so many follow.
+const KINDS: [u8; 256] = {
+    let mut kinds = [ODD; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            0x20..=0x7E | b'\t' | b'\n' | b'\r' => ASCII,
+            0x80..=0xBF => TAIL,
+            0xC2..=0xDF => 1,
+            0xE0..=0xEF => 2,
+            0xF0..=0xF4 => 3,
+            _ => ODD,
+        };
+        byte += 1;
+    }
+    kinds
+};
+const ASCII: u8 = 0;
+const TAIL: u8 = 4;
+const ODD: u8 = 5;
+
+/// A text in UTF-16 that is read in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wide {
+    is_big_endian: bool,
+    /// The first byte of a unit whose second one has not come yet.
+    odd: Option<u8>,
+}
+
+impl Wide {
+    /// If its units are ASCII often enough, whatever the language of the text.
+    fn of(bytes: &[u8]) -> Option<Wide> {
+        let (units, _) = bytes.as_chunks::<2>();
+        let is_ascii = |low: u8, high: u8| high == 0 && KINDS[usize::from(low)] == ASCII;
+        let little = units.iter().filter(|[low, high]| is_ascii(*low, *high)).count();
+        let big = units.iter().filter(|[high, low]| is_ascii(*low, *high)).count();
+        let enough = little.max(big) >= WIDE_UNITS_MIN.max(units.len() / WIDE_SHARE);
+        enough.then_some(Wide { is_big_endian: big > little, odd: None })
+    }
+
+    /// Reads a piece into UTF-8. Characters of two units are left out.
+    pub(super) fn read(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        for &byte in bytes {
+            let Some(first) = self.odd.take() else {
+                self.odd = Some(byte);
+                continue;
+            };
+            let unit = if self.is_big_endian { [first, byte] } else { [byte, first] };
+            if let Some(character) = char::from_u32(u32::from(u16::from_be_bytes(unit))) {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
         }
     }
-    let length = run.len();
-    (0..4).filter(move |&skip| {
-        let high = (high >> (HIGH_LANE as usize * skip)) as u16;
-        usize::from(high) <= odd_bytes_max(length.saturating_sub(skip) / 4 * 3)
-    })
 }
-
-/// Bits of a count of high bytes: enough for a piece of a run, of which at most three characters in four count.
-const HIGH_LANE: u32 = 16;
-
-/// Per character of base64 at the beginning of a run, four counts: whether the byte that it begins is beyond ASCII, if the
-/// first group begins with the first character, the second, the third, the fourth.
-const HIGH: [u64; 256] = {
-    let mut high = [0; 256];
-    let mut character = 0;
-    while character < 256 {
-        let value = VALUES[character] as u64;
-        // As the first, third and second character of a group; the fourth begins no byte.
-        high[character] = (value >> 5 & 1) | (value >> 1 & 1) << (2 * HIGH_LANE) | (value >> 3 & 1) << (3 * HIGH_LANE);
-        character += 1;
-    }
-    high
-};
 
 /// All of one case, as base32 is written.
 fn is_base32(run: &[u8]) -> bool {
@@ -135,11 +221,6 @@ fn base32_value(character: u8) -> u8 {
 
 fn hex_value(digit: u8) -> u8 {
     char::from(digit).to_digit(16).map_or(0, |digit| digit as u8)
-}
-
-/// Whether the byte stands in texts.
-pub(super) fn is_text(byte: u8) -> bool {
-    matches!(byte, 0x20..=0x7E | b'\t' | b'\n' | b'\r')
 }
 
 /// What base64 characters stand for, in either alphabet; `OUTSIDE` for others.
@@ -180,13 +261,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD_NO_PAD;
-    use proptest::prelude::*;
 
     use super::*;
 
     fn decoded(coding: Coding, run: &str) -> Option<(String, usize)> {
         let mut out = Vec::new();
-        let used = coding.decode(run.as_bytes(), false, &mut out)?;
+        let used = coding.decode(run.as_bytes(), false, true, &mut out)?;
         Some((String::from_utf8(out).unwrap(), used))
     }
 
@@ -205,26 +285,55 @@ mod tests {
         assert_eq!(decoded(Coding::Base64(0), "nZ+fn5+fn5+fnw"), None);
     }
 
-    proptest! {
-        #[test]
-        fn what_decodes_to_text_is_never_ruled_out(
-            text in "[ -~\n]{0,60}", before in "[A-Za-z0-9_/-]{0,3}", behind in "[A-Za-z0-9+]{0,12}",
-        ) {
-            let run = [before.as_str(), &STANDARD_NO_PAD.encode(text), &behind].concat();
-            let allowed: Vec<usize> = ascii_from(run.as_bytes()).collect();
-            for skip in 0..4 {
-                let is_text = Coding::Base64(skip).decode(run.as_bytes(), false, &mut Vec::new()).is_some();
-                prop_assert!(!is_text || allowed.contains(&skip), "{run} from {skip} on");
-            }
+    #[test]
+    fn names_and_paths_are_no_base64() {
+        for run in ["src/trace/table/mark_network", "application_connection_timeout", "getPendingInvitationsByUser"] {
+            let read = |coding: Coding| coding.decode(run.as_bytes(), false, true, &mut Vec::new());
+            assert!(Coding::of(run.as_bytes()).all(|coding| read(coding).is_none()), "{run}");
+            assert_eq!(Coding::of_wide(run.as_bytes(), &mut Vec::new()), None, "{run}");
         }
     }
 
     #[test]
-    fn names_and_paths_are_no_base64() {
-        for run in ["src/trace/table/mark_network", "application_connection_timeout", "getPendingInvitationsByUser"] {
-            assert_eq!(ascii_from(run.as_bytes()).count(), 0, "{run}");
+    fn text_is_text_in_every_language() {
+        for text in ["plain\n", "Größe prüfen: äöü", "# Конфигурация", "設定ファイルです。", "🔑🚀╔═══╗"]
+        {
+            assert!(is_text(text.as_bytes()), "{text}");
         }
-        assert_eq!(ascii_from(b"aGVsbG8gdGhlcmU").next(), Some(0));
+        for bytes in [&b"\x9f\x9f\x9f"[..], b"\xd0a\xd0a\xd0a", b"\0a\0b\0c", b"ab\xff\xfe", b"\xe8\xa8a\xe8\xa8b"] {
+            assert!(!is_text(bytes), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn wide_text_is_told_by_its_ascii() {
+        for text in ["$password = \"x\"", "# Größe\nkey=1", "# Конфигурация\nKEY=abc"] {
+            for (bytes, is_big_endian) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], false), (u16::to_be_bytes, true)] {
+                let read = Wide { is_big_endian, odd: None };
+                let wide: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+                let run = format!("ab/{}", STANDARD_NO_PAD.encode(&wide));
+                let mut sample = Vec::new();
+                assert_eq!(Coding::of_wide(run.as_bytes(), &mut sample), Some((Coding::Base64(3), read)), "{text}");
+                let hex: String = wide.iter().map(|byte| format!("{byte:02x}")).collect();
+                assert_eq!(Coding::of_wide(hex.as_bytes(), &mut sample), Some((Coding::Hex(0), read)), "{text}");
+            }
+        }
+        let (mut wide, mut out) = (Wide { is_big_endian: false, odd: None }, Vec::new());
+        wide.read(b"a\0\x14", &mut out);
+        assert_eq!(out, b"a");
+        wide.read(b"\x04\x3d\xd8b\0", &mut out);
+        assert_eq!(out, "Дb".as_bytes());
+        for run in ["AAAAB3NzaC1yc2EAAAADAQABAAABgQDq8Zr2LmX9vT4ksrHtEPi6IHLONKV", "AGENT/AGENDA/AFTER/ALL/AND/ABOVE"] {
+            assert_eq!(Coding::of_wide(run.as_bytes(), &mut Vec::new()), None, "{run}");
+        }
+    }
+
+    #[test]
+    fn what_begins_behind_a_few_letters_is_read_in_pieces() {
+        let run = format!("ab/{}", STANDARD_NO_PAD.encode("hello there, all"));
+        let mut out = Vec::new();
+        assert_eq!(Coding::Base64(3).decode(&run.as_bytes()[..13], false, false, &mut out), Some(11));
+        assert_eq!(out, b"hello ");
     }
 
     #[test]

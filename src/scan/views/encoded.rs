@@ -1,6 +1,6 @@
 //! Runs of base64, base32 and hex that decode to text, compressed or not.
 
-use super::coding::{Coding, is_run, is_run_sign, is_text};
+use super::coding::{Coding, Wide, is_run, is_run_sign, is_text};
 use super::inflate::Inflater;
 use crate::scan::bits;
 use crate::scan::engine::{Engine, RuleSet};
@@ -19,6 +19,8 @@ const PIECE_CHARS: usize = 64 << 10;
 const INNER_CHARS_MAX: usize = 2 * PIECE_CHARS;
 /// A line at least this long may go on behind a line break, as in mail and PEM.
 const LINE_CHARS_MIN: usize = 60;
+/// Longest indent of a line that goes on, bytes.
+const INDENT_BYTES_MAX: u8 = 16;
 
 /// The decoded view.
 #[derive(Debug)]
@@ -39,8 +41,13 @@ pub(super) struct Encoded {
     end: usize,
     /// Characters since the last line break of the run.
     line: usize,
-    /// The last byte was a line break inside the run.
+    /// Characters of the run's first line, once there is a second one.
+    width: usize,
+    /// The last line break inside the run, with nothing but an indent of so many bytes behind it.
     broken: Option<u8>,
+    indent: u8,
+    /// The open run is UTF-16.
+    wide: Option<Wide>,
     /// How the open run is read; `None`: its beginning was not yet decoded.
     coding: Option<Coding>,
     /// The open run is compressed.
@@ -48,6 +55,7 @@ pub(super) struct Encoded {
     /// Whether a run is open.
     open: bool,
     decoded: Vec<u8>,
+    /// The same inflated, or in UTF-8.
     inflated: Vec<u8>,
     inner: Vec<Hit>,
 }
@@ -64,7 +72,10 @@ impl Encoded {
             start: 0,
             end: 0,
             line: 0,
+            width: 0,
             broken: None,
+            indent: 0,
+            wide: None,
             coding: None,
             inflater: None,
             open: false,
@@ -104,7 +115,7 @@ impl Encoded {
             }
             at += self.take(engine, &text[at..], base + at, hits);
             if let Some(&byte) = text.get(at) {
-                if self.goes_on_behind(byte) {
+                if self.goes_on_behind(engine, byte, hits) {
                     at += 1;
                 } else if !is_run(byte) {
                     self.close(engine, hits);
@@ -121,7 +132,8 @@ impl Encoded {
 
     fn begin(&mut self, start: usize) {
         (self.open, self.start, self.end) = (true, start, start);
-        (self.line, self.broken, self.coding, self.inflater) = (0, None, None, None);
+        (self.line, self.width, self.broken) = (0, 0, None);
+        (self.coding, self.inflater, self.wide) = (None, None, None);
         self.run.clear();
     }
 
@@ -134,26 +146,40 @@ impl Encoded {
             (self.line, self.broken, self.end) = (self.line + count, None, offset + count);
         }
         if self.run.len() == PIECE_CHARS {
-            self.piece(engine, hits);
+            self.piece(engine, false, hits);
         }
         count
     }
 
-    fn goes_on_behind(&mut self, byte: u8) -> bool {
+    fn goes_on_behind(&mut self, engine: &Engine, byte: u8, hits: &mut Vec<Hit>) -> bool {
         let goes_on = match byte {
-            b'\n' => self.line >= LINE_CHARS_MIN || self.broken == Some(b'\r'),
-            b'\r' => self.line >= LINE_CHARS_MIN,
+            b'\n' if self.broken == Some(b'\r') => true,
+            b'\n' | b'\r' => self.line >= LINE_CHARS_MIN || self.is_line(engine, hits),
+            b' ' | b'\t' if self.broken.is_some() && self.indent < INDENT_BYTES_MAX => {
+                self.indent += 1;
+                return true;
+            }
             _ => false,
         };
         if goes_on {
-            (self.line, self.broken) = (0, Some(byte));
+            self.width = if self.width == 0 { self.line } else { self.width };
+            (self.line, self.broken, self.indent) = (0, Some(byte), 0);
         }
         goes_on
     }
 
+    /// Whether a short line is one of several: as long as the first one, and text as far as it goes.
+    fn is_line(&mut self, engine: &Engine, hits: &mut Vec<Hit>) -> bool {
+        if self.line < RUN_CHARS_MIN || self.width != 0 && self.line != self.width {
+            return false;
+        }
+        self.piece(engine, false, hits);
+        self.coding.is_some()
+    }
+
     fn close(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         if self.coding.is_some() || self.run.len() >= RUN_CHARS_MIN {
-            self.piece(engine, hits);
+            self.piece(engine, true, hits);
         }
         self.end_text(engine, hits);
         self.run.clear();
@@ -167,53 +193,59 @@ impl Encoded {
         }
     }
 
-    /// Decodes what the run holds; leftover characters stay in it.
-    fn piece(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
+    /// Decodes what the run holds; leftover characters stay in it unless they are the `last`.
+    fn piece(&mut self, engine: &Engine, last: bool, hits: &mut Vec<Hit>) {
+        let any = self.inflater.is_some() || self.wide.is_some();
         match self.coding.map(Coding::further) {
-            Some(coding) => match coding.decode(&self.run, self.inflater.is_some(), &mut self.decoded) {
+            Some(coding) => match coding.decode(&self.run, any, last, &mut self.decoded) {
                 Some(used) => self.read(engine, used, hits),
                 None => self.leave(engine, hits),
             },
-            None if self.begin_packed() => self.read(engine, self.run.len(), hits),
-            None => {
-                let found = Coding::of(&self.run)
-                    .find_map(|it| it.decode(&self.run, false, &mut self.decoded).map(|used| (it, used)));
-                match found {
-                    Some((coding, used)) => {
-                        self.begin_text(coding);
-                        self.read(engine, used, hits);
-                    }
-                    None => self.leave(engine, hits),
-                }
-            }
+            None => match self.begin_packed(last).or_else(|| self.begin_plain(last)) {
+                Some(used) => self.read(engine, used, hits),
+                None => self.leave(engine, hits),
+            },
         }
     }
 
-    /// Whether the run is compressed text. What it holds is then decoded, and inflated when it is read.
-    fn begin_packed(&mut self) -> bool {
+    /// Characters of the run that were decoded, if it is text.
+    fn begin_plain(&mut self, last: bool) -> Option<usize> {
+        let decoded = &mut self.decoded;
+        let text = |coding: Coding| coding.decode(&self.run, false, last, decoded).map(|used| (coding, used));
+        let (coding, used) = match Coding::of(&self.run).find_map(text) {
+            Some(found) => found,
+            None => {
+                let (coding, wide) = Coding::of_wide(&self.run, &mut self.decoded)?;
+                self.wide = Some(wide);
+                (coding, coding.decode(&self.run, true, last, &mut self.decoded)?)
+            }
+        };
+        self.begin_text(coding);
+        Some(used)
+    }
+
+    /// The same if it is compressed text. What it holds is inflated when it is read.
+    fn begin_packed(&mut self, last: bool) -> Option<usize> {
         let coding = match *self.run.as_slice() {
-            _ if self.run.len() < PACKED_CHARS_MIN => return false,
+            _ if self.run.len() < PACKED_CHARS_MIN => return None,
             [b'H', b'4', b's', b'I', ..] | [b'e', b'A' | b'F' | b'J' | b'N', ..] => Coding::Base64(0),
             [b'1', b'f' | b'F', b'8', b'b' | b'B', ..] => Coding::Hex(0),
             [b'7', b'8', b'0', b'1', ..] | [b'7', b'8', b'9', b'c' | b'C', ..] => Coding::Hex(0),
             [b'7', b'8', b'd' | b'D', b'a' | b'A', ..] | [b'7', b'8', b'5', b'e' | b'E', ..] => Coding::Hex(0),
-            _ => return false,
+            _ => return None,
         };
-        let Some(used) = coding.decode(&self.run, true, &mut self.decoded) else { return false };
+        let used = coding.decode(&self.run, true, last, &mut self.decoded)?;
         let sample = &self.decoded[..self.decoded.len().min(SAMPLE_BYTES)];
-        let Some(mut taster) = Inflater::new(sample) else { return false };
+        let mut taster = Inflater::new(sample)?;
         taster.read(sample, &mut self.inflated);
         let tasted = &self.inflated[..self.inflated.len().min(SAMPLE_BYTES)];
-        let text = tasted.iter().filter(|&&byte| is_text(byte)).count();
-        if tasted.is_empty() || text * 10 < tasted.len() * 9 {
-            return false;
+        if tasted.is_empty() || !is_text(tasted) {
+            return None;
         }
         let inflater = Inflater::new(sample);
         self.begin_text(coding);
         self.inflater = inflater;
-        // An odd character at the end belongs to no group.
-        self.run.truncate(used);
-        true
+        Some(used)
     }
 
     fn begin_text(&mut self, coding: Coding) {
@@ -225,13 +257,18 @@ impl Encoded {
     /// Passes on what was decoded from so many characters.
     fn read(&mut self, engine: &Engine, used: usize, hits: &mut Vec<Hit>) {
         let Some(scanner) = &mut self.scanner else { return };
-        match &mut self.inflater {
-            Some(inflater) => {
+        let text = match (&mut self.inflater, &mut self.wide) {
+            (Some(inflater), _) => {
                 inflater.read(&self.decoded, &mut self.inflated);
-                scanner.push(engine, &self.inflated, &mut self.inner);
+                &self.inflated
             }
-            None => scanner.push(engine, &self.decoded, &mut self.inner),
-        }
+            (None, Some(wide)) => {
+                wide.read(&self.decoded, &mut self.inflated);
+                &self.inflated
+            }
+            (None, None) => &self.decoded,
+        };
+        scanner.push(engine, text, &mut self.inner);
         self.report(hits);
         self.run.drain(..used);
     }

@@ -57,7 +57,7 @@ fn marked(block: &[u8; BLOCK_BYTES]) -> (bool, [u8; BLOCK_BYTES]) {
     let mut any = 0;
     for (mark, &byte) in marks.iter_mut().zip(block) {
         let quotes = u8::from(byte.wrapping_sub(b'"') <= b'\'' - b'"');
-        *mark = byte >> 7 | quotes | u8::from(byte == b'\\') | u8::from(byte == b'`');
+        *mark = byte >> 7 | quotes | u8::from(byte == b'\\') | u8::from(byte == b'`') | u8::from(byte == 0);
         any |= *mark;
     }
     (any != 0, marks)
@@ -75,6 +75,7 @@ const ESCAPE: u8 = 2;
 const REFERENCE: u8 = 4;
 const JOINT: u8 = 8;
 const CHARACTER: u8 = 16;
+const ZERO: u8 = 32;
 
 /// Per byte with which something hidden may begin: its kind.
 const SUSPECTS: [u8; 256] = {
@@ -84,6 +85,7 @@ const SUSPECTS: [u8; 256] = {
         suspects[letters::FIRST[index] as usize] = CHARACTER;
         index += 1;
     }
+    suspects[0] = ZERO;
     suspects[b'%' as usize] = PERCENT;
     suspects[b'\\' as usize] = ESCAPE;
     suspects[b'&' as usize] = REFERENCE;
@@ -99,7 +101,7 @@ const FOLLOWERS: [u8; 256] = {
     let mut byte = 0;
     while byte < 256 {
         let at = byte as u8;
-        let mut kinds = if at >= 0x80 { CHARACTER } else { 0 };
+        let mut kinds = if at >= 0x80 { ZERO | CHARACTER } else { ZERO };
         if at.is_ascii_hexdigit() {
             kinds |= PERCENT;
         }
@@ -121,6 +123,8 @@ const FOLLOWERS: [u8; 256] = {
 /// What stands at the beginning of `text`, behind the byte `previous`.
 pub(super) fn sight(text: &[u8], previous: u8) -> Sight {
     match text.first() {
+        // Every second byte of a text in UTF-16 that was taken for another.
+        Some(0) => Sight::Edit(1, None),
         Some(b'%') => percent(text),
         Some(b'\\') => escape(text),
         Some(b'&') => reference(text),
@@ -132,7 +136,7 @@ pub(super) fn sight(text: &[u8], previous: u8) -> Sight {
 fn percent(text: &[u8]) -> Sight {
     match *text {
         [_, high, low, ..] => match (hex(high), hex(low)) {
-            (Some(high), Some(low)) => Sight::Edit(3, Some(high << 4 | low)),
+            (Some(high), Some(low)) => Sight::Edit(3, Some(high << 4 | low).filter(|&byte| byte != 0)),
             _ => Sight::Plain,
         },
         [_, high] if hex(high).is_none() => Sight::Plain,

@@ -48,7 +48,7 @@ fn what_stands_there_as_it_is_belongs_to_the_plain_stream() {
 #[test]
 fn invisible_characters_do_not_hide() {
     for hidden in
-        ["\u{200b}", "\u{ad}", "\u{180e}", "\u{2060}", "\u{feff}", "\u{fe0f}", "\u{200b}\u{200d}", "\u{e0001}"]
+        ["\0", "\u{200b}", "\u{ad}", "\u{180e}", "\u{2060}", "\u{feff}", "\u{fe0f}", "\u{200b}\u{200d}", "\u{e0001}"]
     {
         let split = format!("ak_ab{hidden}cDE9");
         check(&format!("x {split} y"), &[&split]);
@@ -87,6 +87,53 @@ fn broken_lines_are_one_run() {
     let lines: Vec<&str> = encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     let joined = lines.join("\r\n");
     check(&format!("{joined}\n"), &[joined.trim_end_matches('=')]);
+}
+
+#[test]
+fn shorter_and_indented_lines_are_one_run() {
+    let text = format!("{}{KEY}{}", "words and words ".repeat(3), " more of the same".repeat(2));
+    let encoded = STANDARD.encode(&text);
+    for (width, indent) in [(20, ""), (40, ""), (48, "    "), (76, "  "), (64, "\t")] {
+        let lines: Vec<_> =
+            encoded.as_bytes().chunks(width).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect();
+        let joined = lines.join(&format!("\n{indent}"));
+        let found = hidden(&format!("data:\n{indent}{joined}\n\nend"));
+        assert!(!found.is_empty() && joined.starts_with(&found[0]), "{width} {indent:?}: {found:?}");
+        check(&format!("data:\n{indent}{joined}\n\nend"), &[&found[0]]);
+    }
+    check("first/second/third/fourth\nfifth/sixth/seventh/eig\n", &[]);
+}
+
+#[test]
+fn text_of_every_language_is_read() {
+    for text in [
+        format!("# Конфигурация сервиса обмена данными\n{KEY}\n# конец файла"),
+        format!("サービスの設定ファイルです。変更しないでください。{KEY}、終わり。"),
+        format!("Größe für Überprüfung möglichst öfter: äöüÄÖÜß {KEY} ÄÖÜ"),
+        format!("🔑🔑🔑 🚀🚀 ╔═══╗ {KEY} ╚═══╝ 🚀🚀🚀"),
+        format!("the key is {KEY} and so on"),
+    ] {
+        let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        for bytes in [text.as_bytes().to_vec(), wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+            let run = STANDARD_NO_PAD.encode(&bytes);
+            check(&format!("see {run} there"), &[&run]);
+            let run: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            check(&run, &[&run]);
+        }
+        let run = STANDARD_NO_PAD.encode(packed(&text));
+        check(&run, &[&run]);
+        let zeros: String = KEY.chars().map(|letter| format!("{letter}\0")).collect();
+        check(&format!("a\0 \0{zeros} \0"), &[zeros.trim_end_matches('\0')]);
+    }
+}
+
+#[test]
+fn long_runs_are_read_in_pieces_from_any_letter_on() {
+    let filler = "all sorts of words, ".repeat(2457);
+    for before in ["", "/", "ab", "ab/"] {
+        let run = format!("{before}{}", STANDARD_NO_PAD.encode(format!("{filler}{filler}{KEY} {filler}")));
+        assert_eq!(hidden(&run).len(), 1, "{before:?}");
+    }
 }
 
 #[test]
