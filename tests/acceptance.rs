@@ -18,6 +18,8 @@ mod evasions;
 mod harmless;
 #[path = "acceptance/known.rs"]
 mod known;
+#[path = "acceptance/nested.rs"]
+mod nested;
 #[path = "acceptance/odd_bodies.rs"]
 mod odd_bodies;
 #[path = "acceptance/places.rs"]

@@ -174,6 +174,7 @@ impl Exchange {
         self.record.inbound.coverage = std::mem::take(&mut gathered.coverage);
         // The model's signed reasoning passes as it is, here as in a stream.
         located.retain(|it| !it.sealed);
+        self.judge.settle(Direction::Inbound, &mut located);
         let leaves = gathered.leaves.unwrap_or_default();
         let broken =
             |_| notice::plain(RefusalKind::UpstreamFailed, "the answer cannot be edited".into(), &self.record.request);

@@ -9,7 +9,7 @@ use super::label::Originals;
 use super::locate::{Located, in_text, line_at, locate, scan_block};
 use super::redact::{Kept, Restored, carried_away, placeholders, put_back};
 use super::restore;
-use crate::domain::{Place, Source};
+use crate::domain::{Direction, Place, Source};
 use crate::providers::BlockKind;
 use crate::scan::Block;
 use crate::wire::json::{Limits, Nested};
@@ -84,7 +84,8 @@ fn read_json(reading: &Reading, text: &str, desk: &Desk<'_>) -> Option<Input> {
     let mut lexer = Nested::new(Limits { depth_max: TOOL_DEPTH_MAX });
     lexer.push(text.as_bytes(), &mut scan).and_then(|()| lexer.finish(&mut scan)).ok()?;
     let mut gathered = scan.finish(text.as_bytes()).ok()?;
-    let located = locate(text.as_bytes(), &reading, &mut gathered).ok()?;
+    let mut located = locate(text.as_bytes(), &reading, &mut gathered).ok()?;
+    desk.judge.settle(Direction::Inbound, &mut located);
     let leaves: Vec<LeafRef> = gathered.leaves.unwrap_or_default();
     let Restored { edits, kept } = put_back(text.as_bytes(), &leaves, desk.originals).ok()?;
     let restored =

@@ -1,5 +1,6 @@
 //! Findings to a verdict, for one exchange: the policies, its team and its model.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Snapshot;
@@ -58,6 +59,28 @@ impl Judge {
         }
     }
 
+    /// Drops what the text of a JSON string says where findings of its inner strings cover it and lead to at least the
+    /// same: an edit of the inner string keeps the inner document valid. A finding that only covers a part, or is only
+    /// noted down, is no cover.
+    pub(super) fn settle(&self, direction: Direction, located: &mut Vec<Located>) {
+        if !located.iter().any(|it| it.shadowed) {
+            return;
+        }
+        let dispositions = self.decide_located(direction, located).dispositions;
+        let mut covers: Vec<(Range<usize>, Action)> = located
+            .iter()
+            .zip(&dispositions)
+            .filter(|(it, _)| !it.shadowed)
+            .flat_map(|(it, action)| it.pieces.iter().map(|piece| (piece.clone(), *action)))
+            .collect();
+        covers.sort_by_key(|(range, _)| range.start);
+        let mut dispositions = dispositions.into_iter();
+        located.retain(|it| {
+            let action = dispositions.next().unwrap_or(Action::Block);
+            !it.shadowed || !it.pieces.iter().all(|piece| is_covered(piece, action, &covers))
+        });
+    }
+
     /// The verdict over located findings. What cannot be edited, because the provider signed it, is blocked instead.
     pub(super) fn decide_located(&self, direction: Direction, located: &[Located]) -> Verdict {
         let findings: Vec<Finding> = located.iter().map(|it| it.finding.clone()).collect();
@@ -70,4 +93,18 @@ impl Judge {
         }
         verdict
     }
+}
+
+/// Whether those of the ranges, in their order, that lead to `action` at least hold every byte of `piece`.
+fn is_covered(piece: &Range<usize>, action: Action, covers: &[(Range<usize>, Action)]) -> bool {
+    let mut reached = piece.start;
+    for (range, of_cover) in covers {
+        if range.start > reached || reached >= piece.end {
+            break;
+        }
+        if *of_cover >= action {
+            reached = reached.max(range.end);
+        }
+    }
+    reached >= piece.end
 }

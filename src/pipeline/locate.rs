@@ -18,6 +18,9 @@ pub(super) struct Located {
     pub(super) pieces: Vec<Range<usize>>,
     /// Stands in signed text, which must not be edited.
     pub(super) sealed: bool,
+    /// Stands in the text of a string that is itself JSON, whose inner strings were read by themselves. It counts only
+    /// where they say less: see [`super::judge::Judge::settle`].
+    pub(super) shadowed: bool,
     /// The secret, decoded.
     pub(super) text: Secret,
 }
@@ -36,13 +39,9 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
         by_leaf.entry((hit.place.start, hit.place.inner)).or_default().push(hit);
     }
     let mut found = Vec::new();
-    let mut shadowed = Vec::new();
     for hits in by_leaf.into_values() {
-        for (located, is_shadowed) in locate_leaf(raw, reading, hits)? {
-            if is_shadowed { shadowed.push(located) } else { found.push(located) }
-        }
+        found.extend(locate_leaf(raw, reading, hits)?);
     }
-    keep_unseen(&mut found, shadowed);
     for hit in gathered.seam_hits.drain(..) {
         found.push(locate_seam(raw, reading, hit)?);
     }
@@ -83,6 +82,7 @@ pub(super) fn in_text(reading: &Reading, source: Source, text: &str, hit: &Hit, 
         finding: Finding { rule, source, place, span: hit.secret.clone(), value: None },
         pieces: vec![hit.secret.clone()],
         sealed: false,
+        shadowed: false,
         text: secret_of(text, &hit.secret),
     }
 }
@@ -115,10 +115,13 @@ fn leaf_hit(leaf: &LeafRef, hit: Hit) -> LeafHit {
     }
 }
 
-fn locate_leaf(raw: &[u8], reading: &Reading, mut hits: Vec<LeafHit>) -> Result<Vec<(Located, bool)>, json::Error> {
+fn locate_leaf(raw: &[u8], reading: &Reading, mut hits: Vec<LeafHit>) -> Result<Vec<Located>, json::Error> {
     hits.sort_by_key(|hit| (hit.secret.start, hit.secret.end, hit.rule));
     let Some(place) = hits.first().map(|hit| hit.place) else { return Ok(Vec::new()) };
     let text = json::decode(raw, place)?;
+    for hit in hits.iter_mut().filter(|hit| hit.shadowed) {
+        hit.secret = whole_escapes(text.as_bytes(), &hit.secret);
+    }
     let spans: Vec<Range<usize>> = hits.iter().map(|hit| hit.secret.clone()).collect();
     let ranges = json::locate(raw, place, &spans)?;
     Ok(hits
@@ -129,7 +132,7 @@ fn locate_leaf(raw: &[u8], reading: &Reading, mut hits: Vec<LeafHit>) -> Result<
             let rule = reading.engine.rules()[hit.rule].clone();
             let secret = secret_of(&text, &hit.secret);
             let finding = Finding { rule, source: hit.source, place, span: hit.secret, value: None };
-            (Located { finding, pieces: vec![range], sealed: hit.sealed, text: secret }, hit.shadowed)
+            Located { finding, pieces: vec![range], sealed: hit.sealed, shadowed: hit.shadowed, text: secret }
         })
         .collect())
 }
@@ -150,19 +153,16 @@ fn locate_seam(raw: &[u8], reading: &Reading, hit: SeamHit) -> Result<Located, j
     let rule = reading.engine.rules()[hit.rule].clone();
     let span = hit.pieces.first().map_or(0..0, |(_, range)| range.clone());
     let finding = Finding { rule, source: hit.source, place, span, value: None };
-    Ok(Located { finding, pieces, sealed: false, text: Secret::new(joined) })
+    Ok(Located { finding, pieces, sealed: false, shadowed: false, text: Secret::new(joined) })
 }
 
-/// A hit in the text of a string that is itself JSON counts only where no hit of its inner strings covers the place:
-/// an edit of the inner string keeps the inner document valid.
-fn keep_unseen(found: &mut Vec<Located>, shadowed: Vec<Located>) {
-    let mut covered: Vec<Range<usize>> = found.iter().flat_map(|it| it.pieces.iter().cloned()).collect();
-    covered.sort_by_key(|range| range.start);
-    let overlaps = |range: &Range<usize>| {
-        let from = covered.partition_point(|it| it.end <= range.start);
-        covered.get(from).is_some_and(|it| it.start < range.end)
-    };
-    found.extend(shadowed.into_iter().filter(|it| !it.pieces.iter().any(overlaps)));
+/// A stretch of a document's text without halves of escapes at its ends, which an edit would leave behind: the sign
+/// before it goes with it, and the one that it ends with stays.
+fn whole_escapes(text: &[u8], span: &Range<usize>) -> Range<usize> {
+    let is_half = |at: usize| text[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+    let start = if is_half(span.start) { span.start - 1 } else { span.start };
+    let end = if is_half(span.end) { span.end - 1 } else { span.end };
+    if start < end { start..end } else { span.clone() }
 }
 
 /// The line, from 1, that byte `at` stands in.

@@ -76,6 +76,7 @@ impl Exchange {
         // A session that is named in the body is known only now.
         self.check_quarantine(now)?;
         self.check_models(&gathered.models)?;
+        self.judge.settle(Direction::Outbound, &mut complete.located);
         self.record.forget(&complete.located);
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);
         self.conversation =
