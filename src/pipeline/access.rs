@@ -71,7 +71,7 @@ impl Access {
 /// The key in a credential header's value: what follows `Bearer`, in any case, or all of it.
 pub(super) fn key_in(value: &str) -> &str {
     let value = value.trim();
-    match value.split_once(' ') {
+    match value.split_once([' ', '\t']) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
         _ => value,
     }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_bearer_scheme_is_removed_in_any_case() {
-        for value in ["Bearer gw-one", "bearer gw-one", "BEARER  gw-one ", "gw-one"] {
+        for value in ["Bearer gw-one", "bearer gw-one", "BEARER  gw-one ", "Bearer\tgw-one", "gw-one"] {
             assert_eq!(key_in(value), "gw-one", "{value}");
         }
     }

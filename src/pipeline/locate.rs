@@ -87,8 +87,8 @@ pub(super) fn in_text(reading: &Reading, source: Source, text: &str, hit: &Hit, 
     }
 }
 
-/// Findings in a path or a query, which cannot be edited.
-pub(super) fn scan_line(reading: &Reading, text: &str, name: &str) -> Vec<Located> {
+/// Findings in a path, a query or a header's value, which cannot be edited; `name` says where that is.
+pub(super) fn scan_line(reading: &Reading, text: &str, name: impl Fn() -> String) -> Vec<Located> {
     let mut about = *b"line----------------";
     about[12..].copy_from_slice(&reading.rules.number.to_le_bytes());
     let seen = reading.seen.as_ref().map(|seen| (seen, seen.digest(text.as_bytes(), &about)));
@@ -96,10 +96,12 @@ pub(super) fn scan_line(reading: &Reading, text: &str, name: &str) -> Vec<Locate
         return Vec::new();
     }
     let hits = scan_whole(reading, Source::Metadata, text);
-    if let (Some((seen, digest)), true) = (seen, hits.is_empty()) {
-        seen.remember(digest, Clean { length: text.len() as u64, skipped: None });
+    if hits.is_empty() {
+        seen.inspect(|(seen, digest)| seen.remember(*digest, Clean { length: text.len() as u64, skipped: None }));
+        return Vec::new();
     }
-    hits.iter().map(|hit| Located { sealed: true, ..in_text(reading, Source::Metadata, text, hit, name) }).collect()
+    let place = name();
+    hits.iter().map(|hit| Located { sealed: true, ..in_text(reading, Source::Metadata, text, hit, &place) }).collect()
 }
 
 fn leaf_hit(leaf: &LeafRef, hit: Hit) -> LeafHit {

@@ -127,11 +127,15 @@ impl Exchange {
         Ok(())
     }
 
-    /// Path and query go on as they came: what would be stopped in a prompt stops them.
+    /// Path, query and headers go on as they came: what would be stopped in a prompt stops them.
     fn check_line(&mut self, head: &Head<'_>, destination: &Destination) -> Result<(), Refusal> {
         let reading = self.reading(destination, Direction::Outbound);
-        let mut located = scan_line(&reading, head.path, "path");
-        located.extend(head.query.map(|query| scan_line(&reading, query, "query")).unwrap_or_default());
+        let mut located = scan_line(&reading, head.path, || "path".into());
+        located.extend(head.query.map(|query| scan_line(&reading, query, || "query".into())).unwrap_or_default());
+        for (name, value) in head.headers.iter().filter(|(name, value)| self.credentials.may_hold_text(name, value)) {
+            let value = String::from_utf8_lossy(value);
+            located.extend(scan_line(&reading, &value, || format!("header {}", header_shown(name))));
+        }
         if located.is_empty() {
             return Ok(());
         }
@@ -147,6 +151,12 @@ impl Exchange {
         self.record.outbound.verdict = verdict;
         Err(refusal)
     }
+}
+
+/// A header's name as a message may show it; it comes from the client.
+fn header_shown(name: &str) -> &str {
+    let is_plain = name.len() <= 64 && name.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'));
+    if is_plain { name } else { "…" }
 }
 
 /// Rules for a caller that is about to be turned away.

@@ -4,7 +4,9 @@ use airiskguard_gateway::config::File;
 use airiskguard_gateway::pipeline::Forward;
 use airiskguard_gateway::providers::RefusalKind;
 
-use crate::client::{CHAT, MESSAGES, RESPONSES, post, prompt, refusal, said, send, with_header};
+use crate::client::{
+    BLOCKING, CHAT, MESSAGES, REDACTING, RESPONSES, hides_as, post, prompt, refusal, said, send, with_header,
+};
 use crate::support::Script;
 
 const TEAMS: &str = "
@@ -119,6 +121,126 @@ fn a_gateway_key_in_the_query_does_not_leave() {
     let run = send(&script);
     let leaves = run.forwarded.as_ref().is_some_and(|it| it.path_and_query.contains("gw-core-key"));
     assert!(!leaves);
+}
+
+/// A key as `keygen` makes it, which never was one.
+fn long_key() -> String {
+    ["gw-core-x7kq2mvn9hr4tb", "wz3cjy8fsp6gdea5ui"].concat()
+}
+
+fn long_hello(path: &str) -> Script {
+    let gateway = TEAMS.replace("gw-core-key", &long_key());
+    with_header(post(&gateway, path, prompt("hello")), "x-api-key", &long_key())
+}
+
+#[test]
+fn a_gateway_key_within_another_header_does_not_leave() {
+    let key = long_key();
+    for (name, value) in [
+        ("cookie", format!("a=b; k={key}")),
+        ("x-foo", format!("token={key}")),
+        ("x-foo", format!("\"{key}\"")),
+        ("x-foo", format!("Bearer\t{key}")),
+        ("authorization", format!("Bearer\t{key}")),
+        ("referer", format!("https://x/?key={key}")),
+        ("referer", format!("https://x/?key={}", key.replace('-', "%2D"))),
+        ("sec-websocket-protocol", format!("realtime, openai-insecure-api-key.{key}")),
+    ] {
+        let script = with_header(long_hello(MESSAGES), name, &value);
+        let run = send(&script);
+        let sent = outgoing(&script, run.forwarded.as_ref().unwrap_or_else(|| panic!("{}", said(&run))));
+        assert!(sent.iter().all(|it| it.0 != name), "{name}: {value} in {sent:?}");
+        assert!(!format!("{:?}", run.event).contains(&key));
+    }
+}
+
+#[test]
+fn a_gateway_key_within_path_or_query_is_refused_without_being_repeated() {
+    let key = long_key();
+    for path in [
+        format!("/v1/messages?a=b%3D{key}"),
+        format!("/v1/messages?a=Bearer+{key}"),
+        format!("/v1/messages?a=1;key={key}"),
+        format!("/v1/messages?{key}=1"),
+        format!("/v1/messages?a={}", key.replace('w', "%77")),
+        format!("/v1/responses/{key}/cancel"),
+        format!("/v1/unknown/{key}"),
+        format!("/azure/openai/deployments/{key}/chat/completions?api-version=1"),
+        format!("/azure/openai/deployments/{}/chat/completions", key.replace("gw", "%67w")),
+    ] {
+        let run = send(&long_hello(&path));
+        assert_eq!(refusal(&run), Some(RefusalKind::Unauthorized), "{path}");
+        let record = format!("{:?}", run.event);
+        assert!(!said(&run).contains(&key) && !record.contains(&key), "{}", said(&run));
+    }
+}
+
+#[test]
+fn a_gateway_key_in_a_prompt_is_hidden() {
+    let key = long_key();
+    let issued = ["gw-blue-team-Xk9mP2vLq7ZtR4wY8sNb", "3cJh6fDg5AeUiTx1QoKzWvM"].concat();
+    for key in [key, issued] {
+        hides_as(
+            CHAT,
+            r#"{"model":"m","messages":[{"role":"user","content":"use § ok"}]}"#,
+            &key,
+            "[REDACTED:AIRISKGUARD_KEY]",
+        );
+    }
+}
+
+#[test]
+fn what_would_be_stopped_in_a_prompt_is_stopped_in_a_header() {
+    let key = crate::client::key();
+    for (name, value) in [
+        ("x-note", key.clone()),
+        ("cookie", format!("a={key}")),
+        ("user-agent", format!("tool/1.0 ({key})")),
+        ("anthropic-beta", format!("context-1m-2025-08-07,{key}")),
+    ] {
+        for gateway in [BLOCKING, REDACTING] {
+            let run = send(&with_header(post(gateway, MESSAGES, prompt("hello")), name, &value));
+            assert_eq!(refusal(&run), Some(RefusalKind::PolicyBlocked), "{name}: {value}");
+            assert!(said(&run).contains(&format!("header {name}")), "{}", said(&run));
+            assert!(!said(&run).contains(&key) && !format!("{:?}", run.event.outbound_findings).contains(&key));
+        }
+    }
+    // A credential is for the provider, whoever's it is.
+    let run = send(&with_header(post(BLOCKING, MESSAGES, prompt("hello")), "authorization", &format!("Bearer {key}")));
+    assert!(run.forwarded.is_some(), "{}", said(&run));
+}
+
+#[test]
+fn the_headers_of_real_clients_pass() {
+    for (name, value) in [
+        ("user-agent", "claude-cli/2.0.14 (external, cli)"),
+        ("user-agent", "codex_cli_rs/0.45.0 (Ubuntu 24.4.0; x86_64) xterm-256color"),
+        (
+            "anthropic-beta",
+            "claude-code-20250219,interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14",
+        ),
+        ("x-stainless-runtime-version", "v22.18.0"),
+        ("idempotency-key", "stainless-node-retry-8f0a2c54-1c5b-4b3c-9a53-0f6f9f1f4a10"),
+        ("x-claude-code-session-id", "8f0a2c54-1c5b-4b3c-9a53-0f6f9f1f4a10"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("x-datadog-trace-id", "4556737586899855"),
+        ("x-forwarded-for", "203.0.113.7, 10.1.2.3"),
+        ("openai-organization", "org-AbCdEfGhIjKlMnOpQrStUvWx"),
+        ("openai-project", "proj_AbCdEfGhIjKlMnOpQrStUvWx"),
+        ("chatgpt-account-id", "8f0a2c54-1c5b-4b3c-9a53-0f6f9f1f4a10"),
+        (
+            "cookie",
+            "__cf_bm=q8ZtR4mW2xKv7NbL5cYd9JfHs3GpTe0AuD6o.Xk-1759412345-1.0.1.1-q8ZtR4mW2xKv7NbL5cYd9JfHs3GpTe0AuD6o",
+        ),
+        ("accept", "application/json, text/event-stream"),
+        ("content-type", "application/json; charset=utf-8"),
+        ("helicone-auth", "Bearer sk-helicone-q8ztr4m-w2xkv7n-bl5cyd9-jfhs3gp"),
+    ] {
+        for gateway in [BLOCKING, REDACTING] {
+            let run = send(&with_header(post(gateway, MESSAGES, prompt("hello")), name, value));
+            assert!(run.forwarded.is_some(), "{name}: {value}: {}", said(&run));
+        }
+    }
 }
 
 #[test]
