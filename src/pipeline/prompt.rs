@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::access::CREDENTIAL_HEADERS;
 use super::document::{Complete, Unreadable};
 use super::exchange::{Carrier, Exchange, Phase};
+use super::socket::{MessageKind, kind_of};
 use super::{Reply, Upstream, models, notice, redact, route};
 use crate::config::OnUnscannable;
 use crate::domain::{Action, Direction, Model, Secret, SessionId, Stamp};
@@ -63,6 +64,7 @@ impl Exchange {
     fn decide(&mut self, complete: Option<Complete>, now: Stamp) -> Result<Forward, Refusal> {
         let Some(mut complete) = complete else {
             self.check_models(&[])?;
+            self.check_named(&[], &[])?;
             return self.forward(Vec::new(), false);
         };
         let gathered = &mut complete.gathered;
@@ -76,6 +78,7 @@ impl Exchange {
         // A session that is named in the body is known only now.
         self.check_quarantine(now)?;
         self.check_models(&gathered.models)?;
+        self.check_named(&complete.gathered.models, &complete.raw)?;
         self.judge.settle(Direction::Outbound, &mut complete.located);
         self.record.forget(&complete.located);
         let session = self.record.session.as_ref().map_or_else(|| self.client.to_string(), ToString::to_string);
@@ -162,6 +165,23 @@ impl Exchange {
                 Err(self.plain(RefusalKind::ModelNotAllowed, message))
             }
         }
+    }
+
+    /// A team that may not use every model has to say which: what a stored prompt, an earlier answer or the provider would
+    /// choose is not known here.
+    fn check_named(&self, models: &[String], body: &[u8]) -> Result<(), Refusal> {
+        let Some(allowed) = &self.judge.team.models else { return Ok(()) };
+        let destination = self.destination.as_ref();
+        let is_asked = destination.is_some_and(|it| it.names_model && it.route.model.is_none());
+        let is_create = || self.carrier == Carrier::Body || kind_of(body) == MessageKind::Create;
+        if !models.is_empty() || !is_asked || !is_create() {
+            return Ok(());
+        }
+        let (team, allowed) = (&self.judge.team.name, allowed.join(", "));
+        let message = format!(
+            "this request does not say in `model` which model it is for, and the team `{team}` may use only these: {allowed}"
+        );
+        Err(self.plain(RefusalKind::ModelNotAllowed, message))
     }
 
     fn check_unscannable(&mut self) -> Result<(), Refusal> {

@@ -10,6 +10,8 @@ use crate::providers::{self, Endpoint, RefusalKind, Route};
 pub(super) struct Destination {
     pub(super) upstream: Arc<Upstream>,
     pub(super) route: Route,
+    /// Whether the request has a model work, so that it says which.
+    pub(super) names_model: bool,
 }
 
 impl Destination {
@@ -51,7 +53,8 @@ pub(super) fn destination(snapshot: &Snapshot, head: &Head<'_>) -> Result<Destin
             format!("no upstream is configured for {}: add one under `upstream:` in gateway.yaml", name(dialect));
         nowhere(RefusalKind::NoUpstream, message)
     })?;
-    Ok(Destination { upstream: upstream.clone(), route })
+    let names_model = head.method == "POST" && !route.path.ends_with("/cancel");
+    Ok(Destination { upstream: upstream.clone(), route, names_model })
 }
 
 /// The beginning of what a client wrote: an answer is not made as long as what it answers.

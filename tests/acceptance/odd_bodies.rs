@@ -4,7 +4,8 @@ use airiskguard_gateway::domain::Action;
 use airiskguard_gateway::providers::RefusalKind;
 
 use crate::client::{
-    BLOCKING, CHAT, LABEL, MESSAGES, REDACTING, RESPONSES, forwarded, hides, key, passes, post, prompt, refusal, send,
+    BLOCKING, CHAT, LABEL, MESSAGES, REDACTING, RESPONSES, forwarded, hides, key, passes, post, prompt, refusal, said,
+    send,
 };
 use crate::support::run;
 
@@ -95,6 +96,52 @@ teams: {core: {api_keys: [gw-core], model_allowlist: [claude-x]}}
     let mut script = post(gateway, MESSAGES, body);
     script.headers.push(("x-api-key".into(), "gw-core".into()));
     assert_eq!(refusal(&send(&script)), Some(RefusalKind::ModelNotAllowed));
+}
+
+#[test]
+fn a_team_with_an_allowlist_says_which_model_it_asks_for() {
+    let gateway = "
+upstream:
+  anthropic: {url: https://api.anthropic.com, api_key: company}
+  openai: {url: https://api.openai.com, api_key: company}
+  azure: {url: https://acme.openai.azure.com, api_key: company}
+teams: {core: {api_keys: [gw-core], model_allowlist: ['claude-*']}, free: {api_keys: [gw-free]}}
+";
+    let ask = |method: &str, path: &str, key: &str, body: &str| {
+        let mut script = post(gateway, path, body);
+        script.method = method.into();
+        script.headers.push(("x-api-key".into(), key.into()));
+        send(&script)
+    };
+    for (path, body) in [
+        (RESPONSES, r#"{"prompt":{"id":"pmpt_1"},"input":"x"}"#),
+        (RESPONSES, r#"{"input":"x","previous_response_id":"r1"}"#),
+        (MESSAGES, r#"{"messages":[]}"#),
+        (MESSAGES, r#"{"model":null,"messages":[]}"#),
+        (MESSAGES, r#"{"model":["claude-opus"],"messages":[]}"#),
+        (MESSAGES, r#"{"model":{"id":"claude-opus"},"messages":[]}"#),
+        (MESSAGES, r#"[{"model":"claude-opus"}]"#),
+        (MESSAGES, ""),
+        ("/v1/embeddings", r#"{"input":"x"}"#),
+        ("/v1/messages/batches", r#"{"requests":[{"params":{}}]}"#),
+    ] {
+        let run = ask("POST", path, "gw-core", body);
+        assert_eq!(refusal(&run), Some(RefusalKind::ModelNotAllowed), "{path}: {body}");
+        assert!(said(&run).contains("does not say in `model`"), "{}", said(&run));
+        assert!(ask("POST", path, "gw-free", body).forwarded.is_some(), "{path}: {body}");
+    }
+    for (method, path, body) in [
+        ("POST", MESSAGES, r#"{"model":"claude-x","messages":[]}"#),
+        ("POST", "/v1/responses/r1/cancel", ""),
+        ("POST", "/v1/messages/batches/b1/cancel", ""),
+        ("GET", "/v1/responses/r1", ""),
+        ("DELETE", "/v1/messages/batches/b1", ""),
+        ("GET", "/v1/models", ""),
+        ("POST", "/azure/openai/deployments/claude-x/chat/completions?api-version=1", r#"{"messages":[]}"#),
+    ] {
+        let run = ask(method, path, "gw-core", body);
+        assert!(run.forwarded.is_some(), "{method} {path}: {}", said(&run));
+    }
 }
 
 #[test]
