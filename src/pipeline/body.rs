@@ -297,7 +297,8 @@ impl BodyScan {
         open.scanner.finish(&self.reading.engine, &mut open.hits);
         let capture = open.capture.take();
         if open.in_seam {
-            self.seams.end();
+            let reaching = open.hits.iter().filter(|hit| hit.whole.end >= open.length);
+            self.seams.end(reaching.map(|hit| hit.whole.start).min());
         }
         if !self.levels[leaf.level].hits.is_empty() {
             self.take_hits(leaf);

@@ -43,7 +43,11 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
         found.extend(locate_leaf(raw, reading, hits)?);
     }
     for hit in gathered.seam_hits.drain(..) {
-        found.push(locate_seam(raw, reading, hit)?);
+        let located = locate_seam(raw, reading, hit)?;
+        let is_same = |it: &Located| it.pieces == located.pieces && it.finding.rule.id == located.finding.rule.id;
+        if located.pieces.len() > 1 || !found.iter().any(is_same) {
+            found.push(located);
+        }
     }
     found.sort_by(|one, other| in_order(one).cmp(&in_order(other)));
     Ok(found)

@@ -18,12 +18,12 @@ pub struct Piece {
     pub range: Range<usize>,
 }
 
-/// A hit whose secret crosses a border.
+/// A hit over a border: its secret crosses it, or stands on one side while the other says what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeamHit {
     /// Index into [`Engine::rules`].
     pub rule: usize,
-    /// Where the secret stands: two pieces at least, in order.
+    /// Where the secret stands, in order.
     pub pieces: Vec<Piece>,
 }
 
@@ -108,6 +108,21 @@ impl Seam {
         self.tail = tail;
     }
 
+    /// More of a segment of which nothing is to be skipped, behind what was pushed of it.
+    pub fn follow(&mut self, engine: &Engine, text: &[u8], hits: &mut Vec<SeamHit>) {
+        self.feed(engine, text, hits);
+    }
+
+    /// The segment that was followed is complete.
+    pub fn end_followed(&mut self, engine: &Engine) {
+        self.stream.border(engine);
+    }
+
+    /// Whether something that may be a match began before the segment that is being read.
+    pub fn is_open(&self, engine: &Engine) -> bool {
+        self.marks.back().is_some_and(|mark| self.stream.undecided(engine) < mark.at)
+    }
+
     /// What follows is not adjacent: decides what is open.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<SeamHit>) {
         self.stream.finish(engine, &mut self.inner);
@@ -134,12 +149,16 @@ impl Seam {
     fn report(&mut self, hits: &mut Vec<SeamHit>) {
         let mut inner = std::mem::take(&mut self.inner);
         for hit in inner.drain(..) {
-            let pieces = self.pieces(&hit.secret);
-            if pieces.len() > 1 {
-                hits.push(SeamHit { rule: hit.rule, pieces });
+            if self.crosses(&hit.whole) {
+                hits.push(SeamHit { rule: hit.rule, pieces: self.pieces(&hit.secret) });
             }
         }
         self.inner = inner;
+    }
+
+    fn crosses(&self, range: &Range<usize>) -> bool {
+        let behind_start = self.marks.partition_point(|mark| mark.at <= range.start);
+        self.marks.get(behind_start).is_some_and(|mark| mark.at < range.end)
     }
 
     fn pieces(&self, secret: &Range<usize>) -> Vec<Piece> {
@@ -232,8 +251,10 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_only_starts_with_the_keyword_elsewhere_counts_by_its_own_border() {
-        check(&["password = ", "hunter22"], &[]);
+    fn a_name_and_its_value_on_two_sides_are_one_match() {
+        check(&["password = ", "hunter22"], &[(2, &[(1, "hunter22")])]);
+        check(&["password", " = hunter22"], &[(2, &[(1, "hunter22")])]);
+        check(&["password = hunter22", " and"], &[]);
         check(&["password = hun", "ter22"], &[(2, &[(0, "hun"), (1, "ter22")])]);
     }
 }

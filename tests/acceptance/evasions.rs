@@ -493,3 +493,64 @@ fn what_hides_nothing_passes() {
         passes(MESSAGES, &prompt(&text));
     }
 }
+
+#[test]
+fn a_name_in_one_block_and_its_value_in_the_next() {
+    let secret = ["wJalrXUt", "nFEMI9K7MDENGpPxRfiCY", "mAdEuPkEy12"].concat();
+    let password = ["Xk9mP2v", "Lq7Zt"].concat();
+    let token = ["q8ZtR4mW2xKv7NbL", "5cYd9JfHs3GpTe0AuD6o"].concat();
+    for (before, after, clear) in [
+        ("aws_secret_access_key = ".to_owned(), secret.clone(), &secret),
+        ("aws_secret_access_key".to_owned(), format!(" = {secret}"), &secret),
+        ("DB_PASSWORD=".to_owned(), password.clone(), &password),
+        ("DB_PASSWORD".to_owned(), format!("={password}"), &password),
+        ("x DB_PASS".to_owned(), format!("WORD={password}"), &password),
+        ("Authorization: Bearer ".to_owned(), token.clone(), &token),
+    ] {
+        let long = "some words before it\n".repeat(80);
+        for (before, after) in
+            [(before.clone(), after.clone()), (format!("{long}{before}"), format!("{after}\n{long}"))]
+        {
+            never_arrives(MESSAGES, &blocks(&[&before, &after]), clear);
+        }
+    }
+    passes(MESSAGES, &blocks(&["Enter your password: ", "Please tell me what comes next."]));
+}
+
+/// A private key that never was one, of some 1,700 bytes.
+fn private_key() -> Vec<String> {
+    let mut state = 7u64;
+    let mut line = || -> String {
+        let mut letter = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[(state >> 58) as usize] as char
+        };
+        (0..64).map(|_| letter()).collect()
+    };
+    (0..25).map(|_| line()).collect()
+}
+
+#[test]
+fn a_private_key_over_blocks_is_hidden_to_its_end() {
+    let lines = private_key();
+    let begin = ["-----BEGIN RSA PRIVATE", " KEY-----\nMIIEpAIBAAKCAQEA"].concat();
+    let key = format!("{begin}{}\n{}", lines.join("\n"), ["-----END RSA PRIVATE", " KEY-----"].concat());
+    let arrives = |texts: &[&str]| {
+        let run = send(&post(REDACTING, MESSAGES, blocks(texts)));
+        let sent = read_by_the_model(forwarded(&run).unwrap());
+        assert!(lines.iter().all(|line| !sent.contains(&line[8..56])), "{texts:?}: {sent}");
+        sent
+    };
+    for cut in [32, 60, 357, 900, 1267, 1500, key.len() - 10] {
+        let sent = arrives(&[&key[..cut], &format!("{} and more", &key[cut..])]);
+        assert!(sent.contains(" and more"), "{sent}");
+    }
+    let more = "words behind it. ".repeat(300);
+    for cut in [(40, 1400), (40, 1100), (1100, 1400), (300, 600)] {
+        let sent = arrives(&["see ", &key[..cut.0], &key[cut.0..cut.1], &format!("{} {more}", &key[cut.1..])]);
+        assert!(sent.contains(&more), "{sent}");
+    }
+    let other: String = format!("{}{}", lines[..5].join("\n"), "\nx");
+    assert!(read_by_the_model(blocks(&["words", &other]).as_bytes()).contains(&lines[0]));
+    passes(MESSAGES, &blocks(&["words", &"more of them, ".repeat(200), &"and more, ".repeat(200)]));
+}
