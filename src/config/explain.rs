@@ -309,7 +309,7 @@ fn rest(out: &mut String, file: &File) -> fmt::Result {
         OnUnscannable::Flag => "passes with a flag",
         OnUnscannable::Allow => "passes, and is counted",
     };
-    writeln!(out, "  content that cannot be read (opaque media, encrypted) {unscannable}")?;
+    writeln!(out, "  content that cannot be read (media and other files, encrypted, numbers of tokens) {unscannable}")?;
     match file.known_secrets.files.len() {
         0 => {}
         1 => writeln!(out, "  known secrets of 1 file are looked for wherever secrets are")?,

@@ -48,7 +48,8 @@ pub struct File {
     pub audit: Audit,
     /// `open_access:` allow a configured provider key although no team is configured. Default false.
     pub open_access: bool,
-    /// `on_unscannable:` what happens to content that cannot be read (opaque media, encrypted): block, flag, allow. Default allow.
+    /// `on_unscannable:` what happens to content that cannot be read (media and other files, encrypted,
+    /// numbers of tokens): block, flag, allow. Default allow.
     pub on_unscannable: OnUnscannable,
     /// `trusted_proxies:` and `proxy_protocol:` who stands in front. Nobody by default.
     pub fronts: Fronts,

@@ -40,7 +40,7 @@ impl Outcome {
 /// Why bytes were not scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Skipped {
-    /// Validated base64 of an image, sound or document.
+    /// Base64 of an image, sound or document, or of anything else that is no text.
     Media,
     /// The provider's own signature over a thinking block.
     Signature,
@@ -48,11 +48,14 @@ pub enum Skipped {
     Encrypted,
     /// Signed reasoning of the model, which must not be altered.
     Thinking,
+    /// Text as the numbers of a model's tokens.
+    Tokens,
 }
 
 impl Skipped {
     /// Every reason.
-    pub const ALL: [Skipped; 4] = [Skipped::Media, Skipped::Signature, Skipped::Encrypted, Skipped::Thinking];
+    pub const ALL: [Skipped; 5] =
+        [Skipped::Media, Skipped::Signature, Skipped::Encrypted, Skipped::Thinking, Skipped::Tokens];
 
     /// The lower-case name used in metrics and events.
     pub fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Skipped {
             Skipped::Signature => "signature",
             Skipped::Encrypted => "encrypted",
             Skipped::Thinking => "thinking",
+            Skipped::Tokens => "tokens",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::conversation::{Conversation, message_index};
 use super::gathered::{Gathered, LeafHit, LeafRef};
-use super::opaque::OpaqueCheck;
+use super::opaque::{OpaqueCheck, is_token};
 use super::past::Past;
 use super::path_text::path_text;
 use super::seams::{Judging, Seams};
@@ -17,7 +17,7 @@ use super::snapshot::DirectionRules;
 use super::tools::Tools;
 use super::whole::Recalled;
 use super::written::Written;
-use crate::domain::Source;
+use crate::domain::{Skipped, Source};
 use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
 use crate::scan::{Block, Engine, Hit, Scanner};
 use crate::wire::json::{Ahead, Container, DeepVisitor, Error, ErrorKind, Known, LeafAt, NodeAt, Role};
@@ -53,6 +53,13 @@ pub(super) enum Sources {
     Of(&'static dyn Provider, Endpoint),
     /// It is known: arguments of a tool call.
     Only(Source),
+}
+
+impl Sources {
+    /// Whether a prompt may be given as the numbers of its tokens.
+    fn take_tokens(self) -> bool {
+        matches!(self, Sources::Of(_, Endpoint::Embeddings | Endpoint::Completions))
+    }
 }
 
 /// The visitor. One per document.
@@ -356,7 +363,7 @@ impl BodyScan {
     fn end_opaque(&mut self, leaf: &LeafAt<'_>, check: &OpaqueCheck) {
         match check.proven() {
             Some((reason, bytes)) => self.gathered.coverage.skip(reason, bytes),
-            None => self.gathered.rescans.push(leaf_ref(leaf, Source::Document, false)),
+            None => self.gathered.rescans.push((leaf_ref(leaf, Source::Document, false), check.reason())),
         }
     }
 
@@ -539,6 +546,9 @@ impl DeepVisitor for BodyScan {
     fn scalar(&mut self, node: NodeAt<'_>, raw: &[u8]) {
         if node.level == 0 && node.path.steps().len() == 1 && node.path.last_key() == Some("stream") {
             self.gathered.streamed = raw == b"true";
+        }
+        if self.reading.sources.take_tokens() && is_token(&node, raw) {
+            self.gathered.coverage.skip(Skipped::Tokens, raw.len() as u64);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::domain::{Coverage, Source};
+use crate::domain::{Coverage, Skipped, Source};
 use crate::wire::json::Place;
 
 /// A hit with all that is needed to find it again in the raw bytes.
@@ -29,7 +29,7 @@ pub(super) struct SeamHit {
     pub(super) message: Option<u32>,
 }
 
-/// A leaf that turned out not to be opaque, or that may hold a placeholder: to be read again from the raw bytes.
+/// A leaf that did not prove to be opaque, or that may hold a placeholder: to be read again from the raw bytes.
 #[derive(Clone, Debug)]
 pub(super) struct LeafRef {
     pub(super) place: Place,
@@ -47,7 +47,8 @@ pub(super) struct LeafRef {
 pub(super) struct Gathered {
     pub(super) hits: Vec<LeafHit>,
     pub(super) seam_hits: Vec<SeamHit>,
-    pub(super) rescans: Vec<LeafRef>,
+    /// Leaves that did not prove to be what they should be, and for which reason they would not have been read.
+    pub(super) rescans: Vec<(LeafRef, Skipped)>,
     /// All text leaves, when asked for.
     pub(super) leaves: Option<Vec<LeafRef>>,
     pub(super) models: Vec<String>,

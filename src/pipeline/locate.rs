@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::body::Reading;
 use super::gathered::{Gathered, LeafHit, LeafRef, SeamHit};
+use super::opaque::is_unread;
 use super::seen::Clean;
-use crate::domain::{Finding, Place, Secret, Source};
+use crate::domain::{Finding, Place, Secret, Skipped, Source};
 use crate::scan::{Block, Hit, Scanner};
 use crate::wire::json;
 
@@ -28,9 +29,12 @@ pub(super) struct Located {
 /// Locates everything that was gathered from `raw`.
 pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> Result<Vec<Located>, json::Error> {
     let rescans = std::mem::take(&mut gathered.rescans);
-    for leaf in &rescans {
+    for (leaf, reason) in &rescans {
         let text = json::decode(raw, leaf.place)?;
-        gathered.coverage.scanned_bytes += text.len() as u64;
+        match *reason == Skipped::Media && is_unread(&text) {
+            true => gathered.coverage.skip(Skipped::Media, text.len() as u64),
+            false => gathered.coverage.scanned_bytes += text.len() as u64,
+        }
         let hits = scan_whole(reading, leaf.source, &text);
         gathered.hits.extend(hits.into_iter().map(|hit| leaf_hit(leaf, hit)));
     }

@@ -3,8 +3,11 @@
 use airiskguard_gateway::config::File;
 use airiskguard_gateway::domain::Action;
 use airiskguard_gateway::providers::RefusalKind;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 
-use crate::client::{CHAT, LABEL, MESSAGES, forwarded, key, post, prompt, refusal, said, send, with_header};
+use crate::client::{CHAT, LABEL, MESSAGES, RESPONSES, forwarded, key, post, prompt, refusal, said, send, with_header};
 use crate::support::Run;
 
 const UPSTREAM: &str = "upstream: {anthropic: https://api.anthropic.com, openai: https://api.openai.com}\n";
@@ -175,6 +178,72 @@ fn what_cannot_be_scanned_is_counted_flagged_or_blocked() {
         (blocked.event.outbound.action, blocked.event.outbound.policies),
         (Action::Block, vec!["on_unscannable".into()])
     );
+}
+
+#[test]
+fn files_that_hold_no_text_and_numbers_of_tokens_count_as_unread() {
+    let octets: Vec<u8> = (0..600u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let zip = [b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00".as_slice(), &octets].concat();
+    let mut unread = Vec::new();
+    for bytes in [zip, octets.clone(), [b"BM\x36\x00\x0c\x00\x00\x00".as_slice(), &octets].concat()] {
+        let data = STANDARD.encode(bytes);
+        let url = format!("data:application/octet-stream;base64,{data}");
+        unread.extend([
+            (
+                MESSAGES,
+                json!({"messages": [{"role": "user", "content": [
+                {"type": "document", "source": {"type": "base64", "media_type": "application/x", "data": data}}]}]}),
+                "media",
+            ),
+            (
+                CHAT,
+                json!({"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": url}}]}]}),
+                "media",
+            ),
+            (
+                RESPONSES,
+                json!({"input": [{"role": "user", "content": [{"type": "input_file", "file_data": url}]}]}),
+                "media",
+            ),
+        ]);
+    }
+    unread.push(("/v1/embeddings", json!({"input": [9125, 25, 342]}), "tokens"));
+    unread.push(("/v1/embeddings", json!({"input": [[9125, 25], [342]]}), "tokens"));
+    unread.push(("/v1/completions", json!({"prompt": [9125, 25, 342], "max_tokens": 7}), "tokens"));
+    for (path, body, reason) in unread {
+        let with = |setting: &str| send(&post(&format!("{UPSTREAM}{setting}"), path, body.to_string()));
+        let blocked = with("on_unscannable: block");
+        assert_eq!(refusal(&blocked), Some(RefusalKind::PolicyBlocked), "{path} {body}");
+        assert!(said(&blocked).contains(&format!("({reason})")), "{}", said(&blocked));
+        let allowed = with("");
+        assert_eq!(forwarded(&allowed), Some(body.to_string().as_bytes()));
+        assert_eq!(allowed.event.outbound_coverage.skipped_bytes.len(), 1, "{path} {body}");
+    }
+    let text = STANDARD.encode("# Конфигурация сервиса\nи ещё несколько слов для длины\n");
+    for (path, body) in [
+        ("/v1/embeddings", json!({"input": ["words", "more words"], "dimensions": 256})),
+        ("/v1/completions", json!({"prompt": "words", "max_tokens": 7, "stop": ["x"]})),
+        (
+            CHAT,
+            json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://host/a-picture-of-some-length.png"}}]}]}),
+        ),
+        (
+            MESSAGES,
+            json!({"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "base64", "data": text}}]}]}),
+        ),
+    ] {
+        let run = send(&post(&format!("{UPSTREAM}on_unscannable: block"), path, body.to_string()));
+        assert!(run.forwarded.is_some(), "{body}: {}", said(&run));
+    }
+}
+
+#[test]
+fn text_behind_three_bytes_of_nothing_is_no_film() {
+    let text = format!("\0\0\0aws_access_key_id = {}\nand more of it\n", crate::client::key());
+    let data = STANDARD.encode(text);
+    let body = json!({"messages": [{"role": "user", "content": [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}]}]});
+    crate::client::never_arrives(MESSAGES, &body.to_string(), &data);
 }
 
 #[test]
