@@ -10,9 +10,10 @@ use super::conversation::{Conversation, message_index};
 use super::gathered::{Gathered, LeafHit, LeafRef};
 use super::opaque::{OpaqueCheck, is_token};
 use super::past::Past;
-use super::path_text::path_text;
+use super::path_text::{node_text, path_text};
 use super::seams::{Judging, Seams};
 use super::seen::{Clean, Digest, Seen};
+use super::slices::Slices;
 use super::snapshot::DirectionRules;
 use super::tools::Tools;
 use super::whole::Recalled;
@@ -68,6 +69,7 @@ pub(super) struct BodyScan {
     scopes: Vec<Scope>,
     levels: [LeafScan; 2],
     seams: Seams,
+    slices: Slices,
     /// The string of level 0 that is not known yet, from when it is shown ahead until its end.
     new_text: Option<NewText>,
     inner_valid: bool,
@@ -144,6 +146,7 @@ impl BodyScan {
         BodyScan {
             levels: [level(reading.views), level(reading.views)],
             seams: Seams::default(),
+            slices: Slices::default(),
             new_text: None,
             scopes: Vec::new(),
             inner_valid: false,
@@ -169,6 +172,10 @@ impl BodyScan {
             seen: self.reading.seen.as_deref().map(|it| (it, self.reading.rules.number)),
         };
         self.gathered.seam_hits = self.seams.judge(&judging)?;
+        let hits = self.slices.read(raw, &self.reading, &mut self.past, &mut self.tools);
+        let room = self.reading.hits_max.saturating_sub(self.gathered.hits.len());
+        self.gathered.overflow |= hits.len() > room;
+        self.gathered.slice_hits = hits.into_iter().take(room).collect();
         if let Some((seen, _)) = judging.seen {
             self.tools.learn(seen);
             if self.gathered.seam_hits.is_empty() {
@@ -388,11 +395,16 @@ impl DeepVisitor for BodyScan {
                 self.past.begin(start, coverage);
                 self.before = (self.sum(), self.seams.count());
             }
+            if let (true, Sources::Of(provider, endpoint)) = (self.reading.views, self.reading.sources) {
+                let leaf = || provider.leaf(endpoint, node.path, &self.scopes);
+                self.slices.enter(node.path, start, leaf, || node_text(&node));
+            }
         }
     }
 
     fn leave(&mut self, node: NodeAt<'_>, _container: Container) {
         if node.level == 0 {
+            self.slices.leave(node.path, node.place.start + 1, message_index(node.path));
             self.scopes.pop();
             let (before, blocks) = &self.before;
             if Tools::is_one(node.path) {

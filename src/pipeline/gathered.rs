@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::slices::SliceHit;
 use crate::domain::{Coverage, Skipped, Source};
 use crate::wire::json::Place;
 
@@ -47,6 +48,7 @@ pub(super) struct LeafRef {
 pub(super) struct Gathered {
     pub(super) hits: Vec<LeafHit>,
     pub(super) seam_hits: Vec<SeamHit>,
+    pub(super) slice_hits: Vec<SliceHit>,
     /// Leaves that did not prove to be what they should be, and for which reason they would not have been read.
     pub(super) rescans: Vec<(LeafRef, Skipped)>,
     /// All text leaves, when asked for.

@@ -19,7 +19,7 @@ pub(super) struct Located {
     pub(super) pieces: Vec<Range<usize>>,
     /// Stands in signed text, which must not be edited.
     pub(super) sealed: bool,
-    /// Stands in the text of a string that is itself JSON, whose inner strings were read by themselves. It counts only
+    /// Stands in the text of JSON, whose strings were read by themselves. It counts only
     /// where they say less: see [`super::judge::Judge::settle`].
     pub(super) shadowed: bool,
     /// The secret, decoded.
@@ -46,6 +46,7 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
     for hits in by_leaf.into_values() {
         found.extend(locate_leaf(raw, reading, hits)?);
     }
+    found.extend(gathered.slice_hits.drain(..).map(|hit| hit.located(raw, reading)));
     for hit in gathered.seam_hits.drain(..) {
         let located = locate_seam(raw, reading, hit)?;
         let is_same = |it: &Located| it.pieces == located.pieces && it.finding.rule.id == located.finding.rule.id;
@@ -168,7 +169,7 @@ fn locate_seam(raw: &[u8], reading: &Reading, hit: SeamHit) -> Result<Located, j
 
 /// A stretch of a document's text without halves of escapes at its ends, which an edit would leave behind: the sign
 /// before it goes with it, and the one that it ends with stays.
-fn whole_escapes(text: &[u8], span: &Range<usize>) -> Range<usize> {
+pub(super) fn whole_escapes(text: &[u8], span: &Range<usize>) -> Range<usize> {
     let is_half = |at: usize| text[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
     let start = if is_half(span.start) { span.start - 1 } else { span.start };
     let end = if is_half(span.end) { span.end - 1 } else { span.end };

@@ -37,6 +37,7 @@ mod route;
 mod rules;
 mod seams;
 mod seen;
+mod slices;
 mod snapshot;
 mod socket;
 mod status;

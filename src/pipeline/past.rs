@@ -61,6 +61,8 @@ struct Read {
     before: Digest,
     digest: Digest,
     length: usize,
+    /// The offset behind it.
+    end: usize,
     message: Message,
 }
 
@@ -186,14 +188,20 @@ impl Past {
         // What was skipped for several reasons is read again.
         let is_clean = is_clean && skipped.next().is_none();
         if self.read.len() < MESSAGES_MAX {
-            let Shown { before, digest, length, .. } = shown;
-            self.read.push(Read { before, digest, length, message: Message { is_clean, ..message } });
+            let Shown { before, digest, length, end, .. } = shown;
+            self.read.push(Read { before, digest, length, end, message: Message { is_clean, ..message } });
         }
+    }
+
+    /// Something was found at this offset after all.
+    pub(super) fn spoil(&mut self, at: usize) {
+        let holds = |it: &&mut Read| at < it.end && at + it.length >= it.end;
+        self.read.iter_mut().filter(holds).for_each(|it| it.message.is_clean = false);
     }
 
     /// The document is whole, and nothing was found over a border: what was read is known from now on.
     pub(super) fn learn(&self, seen: &Seen) {
-        for &Read { before, digest, length, message } in &self.read {
+        for &Read { before, digest, length, message, .. } in &self.read {
             remember_length(seen, before, length);
             let flag = |is_set, flag| if is_set { flag } else { 0 };
             let flags = flag(message.is_clean, CLEAN) | flag(message.is_parted, PARTED);

@@ -1,6 +1,6 @@
 //! Where a leaf stands, as people write it.
 
-use crate::wire::json::{LeafAt, Path, Step};
+use crate::wire::json::{LeafAt, NodeAt, Path, Step};
 
 /// The path as people write it: `messages[3].content[0].text`, and `→` into JSON inside a string.
 pub(super) fn path_text(leaf: &LeafAt<'_>) -> String {
@@ -10,6 +10,13 @@ pub(super) fn path_text(leaf: &LeafAt<'_>) -> String {
         text.push('→');
         write_path(inner, &mut text);
     }
+    text
+}
+
+/// The same for an object or list of the outer document.
+pub(super) fn node_text(node: &NodeAt<'_>) -> String {
+    let mut text = String::new();
+    write_path(node.path, &mut text);
     text
 }
 

@@ -10,6 +10,7 @@ use super::{Reply, Upstream, models, notice, redact, route};
 use crate::config::OnUnscannable;
 use crate::domain::{Action, Direction, Model, Secret, SessionId, Stamp};
 use crate::providers::{Endpoint, Refusal, RefusalKind};
+use crate::wire::json::{Lexer, Limits};
 
 /// What follows from the whole body.
 pub enum Sending {
@@ -117,6 +118,11 @@ impl Exchange {
         let was_encoded = complete.encoded.is_some();
         let edited = splices.apply(&complete.raw);
         let edited = edited.map_err(|_| self.plain(RefusalKind::BadRequest, "it could not be redacted".into()))?;
+        if complete.located.iter().any(|it| it.shadowed) && !is_json(&edited) {
+            self.record.outbound.verdict.action = Action::Block;
+            let message = "what was found in this prompt stands in several parts of it, which cannot be cut out";
+            return Err(self.plain(RefusalKind::PolicyBlocked, message.into()));
+        }
         self.forward(edited, was_encoded)
     }
 
@@ -228,4 +234,10 @@ impl Exchange {
         let kind = if error.is_size() { RefusalKind::TooLarge } else { RefusalKind::BadRequest };
         self.refuse(kind, format!("this request cannot be scanned, so it is not passed on: {error}"))
     }
+}
+
+/// Whether an edited prompt is still the document that it was.
+fn is_json(edited: &[u8]) -> bool {
+    let mut lexer = Lexer::new(Limits { depth_max: u32::MAX });
+    lexer.push(edited, &mut ()).and_then(|()| lexer.finish(&mut ())).is_ok()
 }

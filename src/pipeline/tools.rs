@@ -28,6 +28,7 @@ struct Read {
     /// The one before it.
     before: Digest,
     digest: Digest,
+    at: usize,
     length: usize,
     /// The decoded bytes of its texts; before it was read, of all texts before it.
     scanned_bytes: u64,
@@ -65,7 +66,7 @@ impl Tools {
             let Some(Clean { length: texts, .. }) = known else {
                 if elements == 0 {
                     self.last = Some(digest);
-                    self.shown = Some((at, Read { before, digest, length, scanned_bytes: 0 }));
+                    self.shown = Some((at, Read { before, digest, at, length, scanned_bytes: 0 }));
                 }
                 break;
             };
@@ -92,9 +93,14 @@ impl Tools {
         }
     }
 
+    /// Something was found at this offset after all.
+    pub(super) fn spoil(&mut self, at: usize) {
+        self.clean.retain(|it| at < it.at || at >= it.at + it.length);
+    }
+
     /// The document is whole: what held nothing is known from now on.
     pub(super) fn learn(&self, seen: &Seen) {
-        for &Read { before, digest, length, scanned_bytes } in &self.clean {
+        for &Read { before, digest, length, scanned_bytes, .. } in &self.clean {
             remember_length(seen, before, length);
             seen.remember(digest, Clean { length: scanned_bytes, skipped: None });
         }
