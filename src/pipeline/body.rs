@@ -174,7 +174,7 @@ impl BodyScan {
         self.gathered.seam_hits = self.seams.judge(&judging)?;
         let hits = self.slices.read(raw, &self.reading, &mut self.past, &mut self.tools);
         let room = self.reading.hits_max.saturating_sub(self.gathered.hits.len());
-        self.gathered.overflow |= hits.len() > room;
+        self.gathered.overflow |= hits.len() > room || self.gathered.seam_hits.len() > room;
         self.gathered.slice_hits = hits.into_iter().take(room).collect();
         if let Some((seen, _)) = judging.seen {
             self.tools.learn(seen);
@@ -182,6 +182,7 @@ impl BodyScan {
                 self.past.learn(seen);
             }
         }
+        self.gathered.seam_hits.truncate(room);
         self.gathered.last_message = self.conversation.hash();
         Ok(self.gathered)
     }

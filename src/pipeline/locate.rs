@@ -1,7 +1,8 @@
 //! From hits to findings with their raw bytes: decodes each leaf that was hit once more, and only those.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::body::Reading;
 use super::gathered::{Gathered, LeafHit, LeafRef, SeamHit};
@@ -47,10 +48,15 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
         found.extend(locate_leaf(raw, reading, hits)?);
     }
     found.extend(gathered.slice_hits.drain(..).map(|hit| hit.located(raw, reading)));
+    let of_rule = |it: &Located| (it.pieces.first().cloned(), Arc::as_ptr(&it.finding.rule));
+    let known: HashSet<_> = match gathered.seam_hits.is_empty() {
+        true => HashSet::new(),
+        false => found.iter().map(of_rule).collect(),
+    };
     for hit in gathered.seam_hits.drain(..) {
         let located = locate_seam(raw, reading, hit)?;
-        let is_same = |it: &Located| it.pieces == located.pieces && it.finding.rule.id == located.finding.rule.id;
-        if located.pieces.len() > 1 || !found.iter().any(is_same) {
+        // A name on the other side of a border may say what the text alone says, too.
+        if located.pieces.len() > 1 || !known.contains(&of_rule(&located)) {
             found.push(located);
         }
     }
