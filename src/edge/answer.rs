@@ -90,6 +90,8 @@ impl Answer {
         let headers: Vec<(&str, &[u8])> =
             head.headers.iter().map(|(name, it)| (name.as_str(), it.as_bytes())).collect();
         let (answering, reply) = call.response_head(head.status.as_u16(), &headers);
+        // No answer of a provider sends a client elsewhere.
+        head.remove_header(&header::LOCATION);
         head.insert_header(respond::REQUEST_ID, call.request().as_str())?;
         let empty = self.without_body || respond::never_has_body(&head);
         match answering {

@@ -41,9 +41,17 @@ impl Exchange {
     /// The provider's status and headers (lower-case names). For `Refuse` the reply comes along.
     pub fn response_head(&mut self, status: u16, headers: &[(&str, &[u8])], now: Stamp) -> (Answering, Option<Reply>) {
         self.record.upstream_status = Some(status);
-        if !(200..300).contains(&status) || status == 204 {
-            self.phase = Phase::Passing;
-            return (Answering::Pass, None);
+        match status {
+            // Whoever follows a redirect takes the prompt as it was written past the gateway.
+            300..=303 | 305..=399 | 600.. => {
+                let message = format!("the provider answered with status {status}, which is not passed on");
+                return (Answering::Refuse, Some(self.refuse(RefusalKind::UpstreamFailed, message)));
+            }
+            200..=203 | 205..=299 => {}
+            _ => {
+                self.phase = Phase::Passing;
+                return (Answering::Pass, None);
+            }
         }
         let header =
             |name: &str| headers.iter().find(|(it, _)| *it == name).and_then(|it| std::str::from_utf8(it.1).ok());

@@ -198,3 +198,18 @@ fn a_provider_that_breaks_off_a_held_answer_is_a_502() {
     let gateway = gateway::start(&provider, QUICK_START);
     assert_eq!(gateway.connect().post("/v1/messages", &[], PROMPT).status, 502);
 }
+
+#[test]
+fn no_client_is_sent_elsewhere() {
+    for status in [301, 302, 303, 307, 308] {
+        let provider = provider::start([json("{}").status(status).header("location", "http://elsewhere.test/v1/messages")]);
+        let gateway = gateway::start(&provider, QUICK_START);
+        let answer = gateway.connect().post("/v1/messages", &[], PROMPT);
+        assert_eq!((answer.status, answer.header("location")), (502, None), "{status}");
+        assert_eq!(answer.json()["error"]["type"], "api_error");
+        assert_eq!(gateway.events(1)[0].upstream_status, Some(status));
+    }
+    let provider = provider::start([json("{}").status(429).header("location", "http://elsewhere.test/")]);
+    let answer = gateway::start(&provider, QUICK_START).connect().post("/v1/messages", &[], PROMPT);
+    assert_eq!((answer.status, answer.header("location")), (429, None));
+}

@@ -52,6 +52,7 @@ pub(crate) struct Client {
 
 /// What the provider answers.
 pub(crate) struct Answer {
+    pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     /// Pieces, and when each arrives in milliseconds.
     pub(crate) pieces: Vec<(u64, Vec<u8>)>,
@@ -61,14 +62,20 @@ impl Answer {
     /// A stream, in these pieces.
     pub(crate) fn stream(pieces: Vec<Vec<u8>>) -> Self {
         Answer {
+            status: 200,
             headers: vec![("content-type", "text/event-stream")],
             pieces: pieces.into_iter().map(|piece| (3, piece)).collect(),
         }
     }
 
+    /// The same with this status.
+    pub(crate) fn status(self, status: u16) -> Self {
+        Answer { status, ..self }
+    }
+
     /// A body of another type, in one piece.
     pub(crate) fn body(content_type: &'static str, body: &[u8]) -> Self {
-        Answer { headers: vec![("content-type", content_type)], pieces: vec![(3, body.to_vec())] }
+        Answer { status: 200, headers: vec![("content-type", content_type)], pieces: vec![(3, body.to_vec())] }
     }
 }
 
@@ -143,9 +150,13 @@ struct Asked {
 impl Asked {
     fn hear(&mut self, answer: &Answer) {
         let headers: Vec<(&str, &[u8])> = answer.headers.iter().map(|(name, it)| (*name, it.as_bytes())).collect();
-        let (answering, reply) = self.exchange.response_head(200, &headers, at(2));
+        let (answering, reply) = self.exchange.response_head(answer.status, &headers, at(2));
         if answering == Answering::Refuse {
             self.refused = reply;
+            return;
+        }
+        if answering == Answering::Pass {
+            self.seen.extend(answer.pieces.iter().flat_map(|(_, piece)| piece.clone()));
             return;
         }
         for (index, (millis, piece)) in answer.pieces.iter().enumerate() {

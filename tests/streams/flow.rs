@@ -143,6 +143,7 @@ fn compressed_streams_are_read() {
     let packed = encoder.finish().unwrap();
     for gateway in [STOPS, HIDES] {
         let seen = Client::of(gateway).ask(Dialect::Chat.path(), &Dialect::Chat.request("hello", true), |_| Answer {
+            status: 200,
             headers: vec![("content-type", "text/event-stream"), ("content-encoding", "gzip")],
             pieces: packed.chunks(7).map(|it| (3, it.to_vec())).collect(),
         });

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, HIDES, RESTORES, STOPS};
+use crate::dialect::{Dialect, Kind};
 use crate::{access_key, private_key};
 
 const RESULTS: &str = "/v1/messages/batches/msgbatch_1/results";
@@ -72,4 +73,21 @@ fn lines_are_restored_each_by_itself() {
     assert_eq!(seen.text(), expected);
     assert_eq!(seen.event.restored, 1);
     assert_eq!(seen.rules(), ["agent.exfiltration.placeholder"]);
+}
+
+#[test]
+fn a_status_that_is_neither_success_nor_error_is_an_answer_that_failed() {
+    let events = Dialect::Anthropic.events(Kind::Text, &["fine"]);
+    for status in [300, 301, 302, 303, 305, 307, 308, 399, 600, 700, 999] {
+        for answer in [Answer::body("application/json", b"{}"), Answer::stream(events.clone())] {
+            let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), |_| answer.status(status));
+            assert!(seen.refused.is_some() && seen.bytes.is_empty(), "{status}");
+            assert_eq!(seen.event.refusal, Some("upstream_failed"), "{status}");
+        }
+    }
+    for status in [304, 400, 401, 404, 429, 500, 529, 599] {
+        let error = |_: &[u8]| Answer::body("application/json", b"{\"error\":1}").status(status);
+        let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), error);
+        assert_eq!((seen.text().as_str(), seen.event.refusal), ("{\"error\":1}", None), "{status}");
+    }
 }

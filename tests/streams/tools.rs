@@ -103,6 +103,7 @@ fn silence_while_a_call_is_held_is_broken_after_five_seconds() {
         let events = dialect.events(Kind::Tool, &crate::characters(&input));
         let pieces: Vec<(u64, Vec<u8>)> = (0..).map(|at| at * 1000).zip(events.clone()).collect();
         let seen = Client::of(STOPS).ask(dialect.path(), &dialect.request("hello", true), |_| Answer {
+            status: 200,
             headers: vec![("content-type", "text/event-stream")],
             pieces,
         });
