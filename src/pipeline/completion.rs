@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::block::{Change, GrowingBlock};
 use super::body::Reading;
+use super::broken::begins_document;
 use super::inbound::{Desk, Input, read_tool, read_whole, source_of};
 use super::locate::Located;
 use super::queue::{Carried, Edit, EventQueue, Outlet};
@@ -41,6 +42,9 @@ pub(super) enum Stop {
     /// It cannot be read, so it cannot be scanned.
     Unreadable(&'static str),
 }
+
+/// As many findings as nobody reads.
+pub(super) const TOO_MANY_FINDINGS: Stop = Stop::Unreadable("it has more findings than this gateway allows");
 
 /// Reader of one streamed answer.
 pub(super) struct CompletionScan {
@@ -301,7 +305,7 @@ impl CompletionScan {
 
     fn close_tool(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         let Some(block) = self.blocks.get(&number) else { return Ok(()) };
-        let input = read_tool(&self.reading, block.kind, block.whole(), desk);
+        let input = read_tool(&self.reading, block.kind, block.whole(), desk)?;
         if !input.restored.is_empty() {
             self.tally.restored_in(block.hash(), input.restored.len());
         }
@@ -320,7 +324,7 @@ impl CompletionScan {
             return Ok(());
         }
         self.tally.coverage.scanned_bytes += text.len() as u64;
-        let input = read_whole(&self.reading, kind, &text, desk);
+        let input = read_whole(&self.reading, kind, &text, desk)?;
         if !input.restored.is_empty() {
             self.tally.restored_in(hash_of(&text, desk), input.restored.len());
         }
@@ -393,9 +397,8 @@ impl CompletionScan {
         // The reader gave all of an event that it does not understand. What no client can take for JSON may pass; of
         // what some client might, nobody knows what it would read.
         let text = std::str::from_utf8(data.get(range.clone()).unwrap_or_default()).map_err(|_| BROKEN)?;
-        let begins_object = text.trim_start_matches(['\u{feff}', ' ', '\t', '\n', '\r']).starts_with(['{', '[']);
         let is_marker = text.len() <= MARKER_BYTES_MAX && text.trim() == "[DONE]";
-        if begins_object && !is_marker { Err(BROKEN) } else { Ok(text.to_owned()) }
+        if begins_document(text) && !is_marker { Err(BROKEN) } else { Ok(text.to_owned()) }
     }
 
     fn release(&mut self, out: &mut impl Outlet) -> Result<(), Stop> {

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::body::{BodyScan, Reading, Sources};
+use super::broken;
+use super::completion::{Stop, TOO_MANY_FINDINGS};
 use super::gathered::LeafRef;
 use super::judge::Judge;
 use super::label::Originals;
@@ -12,10 +14,7 @@ use super::restore;
 use crate::domain::{Direction, Place, Source};
 use crate::providers::BlockKind;
 use crate::scan::Block;
-use crate::wire::json::{Limits, Nested};
-
-/// Nesting of a tool's input; deeper ones are read as plain text.
-const TOOL_DEPTH_MAX: u32 = 64;
+use crate::wire::json::{ErrorKind, Limits, Nested};
 
 /// What an answer is judged with and restored from.
 pub(super) struct Desk<'a> {
@@ -32,20 +31,21 @@ pub(super) struct Input {
 }
 
 /// Reads the complete input of a tool call: JSON with its strings, or free text.
-pub(super) fn read_tool(reading: &Reading, kind: BlockKind, text: &str, desk: &Desk<'_>) -> Input {
+pub(super) fn read_tool(reading: &Reading, kind: BlockKind, text: &str, desk: &Desk<'_>) -> Result<Input, Stop> {
     match kind {
-        BlockKind::ToolJson => {
-            let broken = || read_block(reading, Source::ToolInput, text, Block::Broken, desk);
-            read_json(reading, text, desk).unwrap_or_else(broken)
-        }
-        _ => read_text(reading, Source::ToolInput, text, desk),
+        BlockKind::ToolJson => Ok(match read_json(reading, text, desk)? {
+            Some(input) => input,
+            None if broken::begins_document(text) => broken::read(reading, text),
+            None => read_block(reading, Source::ToolInput, text, Block::Broken, desk),
+        }),
+        _ => Ok(read_text(reading, Source::ToolInput, text, desk)),
     }
 }
 
 /// Reads a string that stands complete in one event.
-pub(super) fn read_whole(reading: &Reading, kind: BlockKind, text: &str, desk: &Desk<'_>) -> Input {
+pub(super) fn read_whole(reading: &Reading, kind: BlockKind, text: &str, desk: &Desk<'_>) -> Result<Input, Stop> {
     match kind {
-        BlockKind::Text | BlockKind::Thinking => read_text(reading, Source::Assistant, text, desk),
+        BlockKind::Text | BlockKind::Thinking => Ok(read_text(reading, Source::Assistant, text, desk)),
         BlockKind::ToolJson | BlockKind::ToolText => read_tool(reading, kind, text, desk),
     }
 }
@@ -75,22 +75,35 @@ fn read_block(reading: &Reading, source: Source, text: &str, block: Block, desk:
     input
 }
 
-/// `None` if the text is not JSON.
-fn read_json(reading: &Reading, text: &str, desk: &Desk<'_>) -> Option<Input> {
+/// `None` if the text is not JSON. What goes beyond the limits may be JSON for others, so that nobody knows what it says.
+fn read_json(reading: &Reading, text: &str, desk: &Desk<'_>) -> Result<Option<Input>, Stop> {
+    const TOO_DEEP: Stop = Stop::Unreadable("the input of a tool is nested too deep to be scanned");
     let restores = !desk.originals.is_empty();
     let reading = Reading { sources: Sources::Only(Source::ToolInput), ..reading.clone() };
     let hasher = desk.judge.snapshot.memory.hasher();
     let mut scan = BodyScan::new(reading.clone(), hasher, restores);
-    let mut lexer = Nested::new(Limits { depth_max: TOOL_DEPTH_MAX });
-    lexer.push(text.as_bytes(), &mut scan).and_then(|()| lexer.finish(&mut scan)).ok()?;
-    let mut gathered = scan.finish(text.as_bytes()).ok()?;
-    let mut located = locate(text.as_bytes(), &reading, &mut gathered).ok()?;
+    let mut lexer = Nested::of_python(Limits { depth_max: desk.judge.snapshot.limits.json_depth_max });
+    let read = lexer.push(text.as_bytes(), &mut scan).and_then(|()| lexer.finish(&mut scan));
+    if read.is_err_and(|it| matches!(it.kind, ErrorKind::Depth | ErrorKind::NumberTooLong)) {
+        return Err(TOO_DEEP);
+    }
+    if read.is_err() {
+        return Ok(None);
+    }
+    let Ok(mut gathered) = scan.finish(text.as_bytes()) else { return Ok(None) };
+    if gathered.too_deep {
+        return Err(TOO_DEEP);
+    }
+    if gathered.overflow {
+        return Err(TOO_MANY_FINDINGS);
+    }
+    let Ok(mut located) = locate(text.as_bytes(), &reading, &mut gathered) else { return Ok(None) };
     desk.judge.settle(Direction::Inbound, &mut located);
     let leaves: Vec<LeafRef> = gathered.leaves.unwrap_or_default();
-    let Restored { edits, kept } = put_back(text.as_bytes(), &leaves, desk.originals).ok()?;
+    let Ok(Restored { edits, kept }) = put_back(text.as_bytes(), &leaves, desk.originals) else { return Ok(None) };
     let restored =
         edits.into_iter().map(|(range, with)| (range, String::from_utf8_lossy(&with).into_owned())).collect();
-    Some(Input { located, restored, kept })
+    Ok(Some(Input { located, restored, kept }))
 }
 
 /// Where the text of a growing block comes from.

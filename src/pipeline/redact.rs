@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
+use super::broken::begins_document;
 use super::gathered::LeafRef;
 use super::label::{Labels, OPEN, Originals, next_placeholder};
 use super::locate::{Located, line_at};
@@ -117,6 +118,8 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
         let levels = 1 + usize::from(leaf.place.inner.is_some());
         for (span, range) in found.into_iter().zip(ranges) {
             let allowed = match leaf.source {
+                // Arguments that are no document: nobody knows what the original would stand beside.
+                Source::ToolInput if is_broken(leaf, &text) => false,
                 Source::ToolInput if sending.iter().any(|call| leaf.path.starts_with(call)) => false,
                 Source::ToolInput => restore::allowed_in_tool(&text, span.start, leaf.is_command),
                 _ => restore::allowed_in_text(&text[..span.start]),
@@ -137,6 +140,10 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
         }
     }
     Ok(restored)
+}
+
+fn is_broken(leaf: &LeafRef, text: &str) -> bool {
+    leaf.place.inner.is_none() && leaf.path.ends_with("arguments") && begins_document(text)
 }
 
 /// Paths of tool inputs of which one part says that the rest of it is sent: a command's words, an address.

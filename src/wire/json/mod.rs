@@ -1,7 +1,8 @@
 //! JSON as it arrives: a strict push lexer over bytes, documents inside strings, and the way back from text to bytes.
 //!
 //! The lexer follows RFC 8259 and differs from other parsers only where that leaves room: a byte order mark is skipped,
-//! half a surrogate pair reads as U+FFFD, duplicate keys are all visited, numbers are not interpreted.
+//! half a surrogate pair reads as U+FFFD, duplicate keys are all visited, numbers are not interpreted. Arguments of tools
+//! may hold `NaN` and the infinities, which Python writes and reads as numbers.
 
 mod error;
 mod escape;

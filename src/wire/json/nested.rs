@@ -119,9 +119,15 @@ enum State {
 
 impl Nested {
     /// A lexer at the start of a document; the limits hold for each level by itself.
+    /// Inner documents are arguments of tools, which Python may have written.
     pub fn new(limits: Limits) -> Self {
-        let inner = Inner { lexer: Lexer::new(limits), state: State::Off, start: 0, leaf_start: 0 };
-        Nested { outer: Lexer::new(limits), inner }
+        Nested { outer: Lexer::new(limits), ..Nested::of_python(limits) }
+    }
+
+    /// The same where the outer document is one that Python may have written.
+    pub fn of_python(limits: Limits) -> Self {
+        let inner = Inner { lexer: Lexer::of_python(limits), state: State::Off, start: 0, leaf_start: 0 };
+        Nested { outer: Lexer::of_python(limits), inner }
     }
 
     /// How many raw bytes were pushed.

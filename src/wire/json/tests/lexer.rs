@@ -313,3 +313,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn names_that_python_gives_to_numbers_are_scalars_where_it_may_have_written_them() {
+    let text = br#"{"a":[NaN,-Infinity,Infinity,-1],"b":NaN}"#;
+    for size in 1..=text.len() {
+        let (mut lexer, mut recorder) = (Lexer::of_python(Limits::default()), Recorder::default());
+        text.chunks(size).for_each(|piece| lexer.push(piece, &mut recorder).unwrap());
+        lexer.finish(&mut recorder).unwrap();
+        let scalars: Vec<String> = recorder
+            .seen
+            .iter()
+            .filter_map(|it| match it {
+                Seen::Scalar(_, raw, at) => Some(format!("{raw}@{at}")),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(scalars, ["NaN@6", "-Infinity@10", "Infinity@20", "-1@29", "NaN@37"], "{size}");
+    }
+    for broken in ["[Nan]", "[-NaN]", "[-Inf]", "[Infinit]", "[-]", "[--Infinity]", "[Infinity1]"] {
+        let mut lexer = Lexer::of_python(Limits::default());
+        assert!(lexer.push(broken.as_bytes(), &mut ()).is_err(), "{broken}");
+    }
+    assert!(Lexer::new(Limits::default()).push(text, &mut ()).is_err());
+}
