@@ -3,9 +3,10 @@
 use super::completion::{CompletionScan, Stop};
 use super::document::{Complete, DocumentLimits, Unreadable};
 use super::exchange::{Exchange, Phase};
-use super::held::Held;
+use super::held::{Finished, Held, Shape};
 use super::inbound::Desk;
 use super::label::{Labels, Originals};
+use super::route::Destination;
 use super::{Reply, models, notice, redact};
 use crate::domain::{Action, Direction, Stamp, Verdict};
 use crate::providers::{Endpoint, Refusal, RefusalKind};
@@ -53,14 +54,13 @@ impl Exchange {
                 return (Answering::Pass, None);
             }
         }
-        let header =
-            |name: &str| headers.iter().find(|(it, _)| *it == name).and_then(|it| std::str::from_utf8(it.1).ok());
-        let Ok(codings) = encoding::codings(header("content-encoding").unwrap_or("identity")) else {
+        let values: Vec<&[u8]> = headers.iter().filter(|it| it.0 == "content-encoding").map(|it| it.1).collect();
+        let Some(codings) = String::from_utf8(values.join(&b","[..])).ok().and_then(|it| encoding::codings(&it).ok())
+        else {
             let message = "the provider answered in a content encoding that this gateway cannot read";
             let refusal = self.plain(RefusalKind::UpstreamFailed, message.into());
             return (Answering::Refuse, Some(self.dress(refusal)));
         };
-        let Some(destination) = &self.destination else { return (Answering::Pass, None) };
         // A policy may stop an answer for its team or model alone, whatever it says.
         let verdict = self.judge.decide(Direction::Inbound, &[], &[]);
         if verdict.action == Action::Block {
@@ -69,30 +69,38 @@ impl Exchange {
             self.record.stopped(refusal.kind);
             return (Answering::Refuse, Some(self.dress(refusal)));
         }
-        let reading = self.reading(destination, Direction::Inbound);
+        match Shape::of(headers).and_then(|shape| self.begin(shape, &codings, now)) {
+            Ok(answering) => (answering, None),
+            Err(error) => self.refuse_answer(&error),
+        }
+    }
+
+    /// Prepares to read an answer of this shape.
+    fn begin(&mut self, shape: Shape, codings: &[Coding], now: Stamp) -> Result<Answering, Unreadable> {
+        let Some(destination) = &self.destination else { return Ok(Answering::Refuse) };
         let bytes_max = self.snapshot.limits.response_bytes_max;
-        if header("content-type").is_some_and(|it| it.trim_start().starts_with("text/event-stream")) {
-            let reader = destination.upstream.provider.completion(destination.route.endpoint);
-            let decoder = match self.decoder(&codings) {
-                Ok(decoder) => decoder,
-                Err(error) => return self.refuse_answer(&Unreadable::Encoding(error)),
-            };
-            let mut scan = CompletionScan::new(reading, reader, decoder, bytes_max, now);
-            if self.snapshot.witness.keeps_text {
-                scan.write_down();
-            }
+        if shape == Shape::Events {
+            let decoder = self.decoder(codings).map_err(Unreadable::Encoding)?;
+            let scan = self.scan(destination, decoder, now);
             self.record.streamed = true;
-            self.phase = Phase::Streaming(Box::new(scan));
-            return (Answering::Stream, None);
+            self.phase = Phase::Streaming(scan);
+            return Ok(Answering::Stream);
         }
-        let limits = self.document_limits(bytes_max);
-        let leaves = !self.originals.is_empty();
-        let hasher = self.snapshot.memory.hasher();
-        match Held::new(header("content-type"), &codings, limits, reading, hasher, leaves) {
-            Ok(held) => self.phase = Phase::Holding(held),
-            Err(error) => return self.refuse_answer(&error),
+        let (limits, leaves) = (self.document_limits(bytes_max), !self.originals.is_empty());
+        let reading = self.reading(destination, Direction::Inbound);
+        let held = Held::new(shape, codings, limits, reading, self.snapshot.memory.hasher(), leaves)?;
+        self.phase = Phase::Holding(held);
+        Ok(Answering::Hold { bytes_max })
+    }
+
+    fn scan(&self, destination: &Destination, decoder: Option<Decoder>, now: Stamp) -> Box<CompletionScan> {
+        let reading = self.reading(destination, Direction::Inbound);
+        let reader = destination.upstream.provider.completion(destination.route.endpoint);
+        let mut scan = CompletionScan::new(reading, reader, decoder, self.snapshot.limits.response_bytes_max, now);
+        if self.snapshot.witness.keeps_text {
+            scan.write_down();
         }
-        (Answering::Hold { bytes_max }, None)
+        Box::new(scan)
     }
 
     fn refuse_answer(&mut self, error: &Unreadable) -> (Answering, Option<Reply>) {
@@ -162,8 +170,14 @@ impl Exchange {
         }
         let complete = match held.finish() {
             Err(error) => return self.unreadable_answer(&error),
-            Ok(None) => return Flow::Continue,
-            Ok(Some(complete)) => complete,
+            Ok(Finished::Empty) => return Flow::Continue,
+            Ok(Finished::Whole(complete)) => complete,
+            Ok(Finished::Events(raw)) => {
+                let Some(destination) = &self.destination else { return Flow::Stop };
+                let scan = self.scan(destination, None, now);
+                self.record.streamed = true;
+                return self.stream(scan, &raw, true, now, out);
+            }
         };
         match self.decide_answer(complete, now) {
             Ok(body) => {

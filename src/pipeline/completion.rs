@@ -193,6 +193,9 @@ impl CompletionScan {
     }
 
     fn read(&mut self, frame: Frame, desk: &Desk<'_>, out: &mut impl Outlet) -> Result<(), Stop> {
+        if frame.is_foreign() {
+            return Err(Stop::Unreadable("it is no stream of events"));
+        }
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
         if frame.has_data() {
@@ -456,7 +459,8 @@ impl CompletionScan {
         }
         let Some(frame) = self.parser.next() else { return Ok(0) };
         let data = frame.data();
-        if data.trim_ascii_start().starts_with(b"{") && !is_json(data) {
+        let is_cut = frame.is_foreign() && !begins_document(&String::from_utf8_lossy(frame.raw()));
+        if is_cut || data.trim_ascii_start().starts_with(b"{") && !is_json(data) {
             return Ok(0);
         }
         self.read(frame, desk, out)?;

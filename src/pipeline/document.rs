@@ -20,6 +20,10 @@ pub(super) enum Unreadable {
     Json(json::Error),
     /// Larger than allowed, decoded.
     TooLarge,
+    /// It says that it is of several kinds.
+    Kinds,
+    /// Neither JSON nor text.
+    Binary,
 }
 
 impl Unreadable {
@@ -29,7 +33,7 @@ impl Unreadable {
             Unreadable::TooLarge => true,
             Unreadable::Encoding(encoding::Error::TooLarge | encoding::Error::Ratio) => true,
             Unreadable::Encoding(_) => false,
-            Unreadable::Json(_) => false,
+            Unreadable::Json(_) | Unreadable::Kinds | Unreadable::Binary => false,
         }
     }
 }
@@ -40,6 +44,8 @@ impl std::fmt::Display for Unreadable {
             Unreadable::Encoding(error) => write!(f, "its content encoding cannot be undone: {error}"),
             Unreadable::Json(error) => write!(f, "it is not the JSON this API takes: {error}"),
             Unreadable::TooLarge => f.write_str("it is larger than this gateway allows"),
+            Unreadable::Kinds => f.write_str("it says that it is of several kinds"),
+            Unreadable::Binary => f.write_str("it is neither JSON nor text"),
         }
     }
 }

@@ -9,30 +9,85 @@ use super::locate::{in_text, scan_whole};
 use crate::domain::{Coverage, Source};
 use crate::wire::encoding::{Coding, Decoder};
 
-/// What an answer says it is.
+/// How an answer is read, by what it says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
+    /// A stream of events.
+    Events,
     Json,
     Lines,
-    Text,
-    /// Nothing that helps: its first bytes decide.
+    /// Nothing that clients go by, or that helps: its bytes decide, once all of them are there.
     Unknown,
 }
 
 impl Shape {
-    fn of(content_type: Option<&str>) -> Self {
-        let kind = content_type.unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match kind.as_str() {
-            "application/x-jsonl"
-            | "application/jsonl"
-            | "application/x-ndjson"
-            | "application/ndjson"
-            | "application/json-lines" => Shape::Lines,
-            _ if kind == "application/json" || kind.ends_with("+json") => Shape::Json,
-            _ if kind.starts_with("text/") => Shape::Text,
-            _ => Shape::Unknown,
+    /// By all headers of the answer (lower-case names).
+    pub(super) fn of(headers: &[(&str, &[u8])]) -> Result<Self, Unreadable> {
+        let values = headers.iter().filter(|(name, _)| *name == "content-type");
+        let values: Vec<String> =
+            values.map(|(_, value)| String::from_utf8_lossy(value).to_ascii_lowercase()).collect();
+        let named =
+            values.iter().flat_map(|it| it.split(',')).map(|it| it.split(';').next().unwrap_or_default().trim());
+        let mut kinds: Vec<&str> = named.filter(|it| !it.is_empty()).collect();
+        kinds.dedup();
+        match kinds.as_slice() {
+            [] => Ok(Shape::Unknown),
+            ["text/event-stream"] => Ok(Shape::Events),
+            [
+                "application/x-jsonl"
+                | "application/jsonl"
+                | "application/x-ndjson"
+                | "application/ndjson"
+                | "application/json-lines",
+            ] => Ok(Shape::Lines),
+            [kind] if *kind == "application/json" || kind.ends_with("+json") => Ok(Shape::Json),
+            [_] => Ok(Shape::Unknown),
+            // Clients differ in which of them they go by.
+            _ => Err(Unreadable::Kinds),
         }
+    }
+}
+
+/// What the bytes of an answer are that did not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sniffed {
+    Document,
+    Events,
+    Text,
+    Binary,
+}
+
+fn sniff(raw: &[u8]) -> Sniffed {
+    let begun = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii_start();
+    let is_field = |line: &[u8], name: &str| {
+        line.strip_prefix(name.as_bytes()).is_some_and(|rest| matches!(rest.first(), None | Some(b':')))
+    };
+    if matches!(begun.first(), Some(b'{' | b'[')) {
+        return Sniffed::Document;
+    }
+    // What no event stream knows may stand before its first event.
+    let has_data = || raw.split(|byte| matches!(byte, b'\r' | b'\n')).any(|line| is_field(line, "data"));
+    let first = begun.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    if ["", "data", "event", "id", "retry"].iter().any(|name| !first.is_empty() && is_field(first, name)) || has_data()
+    {
+        return Sniffed::Events;
+    }
+    // Some clients take it for JSON in two or four bytes a character.
+    if memchr::memchr(0, raw).is_some() { Sniffed::Binary } else { Sniffed::Text }
+}
+
+/// What an answer turned out to be.
+pub(super) enum Finished {
+    /// A body without a byte.
+    Empty,
+    Whole(Complete),
+    /// Events, which are to be read as such.
+    Events(Vec<u8>),
+}
+
+impl Finished {
+    fn of(complete: Option<Complete>) -> Self {
+        complete.map_or(Finished::Empty, Finished::Whole)
     }
 }
 
@@ -56,16 +111,15 @@ pub(super) struct Other {
 }
 
 impl Held {
-    /// An empty answer of this content type, in these encodings. `leaves` asks for the list of its texts.
+    /// An empty answer of this shape, in these encodings. `leaves` asks for the list of its texts.
     pub(super) fn new(
-        content_type: Option<&str>,
+        shape: Shape,
         codings: &[Coding],
         limits: DocumentLimits,
         reading: Reading,
         hasher: &RandomState,
         leaves: bool,
     ) -> Result<Self, Unreadable> {
-        let shape = Shape::of(content_type);
         if shape == Shape::Json {
             return Document::new(codings, limits, reading, hasher, leaves).map(|it| Held::Json(Box::new(it)));
         }
@@ -85,10 +139,10 @@ impl Held {
         }
     }
 
-    /// Everything has arrived. `None` for a body without a byte.
-    pub(super) fn finish(self) -> Result<Option<Complete>, Unreadable> {
+    /// Everything has arrived.
+    pub(super) fn finish(self) -> Result<Finished, Unreadable> {
         match self {
-            Held::Json(document) => document.finish(),
+            Held::Json(document) => document.finish().map(Finished::of),
             Held::Other(other) => other.finish(),
         }
     }
@@ -111,20 +165,23 @@ impl Other {
         if self.raw.len() as u64 > self.limits.bytes_max { Err(Unreadable::TooLarge) } else { Ok(()) }
     }
 
-    fn finish(mut self) -> Result<Option<Complete>, Unreadable> {
+    fn finish(mut self) -> Result<Finished, Unreadable> {
         if let Some(decoder) = &mut self.decoder {
             decoder.finish(&mut self.raw).map_err(Unreadable::Encoding)?;
         }
         if self.raw.is_empty() {
-            return Ok(None);
+            return Ok(Finished::Empty);
         }
-        match self.shape {
-            Shape::Text => Ok(Some(self.text())),
-            Shape::Lines | Shape::Json => self.lines().map(Some),
-            Shape::Unknown => match self.raw.trim_ascii_start().first() {
-                Some(b'{' | b'[') => self.whole_or_lines().map(Some),
-                _ => Ok(Some(self.text())),
-            },
+        let sniffed = match self.shape {
+            Shape::Lines | Shape::Json => return self.lines().map(Finished::Whole),
+            Shape::Events => Sniffed::Events,
+            Shape::Unknown => sniff(&self.raw),
+        };
+        match sniffed {
+            Sniffed::Document => self.whole_or_lines().map(Finished::Whole),
+            Sniffed::Events => Ok(Finished::Events(self.raw)),
+            Sniffed::Text => Ok(Finished::Whole(self.text())),
+            Sniffed::Binary => Err(Unreadable::Binary),
         }
     }
 
@@ -173,7 +230,7 @@ impl Other {
         document.finish()
     }
 
-    /// Text of the provider's own making. Nothing is put back into it: no client takes it for the model's words.
+    /// Text that no client takes for an answer. Nothing is put back into it.
     fn text(self) -> Complete {
         let text = String::from_utf8_lossy(&self.raw);
         let hits = scan_whole(&self.reading, Source::Assistant, &text);

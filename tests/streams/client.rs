@@ -68,6 +68,11 @@ impl Answer {
         }
     }
 
+    /// The same with these headers.
+    pub(crate) fn headers(self, headers: &[(&'static str, &'static str)]) -> Self {
+        Answer { headers: headers.to_vec(), ..self }
+    }
+
     /// The same with this status.
     pub(crate) fn status(self, status: u16) -> Self {
         Answer { status, ..self }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, HIDES, RESTORES, STOPS};
-use crate::dialect::{Dialect, Kind};
+use crate::dialect::{ALL, Dialect, Kind};
 use crate::{access_key, private_key};
 
 const RESULTS: &str = "/v1/messages/batches/msgbatch_1/results";
@@ -89,5 +89,78 @@ fn a_status_that_is_neither_success_nor_error_is_an_answer_that_failed() {
         let error = |_: &[u8]| Answer::body("application/json", b"{\"error\":1}").status(status);
         let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), error);
         assert_eq!((seen.text().as_str(), seen.event.refusal), ("{\"error\":1}", None), "{status}");
+    }
+}
+
+const QUERY: &str = r#"cursor.execute(f"SELECT * FROM users WHERE id = {user_id}")"#;
+
+/// What clients go by is not told by one header in one spelling.
+#[test]
+fn events_are_read_as_events_whatever_they_are_called() {
+    let kinds = ["Text/Event-Stream", "text/event-stream;charset=utf-8", "text/plain", "application/octet-stream"];
+    let kinds = kinds.iter().chain(&["text/x-event-stream", "text/html", ""]);
+    for kind in kinds {
+        for dialect in ALL {
+            let ask = |client: &Client, text: &str, begins: &str| {
+                let mut events = dialect.events(Kind::Text, &crate::characters(text));
+                events.insert(0, begins.into());
+                client.ask(dialect.path(), &dialect.request("hello", true), |_| {
+                    Answer::stream(events).headers(&[("content-type", kind)])
+                })
+            };
+            for begins in ["", "\u{feff}", ": hello\n\n", "\r\n\n", "id: 7\n\n"] {
+                let seen = ask(&Client::of(STOPS), QUERY, begins);
+                assert!(seen.stopped && !seen.text().contains("user_id"), "{dialect:?} {kind} {begins:?}");
+                assert_eq!(seen.event.refusal, Some("policy_blocked"));
+                let seen = ask(&Client::of(HIDES), &format!("id {} ok", access_key()), begins);
+                assert_eq!(dialect.read(&seen.bytes).text, "id [REDACTED:AWS_ACCESS_KEY] ok", "{dialect:?} {kind}");
+                let seen = ask(&Client::of(STOPS), "fine", begins);
+                assert_eq!(dialect.read(&seen.bytes).text, "fine", "{dialect:?} {kind} {begins:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn documents_are_read_as_documents_whatever_they_are_called() {
+    let answer = |text: &str| {
+        let block = json!({"type": "tool_use", "id": "toolu_1", "name": "Write", "input": {"content": text}});
+        json!({"id": "msg_1", "type": "message", "role": "assistant", "content": [block]}).to_string()
+    };
+    let escaped: String = access_key().bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    for kind in
+        ["text/plain", "text/json", "text/javascript", "application/json; charset=utf-8", "APPLICATION/JSON", ""]
+    {
+        for begins in ["", "\u{feff}", " \r\n"] {
+            let ask = |gateway, text: &str| {
+                let body = format!("{begins}{text}");
+                Client::of(gateway).ask("/v1/messages", &request("hello"), |_| Answer::body(kind, body.as_bytes()))
+            };
+            let seen = ask(STOPS, &answer(QUERY));
+            assert!(seen.refused.is_some() && seen.bytes.is_empty(), "{kind}");
+            let seen = ask(HIDES, &answer("KEY").replace("KEY", &escaped));
+            assert_eq!(seen.text(), format!("{begins}{}", answer("[REDACTED:AWS_ACCESS_KEY]")), "{kind}");
+        }
+    }
+    let wide: Vec<u8> = answer(QUERY).bytes().flat_map(|byte| [0, byte]).collect();
+    for (kind, body) in [("text/plain", wide.as_slice()), ("text/event-stream", answer(QUERY).as_bytes())] {
+        let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), |_| Answer::body(kind, body));
+        assert_eq!(seen.event.refusal, Some("upstream_failed"), "{kind}: {}", seen.text());
+        assert!(!seen.text().contains("user_id"));
+    }
+}
+
+#[test]
+fn an_answer_that_says_it_is_two_things_is_none() {
+    let events = Dialect::Anthropic.events(Kind::Text, &["fine"]);
+    let kind = |it| ("content-type", it);
+    for (headers, refused) in [
+        (vec![kind("text/event-stream"), kind("application/json")], true),
+        (vec![kind("text/event-stream, application/json")], true),
+        (vec![kind("text/event-stream"), kind("Text/Event-Stream; charset=utf-8")], false),
+    ] {
+        let answer = |_: &[u8]| Answer::stream(events.clone()).headers(&headers);
+        let seen = Client::of(STOPS).ask("/v1/messages", &request("hello"), answer);
+        assert_eq!(seen.event.refusal, refused.then_some("upstream_failed"), "{headers:?}");
     }
 }

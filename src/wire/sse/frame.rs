@@ -15,6 +15,7 @@ pub struct Frame {
     lines_start: usize,
     event: Option<Range<usize>>,
     data: Data,
+    is_foreign: bool,
 }
 
 /// The data of a frame.
@@ -35,8 +36,10 @@ impl Frame {
         let mut event = None;
         let mut first = None;
         let mut joined = None;
+        let mut is_foreign = false;
         for line in Lines::new(&raw, lines_start) {
             match (&raw[line.name], &first) {
+                (b"" | b"id" | b"retry", _) => {}
                 (b"event", _) => event = Some(line.value),
                 (b"data", None) => first = Some(line.value),
                 (b"data", Some(first)) => {
@@ -44,7 +47,7 @@ impl Frame {
                     joined.push(b'\n');
                     joined.extend_from_slice(&raw[line.value]);
                 }
-                _ => {}
+                _ => is_foreign = true,
             }
         }
         let data = match (joined, first) {
@@ -52,12 +55,12 @@ impl Frame {
             (None, Some(value)) => Data::Line(value),
             (None, None) => Data::None,
         };
-        Frame { raw, lines_start, event, data }
+        Frame { raw, lines_start, event, data, is_foreign }
     }
 
     /// A message of a transport that frames by itself: all of it is data, and other data takes its place as it is.
     pub fn message(raw: Bytes) -> Self {
-        Frame { raw, lines_start: 0, event: None, data: Data::Whole }
+        Frame { raw, lines_start: 0, event: None, data: Data::Whole, is_foreign: false }
     }
 
     /// All bytes of the frame, with its comments and the blank line that ends it.
@@ -74,6 +77,11 @@ impl Frame {
     /// Whether the frame has a data line; without one a client sees no event.
     pub fn has_data(&self) -> bool {
         self.data != Data::None
+    }
+
+    /// Whether it has a line that no stream of events has: clients pass it over, or take all of it for something else.
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     /// The data; empty if there is none.
