@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::ops::Range;
 
-use super::label::open_placeholder;
+use super::label::{Originals, open_placeholder};
 use super::locate::{Located, in_text};
-use super::restore::CONTEXT_BYTES_MAX;
+use super::markup::Markup;
+use super::redact::placeholders;
+use super::restore::{CONTEXT_BYTES_MAX, allowed_in_text};
 use crate::domain::{Risk, Score};
 use crate::providers::BlockKind;
 use crate::scan::{Engine, Hit, RuleSet, Scanner};
@@ -41,6 +43,8 @@ pub(super) struct GrowingBlock {
     scanner: Option<Scanner>,
     /// Placeholders have been looked for up to here.
     restored_to: usize,
+    /// The text up to there.
+    markup: Markup,
     restores: bool,
     hasher: DefaultHasher,
 }
@@ -59,6 +63,7 @@ impl GrowingBlock {
             changes: VecDeque::new(),
             scanner,
             restored_to: 0,
+            markup: Markup::default(),
             restores,
             hasher: keyed.build_hasher(),
         }
@@ -112,19 +117,30 @@ impl GrowingBlock {
         self.hasher.finish()
     }
 
-    /// What was not yet searched for placeholders, and where it begins. What its end cuts off is looked at again.
-    pub(super) fn unsearched(&mut self) -> (usize, &str) {
-        let from = self.restored_to;
-        let new = &self.text[from - self.base..];
-        let open = open_placeholder(new.as_bytes());
-        self.restored_to = from + open.unwrap_or(new.len());
-        (from, new)
+    /// The placeholders in what was not yet searched for them, and whether the text allows them to be put back. What its
+    /// end cuts off is looked at again.
+    pub(super) fn placeholders(&mut self, originals: &Originals) -> Vec<(Range<usize>, bool)> {
+        let from = self.restored_to - self.base;
+        let new = &self.text[from..];
+        let end = open_placeholder(new.as_bytes()).unwrap_or(new.len());
+        let (mut found, mut read) = (Vec::new(), 0);
+        for span in placeholders(new, originals) {
+            self.markup.read(&new[read..span.start]);
+            read = span.start;
+            let before = &self.text[..from + span.start];
+            // The beginning of what was forgotten is that of no line.
+            let is_whole = self.base == 0 || before.len() > CONTEXT_BYTES_MAX;
+            let span = self.restored_to + span.start..self.restored_to + span.end;
+            found.push((span, is_whole && allowed_in_text(before, &self.markup)));
+        }
+        self.markup.read(&new[read..end]);
+        self.restored_to += end;
+        found
     }
 
-    /// The text before `at` as far as it decides about restoring there.
-    pub(super) fn before(&self, at: usize) -> &str {
-        let at = at - self.base;
-        &self.text[self.text.ceil_char_boundary(at.saturating_sub(CONTEXT_BYTES_MAX))..at]
+    /// A stretch of the text.
+    pub(super) fn stretch(&self, span: &Range<usize>) -> &str {
+        &self.text[span.start - self.base..span.end - self.base]
     }
 
     /// The line, from 1, that byte `at` stands in.
@@ -181,7 +197,7 @@ impl GrowingBlock {
         if self.is_held_whole() || self.text.len() < 2 * FORGET_BYTES {
             return;
         }
-        let needed = (self.settled() - self.base).saturating_sub(CONTEXT_BYTES_MAX);
+        let needed = (self.settled() - self.base).saturating_sub(CONTEXT_BYTES_MAX + 4);
         let drop = self.text.floor_char_boundary(needed);
         if drop < FORGET_BYTES {
             return;

