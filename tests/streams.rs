@@ -12,6 +12,8 @@ mod flow;
 mod held;
 #[path = "streams/hidden.rs"]
 mod hidden;
+#[path = "streams/own_keys.rs"]
+mod own_keys;
 #[path = "streams/restored.rs"]
 mod restored;
 #[path = "streams/stopped.rs"]

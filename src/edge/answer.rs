@@ -2,7 +2,7 @@
 //! No socket here: tasks in, tasks out.
 
 use bytes::Bytes;
-use http::header;
+use http::header::{self, HeaderName, HeaderValue};
 use pingora_core::protocols::http::HttpTask;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -92,6 +92,7 @@ impl Answer {
         let (answering, reply) = call.response_head(head.status.as_u16(), &headers);
         // No answer of a provider sends a client elsewhere.
         head.remove_header(&header::LOCATION);
+        hide_keys(&mut head, call)?;
         head.insert_header(respond::REQUEST_ID, call.request().as_str())?;
         let empty = self.without_body || respond::never_has_body(&head);
         match answering {
@@ -102,7 +103,7 @@ impl Answer {
             }
             _ if empty => self.pass(head, end, call, ready),
             Answering::Pass => self.pass(head, end, call, ready),
-            Answering::Stream => {
+            Answering::Stream | Answering::Relay => {
                 head.remove_header(&header::CONTENT_LENGTH);
                 head.remove_header(&header::CONTENT_ENCODING);
                 head.remove_header(&header::TRANSFER_ENCODING);
@@ -215,6 +216,25 @@ impl Answer {
         ready.extend(respond::tasks(&reply, &call.request(), self.without_body)?);
         Ok(after(end))
     }
+}
+
+/// What the pipeline says of headers in which the provider repeats its key. Its words for the status say nothing.
+fn hide_keys(head: &mut ResponseHeader, call: &Call) -> Result<()> {
+    head.set_reason_phrase(None)?;
+    let hidden = |value: &HeaderValue| call.response_header(value.as_bytes());
+    let names: Vec<HeaderName> =
+        head.headers.iter().filter(|(_, value)| hidden(value).is_some()).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        let values: Vec<HeaderValue> = head.headers.get_all(&name).iter().cloned().collect();
+        head.remove_header(&name);
+        for value in values {
+            match hidden(&value) {
+                Some(value) => head.append_header(name.clone(), value)?,
+                None => head.append_header(name.clone(), value)?,
+            };
+        }
+    }
+    Ok(())
 }
 
 fn after(end: bool) -> Next {

@@ -241,6 +241,11 @@ impl Call {
         (answering, reply)
     }
 
+    /// The value of a header of the provider's, if it is to be another one.
+    pub(super) fn response_header(&self, value: &[u8]) -> Option<Vec<u8>> {
+        self.state().exchange()?.response_header(value)
+    }
+
     /// Whether the provider has begun to answer; from then on no retry is allowed.
     pub(super) fn has_begun(&self) -> bool {
         self.state().begun

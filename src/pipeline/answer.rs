@@ -6,6 +6,7 @@ use super::exchange::{Exchange, Phase};
 use super::held::{Finished, Held, Shape};
 use super::inbound::Desk;
 use super::label::{Labels, Originals};
+use super::own_keys::Relay;
 use super::route::Destination;
 use super::{Reply, models, notice, redact};
 use crate::domain::{Action, Direction, Stamp, Verdict};
@@ -24,6 +25,8 @@ pub enum Answering {
     },
     /// Feed `response_chunk`, write what it gives, length unknown.
     Stream,
+    /// The same for an answer that is no stream of events.
+    Relay,
     /// Answer with the reply that comes along; drop the upstream.
     Refuse,
 }
@@ -48,11 +51,12 @@ impl Exchange {
                 let message = format!("the provider answered with status {status}, which is not passed on");
                 return (Answering::Refuse, Some(self.refuse(RefusalKind::UpstreamFailed, message)));
             }
-            200..=203 | 205..=299 => {}
-            _ => {
-                self.phase = Phase::Passing;
-                return (Answering::Pass, None);
-            }
+            _ => {}
+        }
+        let is_read = (200..300).contains(&status) && status != 204;
+        if !is_read && self.own_keys().is_none() {
+            self.phase = Phase::Passing;
+            return (Answering::Pass, None);
         }
         let values: Vec<&[u8]> = headers.iter().filter(|it| it.0 == "content-encoding").map(|it| it.1).collect();
         let Some(codings) = String::from_utf8(values.join(&b","[..])).ok().and_then(|it| encoding::codings(&it).ok())
@@ -61,6 +65,15 @@ impl Exchange {
             let refusal = self.plain(RefusalKind::UpstreamFailed, message.into());
             return (Answering::Refuse, Some(self.dress(refusal)));
         };
+        if !is_read {
+            return match self.decoder(&codings) {
+                Ok(decoder) => {
+                    self.phase = Phase::Relaying(Relay::new(decoder));
+                    (Answering::Relay, None)
+                }
+                Err(error) => self.refuse_answer(&Unreadable::Encoding(error)),
+            };
+        }
         // A policy may stop an answer for its team or model alone, whatever it says.
         let verdict = self.judge.decide(Direction::Inbound, &[], &[]);
         if verdict.action == Action::Block {
@@ -115,6 +128,11 @@ impl Exchange {
         let flow = match std::mem::replace(&mut self.phase, Phase::Done) {
             Phase::Streaming(scan) => self.stream(scan, chunk, last, now, out),
             Phase::Holding(held) => self.hold(held, chunk, last, now, out),
+            Phase::Relaying(mut relay) => {
+                let flow = self.own_keys().map_or(Flow::Stop, |keys| relay.push(keys, chunk, last, out));
+                self.phase = Phase::Relaying(relay);
+                flow
+            }
             phase => {
                 // Only an answer that is passed on as it comes goes out unread; after an end nothing does.
                 if matches!(phase, Phase::Passing) {
@@ -124,10 +142,21 @@ impl Exchange {
                 Flow::Continue
             }
         };
+        // What is read goes out in whole events, or whole.
+        if let Some(keys) = self.own_keys() {
+            keys.hide(out, before);
+        }
         if out.len() > before && self.record.first_byte.is_none() {
             self.record.first_byte = Some(now);
         }
         flow
+    }
+
+    /// The value of a header of the provider's, if it is to be another one.
+    pub fn response_header(&self, value: &[u8]) -> Option<Vec<u8>> {
+        let mut hidden = value.to_vec();
+        self.own_keys()?.hide(&mut hidden, 0);
+        (hidden != value).then_some(hidden)
     }
 
     fn stream(

@@ -12,6 +12,7 @@ use super::held::Held;
 use super::judge::Judge;
 use super::label::{Labels, Originals};
 use super::locate::Located;
+use super::own_keys::{OwnKeys, Relay};
 use super::quarantine::{self, Who};
 use super::record::Record;
 use super::route::Destination;
@@ -35,6 +36,8 @@ pub(super) enum Phase {
     Streaming(Box<CompletionScan>),
     /// The answer goes out as it comes.
     Passing,
+    /// The same, but for the provider's keys.
+    Relaying(Relay),
     /// Nothing more is read.
     Done,
 }
@@ -75,7 +78,7 @@ impl Exchange {
             Phase::Reading(document) => document.held_bytes(),
             Phase::Holding(held) => held.held_bytes(),
             Phase::Streaming(scan) => scan.held_bytes(),
-            Phase::Sent | Phase::Passing | Phase::Done => 0,
+            Phase::Sent | Phase::Passing | Phase::Relaying(_) | Phase::Done => 0,
         }
     }
 
@@ -113,6 +116,13 @@ impl Exchange {
             self.record.completed(scan);
         }
         let id = self.record.told.id.take();
+        let completion = std::mem::take(&mut self.record.texts.completion);
+        let model = self.record.told.model.take();
+        let hidden = |text: String| match self.own_keys() {
+            Some(keys) => keys.hide_in(text),
+            None => text,
+        };
+        (self.record.texts.completion, self.record.told.model) = (hidden(completion), model.map(hidden));
         let mut event = self.record.into_event(&self.snapshot.witness, outcome, response_bytes, now);
         if let Some(destination) = &self.destination {
             quota::charge(&self.snapshot, &self.judge.team, destination, id.as_deref(), &mut event, now);
@@ -131,6 +141,11 @@ impl Exchange {
 
     pub(super) fn endpoint(&self) -> Option<Endpoint> {
         self.destination.as_ref().map(|it| it.route.endpoint)
+    }
+
+    /// The keys of the provider that is asked, if there are any.
+    pub(super) fn own_keys(&self) -> Option<&OwnKeys> {
+        self.destination.as_ref().map(|it| &it.upstream.own_keys).filter(|it| !it.is_empty())
     }
 
     pub(super) fn reading(&self, destination: &Destination, direction: Direction) -> Reading {

@@ -137,7 +137,10 @@ mod tests {
             "<b x>fine</b><video\nposter = \"",
         ] {
             assert!(is_in_tag(text), "{text}");
-            assert!(is_in_tag(&format!("{text}{}", "many words ".repeat(9000))), "{text}");
+            let mut markup = Markup::default();
+            markup.read(text);
+            markup.read(&"many words ".repeat(9000));
+            assert!(markup.is_in_tag(), "{text}");
         }
     }
 

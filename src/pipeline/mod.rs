@@ -25,6 +25,7 @@ mod models;
 mod notice;
 mod opaque;
 mod opening;
+mod own_keys;
 mod past;
 mod path_text;
 mod prompt;

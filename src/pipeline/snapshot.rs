@@ -8,6 +8,7 @@ use super::access::Access;
 use super::health::Health;
 use super::label::Labels;
 use super::memory::Memory;
+use super::own_keys::OwnKeys;
 use super::quarantine::Quarantine;
 use super::quota::{Account, Prices};
 use super::rules::custom_specs;
@@ -41,6 +42,8 @@ pub struct Upstream {
     pub(super) api_key: Option<Secret>,
     /// The credential header of every key, in the order of the configuration.
     pub credentials: Vec<(String, Secret)>,
+    /// The same keys, as they are looked for in answers.
+    pub(super) own_keys: OwnKeys,
     pub(super) circuit: CircuitLimits,
     /// Set when the snapshot is put in force.
     pub(super) health: OnceLock<Arc<Health>>,
@@ -365,6 +368,7 @@ fn upstream(it: &config::Upstream) -> Upstream {
         timeouts: it.timeouts,
         provider,
         credentials: it.api_key.iter().chain(&it.more_api_keys).map(credential).collect(),
+        own_keys: OwnKeys::new(it.api_key.iter().chain(&it.more_api_keys)),
         circuit: it.circuit,
         health: OnceLock::new(),
         api_key: it.api_key.clone(),

