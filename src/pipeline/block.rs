@@ -14,6 +14,7 @@ use crate::providers::BlockKind;
 use crate::scan::{Engine, Hit, RuleSet, Scanner};
 
 use super::body::Reading;
+use super::border::{BORDER_BYTES, Border};
 use super::inbound::source_of;
 
 /// Settled prose is forgotten in steps of so many bytes, so that a long answer costs no memory.
@@ -41,6 +42,8 @@ pub(super) struct GrowingBlock {
     /// In their order, without overlap.
     changes: VecDeque<Change>,
     scanner: Option<Scanner>,
+    /// With the text before this one, until enough of this one was read.
+    border: Option<Box<Border>>,
     /// Placeholders have been looked for up to here.
     restored_to: usize,
     /// The text up to there.
@@ -62,6 +65,7 @@ impl GrowingBlock {
             lines_before: 0,
             changes: VecDeque::new(),
             scanner,
+            border: None,
             restored_to: 0,
             markup: Markup::default(),
             restores,
@@ -74,6 +78,25 @@ impl GrowingBlock {
         matches!(self.kind, BlockKind::ToolJson | BlockKind::ToolText)
     }
 
+    /// The text follows one that ends so.
+    pub(super) fn follows(&mut self, before: &str, rules: &RuleSet, engine: &Engine) {
+        if self.base == 0 && self.text.is_empty() && !before.is_empty() && !rules.is_empty() {
+            self.border = Some(Box::new(Border::new(before, rules, engine)));
+        }
+    }
+
+    /// The last bytes of it, that what follows may go on.
+    pub(super) fn end(&self) -> &str {
+        &self.text[self.text.ceil_char_boundary(self.text.len().saturating_sub(BORDER_BYTES))..]
+    }
+
+    /// What was found over the border with the text before it.
+    pub(super) fn over_border(&mut self, reading: &Reading) -> Vec<Located> {
+        let found = self.border.as_mut().map(|it| it.take(reading)).unwrap_or_default();
+        self.border.take_if(|it| it.settled().is_none());
+        found
+    }
+
     /// The next part; which bytes of the text it is.
     pub(super) fn push(&mut self, engine: &Engine, text: &str, hits: &mut Vec<Hit>) -> Range<usize> {
         self.forget();
@@ -82,6 +105,9 @@ impl GrowingBlock {
         if let Some(scanner) = &mut self.scanner {
             scanner.push(engine, text.as_bytes(), hits);
             scanner.settle(engine);
+        }
+        if let Some(border) = &mut self.border {
+            border.push(engine, text);
         }
         if self.restores {
             self.hasher.write(text.as_bytes());
@@ -94,6 +120,9 @@ impl GrowingBlock {
         if let Some(scanner) = &mut self.scanner {
             scanner.finish(engine, hits);
         }
+        if let Some(border) = &mut self.border {
+            border.finish(engine);
+        }
         self.closed = true;
     }
 
@@ -104,6 +133,7 @@ impl GrowingBlock {
 
     fn settled(&self) -> usize {
         let scanned = self.scanner.as_ref().map_or(0, Scanner::settled);
+        let scanned = self.border.as_ref().and_then(|it| it.settled()).map_or(scanned, |it| it.min(scanned));
         if self.restores { scanned.min(self.restored_to) } else { scanned }
     }
 

@@ -13,12 +13,12 @@ use super::block::{Change, GrowingBlock};
 use super::body::Reading;
 use super::broken::begins_document;
 use super::inbound::{Desk, Input, read_tool, read_whole, sent_in, source_of};
-use super::locate::Located;
+use super::label::OPEN;
 use super::queue::{Carried, Edit, EventQueue, Outlet};
 use super::redact::{Kept, carried_away};
 use super::tally::Tally;
 use super::witness::TEXT_BYTES_MAX;
-use crate::domain::{Place, Risk, Score, Skipped, Source, Stamp, Verdict};
+use crate::domain::{Place, Risk, Score, Secret, Skipped, Source, Stamp, Verdict};
 use crate::providers::{self, Block, BlockKind, Note, Part, Told};
 use crate::scan::Hit;
 use crate::wire::encoding::Decoder;
@@ -57,6 +57,11 @@ pub(super) struct CompletionScan {
     /// The numbers of the blocks that grow, by the dialect's id.
     growing: HashMap<u64, u64>,
     next_block: u64,
+    /// The text that grew last, and its end once it is complete.
+    last_text: Option<u64>,
+    last_end: String,
+    /// What texts begin with that belongs to secrets that began in the texts before them, and what stands for it.
+    ends_of_secrets: Vec<(Secret, String)>,
     pub(super) tally: Tally,
     parts: Vec<Part>,
     hits: Vec<Hit>,
@@ -92,6 +97,9 @@ impl CompletionScan {
             blocks: HashMap::new(),
             growing: HashMap::new(),
             next_block: 0,
+            last_text: None,
+            last_end: String::new(),
+            ends_of_secrets: Vec::new(),
             parts: Vec::new(),
             hits: Vec::new(),
             sent: None,
@@ -278,6 +286,9 @@ impl CompletionScan {
         self.tally.coverage.scanned_bytes += text.len() as u64;
         self.note_down(block.id, &text);
         let Some(&number) = self.growing.get(&block.id) else { return Ok(()) };
+        if block.kind == BlockKind::Text && self.last_text != Some(number) {
+            self.follow(number);
+        }
         let Some(growing) = self.blocks.get_mut(&number) else { return Ok(()) };
         let part = growing.push(&self.reading.engine, &text, &mut self.hits);
         let is_prose = !growing.is_held_whole();
@@ -287,6 +298,17 @@ impl CompletionScan {
             self.put_back(number, desk)?;
         }
         Ok(())
+    }
+
+    /// Another text goes on than the one before: a secret may be split over both.
+    fn follow(&mut self, number: u64) {
+        let end = match self.last_text.replace(number).and_then(|last| self.blocks.get(&last)) {
+            Some(open) => open.end().to_owned(),
+            None => std::mem::take(&mut self.last_end),
+        };
+        if let Some(block) = self.blocks.get_mut(&number) {
+            block.follows(&end, &self.reading.rules.seam, &self.reading.engine);
+        }
     }
 
     fn carry(&mut self, event: u64, carried: Carried) {
@@ -302,6 +324,9 @@ impl CompletionScan {
         block.close(&self.reading.engine, &mut self.hits);
         match block.is_held_whole() {
             false => {
+                if self.last_text == Some(number) {
+                    self.last_end = block.end().to_owned();
+                }
                 if !desk.originals.is_empty() {
                     self.tally.heard(block.hash());
                 }
@@ -341,6 +366,11 @@ impl CompletionScan {
         if !input.restored.is_empty() {
             self.tally.restored_in(hash_of(&text, desk), input.restored.len());
         }
+        if kind == BlockKind::Text {
+            let end = self.ends_of_secrets.iter().find(|(end, _)| text.starts_with(end.expose()));
+            let change = end.map(|(end, label)| restoration(0..end.expose().len(), label.clone()));
+            input.restored.extend(change.map(|it| (it.range, it.with)));
+        }
         let leaf = is_json_string(self.queue.data(event), &range).then_some(range.start);
         for Change { range, with, .. } in self.decide(input, desk)? {
             self.queue.edit(event, Edit { leaf, span: range, with });
@@ -363,11 +393,17 @@ impl CompletionScan {
 
     /// Takes the hits in prose and decides on them.
     fn judge_hits(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
-        if self.hits.is_empty() {
+        let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
+        let mut located = block.over_border(&self.reading);
+        let split = located.len();
+        located.extend(self.hits.drain(..).map(|hit| block.located(&self.reading, &hit)));
+        if located.is_empty() {
             return Ok(());
         }
-        let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
-        let located: Vec<Located> = self.hits.drain(..).map(|hit| block.located(&self.reading, &hit)).collect();
+        for it in &located[..split] {
+            let end = it.pieces.first().map(|piece| Secret::new(block.stretch(piece).to_owned()));
+            self.ends_of_secrets.extend(end.map(|end| (end, format!("{OPEN}{}]", it.finding.rule.label))));
+        }
         for change in self.tally.judge(&located, desk)? {
             block.change(change);
         }

@@ -4,6 +4,7 @@ mod access;
 mod answer;
 mod block;
 mod body;
+mod border;
 mod broken;
 mod completion;
 mod conversation;

@@ -21,6 +21,9 @@ const CAPTURED_BYTES_MAX: usize = 256;
 /// Events with so few leaves are searched for equal paths pair by pair.
 const PAIRWISE_MAX: usize = 16;
 
+/// Largest number up to which a double tells each from the next.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Members whose values are kept, for they tell what an event is about.
 const CAPTURED: [&str; 5] = ["finish_reason", "id", "model", "status", "type"];
 
@@ -227,9 +230,30 @@ impl Visitor for Leaves {
     }
 
     fn scalar(&mut self, path: &Path, raw: &[u8], _at: usize) {
-        let number = std::str::from_utf8(raw).ok().and_then(|digits| digits.parse().ok());
-        if let Some(number) = number {
+        if let Some(number) = whole_number(raw) {
             self.add(path, false, Value::Number(number));
+        }
+    }
+}
+
+/// A number without a fraction, in whatever form: `1`, `1.0` and `1e0` are the same for those who read them.
+fn whole_number(raw: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(raw).ok()?;
+    let by_value = || digits.parse::<f64>().ok().filter(|it| it.fract() == 0.0 && (0.0..=EXACT_MAX).contains(it));
+    digits.parse().ok().or_else(|| by_value().map(|it| it as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_one_in_every_form() {
+        for (raw, number) in [("1", Some(1)), ("1.0", Some(1)), ("1e0", Some(1)), ("10E-1", Some(1)), ("-0", Some(0))] {
+            assert_eq!(whole_number(raw.as_bytes()), number, "{raw}");
+        }
+        for raw in ["-1", "1.5", "1e300", "true", "null"] {
+            assert_eq!(whole_number(raw.as_bytes()), None, "{raw}");
         }
     }
 }

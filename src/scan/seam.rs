@@ -123,6 +123,11 @@ impl Seam {
         self.marks.back().is_some_and(|mark| self.stream.undecided(engine) < mark.at)
     }
 
+    /// Decides as much as the rules allow of what was read since the last call of `finish`: so many bytes of it.
+    pub fn settle(&mut self, engine: &Engine) -> usize {
+        self.stream.settle(engine)
+    }
+
     /// What follows is not adjacent: decides what is open.
     pub fn finish(&mut self, engine: &Engine, hits: &mut Vec<SeamHit>) {
         self.stream.finish(engine, &mut self.inner);

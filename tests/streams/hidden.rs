@@ -62,3 +62,96 @@ fn two_of_them_and_one_that_comes_again() {
         assert_eq!(seen.event.inbound_findings.len(), 2);
     }
 }
+
+fn anthropic_blocks(indices: [&str; 2], texts: [&str; 2], closes: bool) -> Vec<Vec<u8>> {
+    let mut events = Dialect::Anthropic.events(Kind::Text, &["x"]);
+    let end = events.split_off(events.len() - 2);
+    events.truncate(1);
+    let event = |name: &str, index: &str, rest: String| {
+        format!("event: {name}\ndata: {{\"type\":\"{name}\",\"index\":{index}{rest}}}\n\n").into_bytes()
+    };
+    for (index, text) in indices.into_iter().zip(texts) {
+        if closes {
+            let start = json!({"type": "text", "text": ""});
+            events.push(event("content_block_start", index, format!(",\"content_block\":{start}")));
+        }
+        for piece in characters(text) {
+            let delta = json!({"type": "text_delta", "text": piece});
+            events.push(event("content_block_delta", index, format!(",\"delta\":{delta}")));
+        }
+        if closes {
+            events.push(event("content_block_stop", index, String::new()));
+        }
+    }
+    events.extend(end);
+    events
+}
+
+fn response_parts(texts: [&str; 2]) -> Vec<Vec<u8>> {
+    let mut events = Vec::new();
+    let mut push = |name: &str, mut data: Value| {
+        data["type"] = name.into();
+        data["sequence_number"] = events.len().into();
+        events.push(format!("event: {name}\ndata: {data}\n\n").into_bytes());
+    };
+    push("response.created", json!({"response": {"id": "resp_1", "output": []}}));
+    for (index, text) in texts.into_iter().enumerate() {
+        let place =
+            |key: &str, value: Value| json!({"item_id": "i", "output_index": 0, "content_index": index, key: value});
+        push("response.content_part.added", place("part", json!({"type": "output_text", "text": ""})));
+        characters(text).into_iter().for_each(|it| push("response.output_text.delta", place("delta", it.into())));
+        push("response.output_text.done", place("text", text.into()));
+    }
+    let content = texts.map(|text| json!({"type": "output_text", "text": text, "annotations": []}));
+    let item = json!({"id": "i", "type": "message", "role": "assistant", "content": content});
+    push("response.output_item.done", json!({"output_index": 0, "item": item}));
+    push("response.completed", json!({"response": {"id": "resp_1", "output": [item]}}));
+    events
+}
+
+/// What was before the border may be gone; the rest of the secret does not follow it.
+#[test]
+fn a_secret_that_is_split_over_two_texts() {
+    let key = access_key();
+    for at in 4..key.len() - 1 {
+        let texts = [&format!("id {}", &key[..at]), &format!("{} ok, and more", &key[at..])];
+        let texts = texts.map(String::as_str);
+        let expected = format!("id {}{LABEL} ok, and more", &key[..at]);
+        for (dialect, events) in [
+            (Dialect::Anthropic, anthropic_blocks(["0", "1"], texts, true)),
+            (Dialect::Anthropic, anthropic_blocks(["0", "0"], texts, true)),
+            (Dialect::Responses, response_parts(texts)),
+        ] {
+            let seen = Client::of(HIDES).hears(dialect, events.clone());
+            assert!(!seen.text().contains(&key[at..]), "{dialect:?} {at}: {}", seen.text());
+            let view = dialect.read(&seen.bytes);
+            assert_eq!(view.text, expected, "{dialect:?} {at}");
+            assert!(view.repeated.iter().all(|it| !it.contains(&key[at..])), "{dialect:?} {:?}", view.repeated);
+            assert_eq!(seen.event.inbound_findings.len(), 1);
+            let seen = Client::of(crate::client::STOPS).hears(dialect, events);
+            assert!(seen.stopped && !seen.text().contains(&key[at..]), "{dialect:?} {at}");
+        }
+    }
+    let fine = ["an ordinary text", " and another one, key = "];
+    for events in [anthropic_blocks(["0", "1"], fine, true), response_parts(fine)] {
+        assert_eq!(Client::of(HIDES).hears(Dialect::Anthropic, events.clone()).bytes, events.concat());
+    }
+}
+
+#[test]
+fn one_text_stays_one_however_its_number_is_written() {
+    let key = access_key();
+    for at in 4..key.len() - 1 {
+        for indices in [["1", "1.0"], ["1e0", "1"], ["0", "0.0"]] {
+            let events = anthropic_blocks(indices, [&key[..at], &key[at..]], false);
+            let seen = Client::of(HIDES).hears(Dialect::Anthropic, events);
+            let texts: String = seen
+                .text()
+                .lines()
+                .filter_map(|it| it.strip_prefix("data: "))
+                .filter_map(|it| serde_json::from_str::<Value>(it).unwrap()["delta"]["text"].as_str().map(String::from))
+                .collect();
+            assert_eq!(texts, LABEL, "{indices:?} {at}");
+        }
+    }
+}
