@@ -232,6 +232,8 @@ pub enum Note {
     },
     /// The answer is complete.
     Finish,
+    /// Several of these, which the reader keeps.
+    Several,
 }
 
 /// Reader of one streamed answer.

@@ -223,3 +223,62 @@ fn a_key_in_input_that_is_no_json_is_hidden_where_it_is_written() {
         assert_eq!(dialect.read(&seen.bytes).tools[&0], expected, "{dialect:?}");
     }
 }
+
+fn two_calls(second: &str) -> Vec<Vec<u8>> {
+    let block = |index: u64, kind: &str, input: &str| {
+        Dialect::Anthropic.events(Kind::Tool, &[input])[1..4]
+            .iter()
+            .map(|it| String::from_utf8_lossy(it).replace("\"index\":0", &format!("\"index\":{index}")))
+            .map(|it| it.replace("\"tool_use\"", &format!("\"{kind}\"")).into_bytes())
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    let mut events = Dialect::Anthropic.events(Kind::Tool, &[""]);
+    let end = events.split_off(events.len() - 2);
+    events.truncate(1);
+    events.push(block(0, second, &json!({"content": "fine"}).to_string()));
+    events.push(block(1, "tool_use", &json!({"content": QUERY}).to_string()));
+    events.extend(end);
+    events
+}
+
+/// A call without a result has the vendor refuse the next turn; results of its own tools come from itself.
+#[test]
+fn an_answer_that_is_stopped_behind_a_whole_call_still_asks_for_its_result() {
+    for (kind, reason) in [("tool_use", "tool_use"), ("server_tool_use", "end_turn")] {
+        let seen = Client::of(STOPS).hears(Dialect::Anthropic, two_calls(kind));
+        let view = Dialect::Anthropic.read(&seen.bytes);
+        assert!(seen.stopped && view.notice.is_some() && !seen.text().contains("user_id"), "{}", seen.text());
+        assert_eq!((view.stop_reason.as_deref(), view.problems), (Some(reason), Vec::new()), "{kind}");
+    }
+}
+
+#[test]
+fn every_choice_of_a_chunk_gets_its_end() {
+    let chunk = |first: &str, second: &str, reason: Value| {
+        let choices = json!([{"index": 0, "delta": {"content": first}, "finish_reason": reason},
+            {"index": 1, "delta": {"content": second}, "finish_reason": null}]);
+        let data =
+            json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5", "choices": choices});
+        format!("data: {data}\n\n").into_bytes()
+    };
+    for finished in [false, true] {
+        let mut events = vec![chunk("so ", "so ", Value::Null)];
+        events.extend(finished.then(|| chunk("", "", "stop".into())));
+        events.extend(crate::characters(QUERY).into_iter().map(|it| chunk("", it, Value::Null)));
+        events.push(b"data: [DONE]\n\n".to_vec());
+        let seen = Client::of(STOPS).hears(Dialect::Chat, events);
+        let (mut notices, mut reasons) = ([0; 2], [0; 2]);
+        for data in seen.text().lines().filter_map(|it| it.strip_prefix("data: {")) {
+            let event: Value = serde_json::from_str(&format!("{{{data}")).unwrap();
+            for choice in event["choices"].as_array().unwrap() {
+                let index = choice["index"].as_u64().unwrap() as usize;
+                let text = choice["delta"]["content"].as_str().unwrap_or_default();
+                notices[index] += usize::from(text.contains(crate::dialect::NOTICE));
+                reasons[index] += usize::from(choice["finish_reason"] == "stop");
+            }
+        }
+        assert!(seen.stopped, "{}", seen.text());
+        assert_eq!((notices, reasons), ([usize::from(!finished), 1], [1, 1]), "{}", seen.text());
+    }
+}

@@ -30,7 +30,10 @@ impl Completion for MessageEvents {
                 report_all(outline, parts);
                 Note::Start
             }
-            "content_block_start" => block_start(outline, blocks, parts),
+            "content_block_start" => {
+                client.learn_block(narrow(block_index(outline)), outline);
+                block_start(outline, blocks, parts)
+            }
             "content_block_delta" => {
                 block_delta(outline, blocks, parts);
                 Note::None

@@ -1,11 +1,16 @@
 //! What the client has seen of a message stream, and how to end it there with a notice.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::json;
 
 use crate::providers::outline::At::Key;
 use crate::providers::outline::Outline;
 use crate::providers::{BlockKind, Note, Refusal, sse};
+
+/// Calls that are told apart; nobody makes more at once.
+const CALLS_MAX: usize = 1024;
 
 /// The stream up to what was released, and what its message is called.
 #[derive(Debug, Default)]
@@ -18,6 +23,10 @@ pub(super) struct ClientView {
     finished: bool,
     open: Option<(u32, BlockKind)>,
     index_next: u32,
+    /// Blocks that call a tool of the client's, of those that are not complete for it.
+    calls: BTreeSet<u32>,
+    /// A whole call is there, which the client answers in its next turn.
+    has_call: bool,
 }
 
 impl ClientView {
@@ -29,6 +38,14 @@ impl ClientView {
         (self.input_tokens, self.output_tokens) = (tokens("input_tokens"), tokens("output_tokens"));
     }
 
+    /// Remembers whether a block calls a tool that the client runs.
+    pub(super) fn learn_block(&mut self, index: u32, outline: &Outline) {
+        let is_call = outline.string(&[Key("content_block"), Key("type")]) == Some("tool_use");
+        if is_call && self.calls.len() < CALLS_MAX {
+            self.calls.insert(index);
+        }
+    }
+
     /// Remembers the count in `message_delta`.
     pub(super) fn learn_usage(&mut self, outline: &Outline) {
         self.output_tokens = outline.number(&[Key("usage"), Key("output_tokens")]).unwrap_or(self.output_tokens);
@@ -37,13 +54,16 @@ impl ClientView {
     /// An event went out.
     pub(super) fn released(&mut self, note: Note) {
         match note {
-            Note::None | Note::Idle => {}
+            Note::None | Note::Idle | Note::Several => {}
             Note::Start => self.started = true,
             Note::Open { index, kind } => {
                 self.open = Some((index, kind));
                 self.index_next = self.index_next.max(index.saturating_add(1));
             }
-            Note::Close { index } => self.open = self.open.filter(|(open, _)| *open != index),
+            Note::Close { index } => {
+                self.has_call |= self.calls.remove(&index);
+                self.open = self.open.filter(|(open, _)| *open != index);
+            }
             Note::Finish => self.finished = true,
         }
     }
@@ -69,7 +89,9 @@ impl ClientView {
         push(&mut out, "content_block_delta", &json!({"type": "content_block_delta", "index": index, "delta": delta}));
         push(&mut out, "content_block_stop", &json!({"type": "content_block_stop", "index": index}));
         // `refusal` as a reason would make clients show a text of the vendor's instead of the notice.
-        let delta = json!({"stop_reason": "end_turn", "stop_sequence": null});
+        // A call that is left without a result has the vendor refuse the next turn.
+        let reason = if self.has_call { "tool_use" } else { "end_turn" };
+        let delta = json!({"stop_reason": reason, "stop_sequence": null});
         let usage = json!({"output_tokens": self.output_tokens});
         push(&mut out, "message_delta", &json!({"type": "message_delta", "delta": delta, "usage": usage}));
         push(&mut out, "message_stop", &json!({"type": "message_stop"}));

@@ -1,5 +1,7 @@
 //! Reading the chunks of Chat Completions and of legacy Completions.
 
+use std::collections::VecDeque;
+
 use super::chat_ending::ClientView;
 use crate::providers::blocks::Blocks;
 use crate::providers::outline::At::{self, Index, Key};
@@ -34,6 +36,8 @@ pub(super) struct ChatEvents {
     outline: Outline,
     blocks: Blocks,
     client: ClientView,
+    /// Of each chunk with several choices that is not released, what it changes for them.
+    several: VecDeque<Vec<Note>>,
 }
 
 impl ChatEvents {
@@ -58,20 +62,33 @@ impl Completion for ChatEvents {
         }
         self.client.learn(&self.outline);
         let mut note = Note::None;
+        let mut others = Vec::new();
         for run in self.outline.runs(self.outline.entries(), 2) {
             match run.first().map(|entry| self.outline.path(entry)) {
                 Some([Key("choices"), Index(position), ..]) => {
                     let choice = Choice::new(&self.outline, run, *position);
-                    note = choice.read(&mut self.blocks, parts);
+                    let before = std::mem::replace(&mut note, choice.read(&mut self.blocks, parts));
+                    others.extend((before != Note::None).then_some(before));
                 }
                 _ => run.iter().for_each(|entry| report(self.outline.path(entry), entry, parts)),
             }
         }
-        note
+        if others.is_empty() {
+            return note;
+        }
+        others.push(note);
+        self.several.push_back(others);
+        Note::Several
     }
 
     fn released(&mut self, note: Note) {
-        self.client.released(note);
+        match note {
+            Note::Several => {
+                let several = self.several.pop_front().unwrap_or_default();
+                several.into_iter().for_each(|note| self.client.released(note));
+            }
+            note => self.client.released(note),
+        }
     }
 
     fn ending(&self, refusal: &Refusal) -> Vec<u8> {

@@ -52,7 +52,7 @@ impl ClientView {
     /// An event went out.
     pub(super) fn released(&mut self, note: Note) {
         match note {
-            Note::None | Note::Idle => {}
+            Note::None | Note::Idle | Note::Several => {}
             Note::Start => self.started = true,
             Note::Open { index, kind } => {
                 self.started = true;

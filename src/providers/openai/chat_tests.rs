@@ -79,7 +79,7 @@ fn choices_are_told_apart_by_their_index() {
     let second = chunk(r#"{"index":1,"delta":{"content":"c"},"finish_reason":"stop"}"#);
     check(
         &[both, second, "[DONE]".to_owned()],
-        &["+0 Text 0=b +1 Text 1=a | Open { index: 0, kind: Text }", "0=c -0 | Close { index: 1 }", "-1 | Finish"],
+        &["+0 Text 0=b +1 Text 1=a | Several", "0=c -0 | Close { index: 1 }", "-1 | Finish"],
     );
 }
 

@@ -36,7 +36,7 @@ impl ClientView {
     /// An event went out.
     pub(super) fn released(&mut self, note: Note) {
         match note {
-            Note::None | Note::Idle => {}
+            Note::None | Note::Idle | Note::Several => {}
             Note::Start | Note::Open { .. } | Note::Close { .. } => self.started = true,
             Note::Finish => self.finished = true,
         }
