@@ -8,7 +8,7 @@ use super::inbound::Desk;
 use super::label::{Labels, Originals};
 use super::own_keys::Relay;
 use super::route::Destination;
-use super::{Reply, models, notice, redact};
+use super::{Reply, logprobs, models, notice, redact};
 use crate::domain::{Action, Direction, Stamp, Verdict};
 use crate::providers::{Endpoint, Refusal, RefusalKind};
 use crate::wire::encoding::{self, Coding, Decoder};
@@ -262,6 +262,9 @@ impl Exchange {
         self.record.restored = restored.edits.len() as u32;
         for (range, with) in restored.edits {
             splices.replace(range, with);
+        }
+        if !splices.is_empty() {
+            logprobs::forget(&raw, &mut splices);
         }
         let body = if splices.is_empty() { raw } else { splices.apply(&raw).map_err(|_| self.unspliceable())? };
         match self.endpoint() {

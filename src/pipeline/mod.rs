@@ -20,6 +20,7 @@ mod judge;
 mod label;
 mod live;
 mod locate;
+mod logprobs;
 mod markup;
 mod memory;
 mod models;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::block::GrowingBlock;
 use super::completion::Stop;
+use super::logprobs;
 use crate::providers::Note;
 use crate::wire::json;
 use crate::wire::splice::Splices;
@@ -145,6 +146,7 @@ impl Queued {
         for edits in self.edits.chunk_by(|left, right| left.leaf == right.leaf) {
             splice(data, edits, &mut splices).ok_or(Stop::Unreadable("an event of the answer cannot be edited"))?;
         }
+        logprobs::forget(data, &mut splices);
         let edited = splices.apply(data).ok();
         let edited = edited.ok_or(Stop::Unreadable("an event of the answer cannot be edited"))?;
         out.put(&self.frame.with_data(&edited));

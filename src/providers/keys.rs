@@ -6,13 +6,14 @@ pub(super) fn known(key: &str) -> &'static str {
 }
 
 /// Every key that a reader names, sorted.
-const KNOWN: [&str; 155] = [
+const KNOWN: [&str; 156] = [
     "accepted_prediction_tokens",
     "action",
     "annotation",
     "annotations",
     "applied_edits",
     "arguments",
+    "audio",
     "audio_tokens",
     "background",
     "bytes",

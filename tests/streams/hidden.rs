@@ -155,3 +155,73 @@ fn one_text_stays_one_however_its_number_is_written() {
         }
     }
 }
+
+/// `events` of chunks, in each of which a piece of the text stands where `place` puts it.
+fn chunks(place: impl Fn(&str) -> Value, text: &str) -> Vec<Vec<u8>> {
+    let chunk = |choice: Value| {
+        let data =
+            json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5", "choices": [choice]});
+        format!("data: {data}\n\n").into_bytes()
+    };
+    let mut events: Vec<Vec<u8>> = characters(text).into_iter().map(|it| chunk(place(it))).collect();
+    events.push(chunk(json!({"index": 0, "delta": {}, "finish_reason": "stop"})));
+    events.push(b"data: [DONE]\n\n".to_vec());
+    events
+}
+
+#[test]
+fn the_words_of_sound_are_a_text() {
+    let said = |it: &str| json!({"index": 0, "delta": {"audio": {"id": "a", "transcript": it}}});
+    let seen = Client::of(HIDES).hears(Dialect::Chat, chunks(said, &format!("it is {} ok", access_key())));
+    let heard: String = events_of(&seen.text())
+        .iter()
+        .filter_map(|it| it["choices"][0]["delta"]["audio"]["transcript"].as_str().map(String::from))
+        .collect();
+    assert_eq!(heard, format!("it is {LABEL} ok"));
+}
+
+fn events_of(text: &str) -> Vec<Value> {
+    let data = text.lines().filter_map(|it| it.strip_prefix("data: ")).filter(|it| *it != "[DONE]");
+    data.map(|it| serde_json::from_str(it).unwrap()).collect()
+}
+
+/// Tokens repeat the text in pieces.
+#[test]
+fn what_is_told_of_tokens_goes_with_the_text() {
+    let key = access_key();
+    let odds =
+        |it: &str| json!({"content": [{"token": it, "bytes": it.as_bytes(), "logprob": -0.1, "top_logprobs": []}]});
+    let said = |it: &str| json!({"index": 0, "delta": {"content": it}, "logprobs": odds(it)});
+    let seen = Client::of(HIDES).hears(Dialect::Chat, chunks(said, &format!("it is {key} ok")));
+    let told: String = events_of(&seen.text())
+        .iter()
+        .filter_map(|it| it["choices"][0]["logprobs"]["content"][0]["token"].as_str().map(String::from))
+        .collect();
+    assert_eq!(told, "it is  ok");
+
+    let mut events = Dialect::Responses.events(Kind::Text, &characters(&key));
+    for event in &mut events {
+        let text = String::from_utf8_lossy(event).into_owned();
+        let Some((name, data)) = text.split_once("\ndata: ") else { continue };
+        let mut data: Value = serde_json::from_str(data.trim()).unwrap();
+        if let Some(delta) = data["delta"].as_str() {
+            data["logprobs"] = json!([{"token": delta, "logprob": -0.1, "bytes": delta.as_bytes()}]);
+        }
+        *event = format!("{name}\ndata: {data}\n\n").into_bytes();
+    }
+    let seen = Client::of(HIDES).hears(Dialect::Responses, events);
+    assert!(events_of(&seen.text()).iter().all(|it| it["logprobs"].as_array().is_none_or(Vec::is_empty)));
+
+    let tokens: Vec<Value> = characters(&key).into_iter().map(|it| odds(it)["content"][0].clone()).collect();
+    let message = json!({"role": "assistant", "content": key});
+    let choice = json!({"index": 0, "message": message, "logprobs": {"content": tokens}});
+    let legacy = json!({"index": 0, "text": key, "logprobs": {"tokens": characters(&key), "text_offset": [0]}});
+    for choice in [choice, legacy] {
+        let body = json!({"id": "c", "choices": [choice]}).to_string();
+        let seen = Client::of(HIDES).ask(Dialect::Chat.path(), &Dialect::Chat.request("hello", false), |_| {
+            crate::client::Answer::body("application/json", body.as_bytes())
+        });
+        let answer: Value = serde_json::from_slice(&seen.bytes).unwrap();
+        assert_eq!(answer["choices"][0]["logprobs"], Value::Null, "{answer}");
+    }
+}

@@ -17,12 +17,13 @@ enum Channel {
     Arguments,
     Input,
     FunctionCall,
+    Transcript,
 }
 
 impl Channel {
     fn kind(self) -> BlockKind {
         match self {
-            Channel::Content | Channel::Refusal => BlockKind::Text,
+            Channel::Content | Channel::Refusal | Channel::Transcript => BlockKind::Text,
             Channel::Reasoning => BlockKind::Thinking,
             Channel::Arguments | Channel::FunctionCall => BlockKind::ToolJson,
             Channel::Input => BlockKind::ToolText,
@@ -154,6 +155,7 @@ impl<'a> Choice<'a> {
             [Key("text")] | [Key("delta"), Key("content")] => Channel::Content,
             [Key("delta"), Key("content"), Index(_), Key("text")] => Channel::Content,
             [Key("delta"), Key("refusal")] => Channel::Refusal,
+            [Key("delta"), Key("audio"), Key("transcript")] => Channel::Transcript,
             [Key("delta"), Key("reasoning_content" | "reasoning")] => Channel::Reasoning,
             [Key("delta"), Key("function_call"), Key("arguments" | "name")] => Channel::FunctionCall,
             [Key("delta"), Key("tool_calls"), Index(_), Key("function"), Key("arguments" | "name")] => {
