@@ -6,10 +6,11 @@ use super::exchange::{Exchange, Phase};
 use super::held::{Finished, Held, Shape};
 use super::inbound::Desk;
 use super::label::{Labels, Originals};
+use super::locate::Located;
 use super::own_keys::Relay;
 use super::route::Destination;
 use super::{Reply, logprobs, models, notice, redact};
-use crate::domain::{Action, Direction, Stamp, Verdict};
+use crate::domain::{Action, Direction, Source, Stamp, Verdict};
 use crate::providers::{Endpoint, Refusal, RefusalKind};
 use crate::wire::encoding::{self, Coding, Decoder};
 
@@ -225,6 +226,11 @@ impl Exchange {
         self.record.inbound.coverage = std::mem::take(&mut gathered.coverage);
         // The model's signed reasoning passes as it is, here as in a stream.
         located.retain(|it| !it.sealed);
+        if self.repeats_prompt() {
+            // What people wrote was read on its way out; secrets were hidden there, and are if one is left.
+            let said = |it: &Located| matches!(it.finding.source, Source::Assistant | Source::ToolInput);
+            located.retain(|it| said(it) || it.finding.rule.checker.name() == "secrets");
+        }
         self.judge.settle(Direction::Inbound, &mut located);
         let leaves = gathered.leaves.unwrap_or_default();
         let broken =
@@ -273,6 +279,12 @@ impl Exchange {
             }
             _ => Ok(body),
         }
+    }
+
+    /// Whether the answer lists what the client asked before.
+    fn repeats_prompt(&self) -> bool {
+        let route = self.destination.as_ref().map(|it| &it.route);
+        route.is_some_and(|it| it.endpoint == Endpoint::Responses && it.path.ends_with("/input_items"))
     }
 
     fn stopped(&self, verdict: &Verdict, now: Stamp) -> Refusal {

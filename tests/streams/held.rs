@@ -164,3 +164,32 @@ fn an_answer_that_says_it_is_two_things_is_none() {
         assert_eq!(seen.event.refusal, refused.then_some("upstream_failed"), "{headers:?}");
     }
 }
+
+#[test]
+fn what_people_asked_before_is_not_judged_as_an_answer() {
+    let item = |role: &str, text: &str| {
+        let kind = if role == "user" { "input_text" } else { "output_text" };
+        json!({"object": "list", "data": [{"id": "i", "type": "message", "role": role,
+            "content": [{"type": kind, "text": text}]}]})
+        .to_string()
+    };
+    let ask = |gateway, path: &str, body: String| {
+        Client::of(gateway).ask(path, b"", |_| Answer::body("application/json", body.as_bytes()))
+    };
+    let code = format!("```python\n{QUERY}\n```");
+    let items = "/v1/responses/resp_1/input_items";
+    assert!(ask(STOPS, items, item("user", &code)).refused.is_none());
+    assert!(ask(STOPS, items, item("assistant", &code)).refused.is_some());
+    let hidden = ask(HIDES, items, item("user", &access_key())).text();
+    assert_eq!(hidden, item("user", "[REDACTED:AWS_ACCESS_KEY]"));
+}
+
+/// It passes in a stream, too.
+#[test]
+fn reasoning_passes_as_it_is() {
+    let message = json!({"role": "assistant", "content": "fine", "reasoning_content": format!("not {QUERY}")});
+    let body = json!({"id": "c", "choices": [{"index": 0, "message": message}]}).to_string();
+    let request = Dialect::Chat.request("hello", false);
+    let answer = |_: &[u8]| Answer::body("application/json", body.as_bytes());
+    assert_eq!(Client::of(STOPS).ask(Dialect::Chat.path(), &request, answer).text(), body);
+}

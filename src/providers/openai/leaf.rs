@@ -12,7 +12,11 @@ pub(super) fn classify(steps: &[Step], scopes: &[Scope]) -> Leaf {
         ("model", []) => Leaf::Model,
         ("messages", [Index(_), rest @ ..]) => message(rest, from(scopes, 2), Source::ToolResult),
         ("choices", [Index(_), Key(key), rest @ ..]) if key == "message" => {
-            message(rest, from(scopes, 3), Source::Assistant)
+            match rest {
+                // As in a stream: the model's reasoning passes as it is.
+                [Key(key)] if key == "reasoning_content" || key == "reasoning" => Leaf::Sealed(Source::Assistant),
+                _ => message(rest, from(scopes, 3), Source::Assistant),
+            }
         }
         ("choices", [Index(_), Key(key), ..]) if key == "text" || key == "logprobs" => Leaf::Text(Source::Assistant),
         ("input", [] | [Index(_)]) => Leaf::Text(Source::User),
@@ -156,6 +160,8 @@ mod tests {
     fn answers() {
         text("choices[0].message{assistant}.content", Source::Assistant);
         text("choices[0].message.content", Source::Assistant);
+        check("choices[0].message{assistant}.reasoning_content", Leaf::Sealed(Source::Assistant));
+        check("choices[0].message.reasoning", Leaf::Sealed(Source::Assistant));
         text("choices[0].message.tool_calls[0].function.arguments", Source::ToolInput);
         text("choices[0].text", Source::Assistant);
         text("choices[0].logprobs.content[0].token", Source::Assistant);
