@@ -18,7 +18,7 @@ impl Destination {
     /// Whether the answer is a list of what was asked for with the configured key, whoever did. Ids of its entries cannot be
     /// guessed; such a list gives them away.
     pub(super) fn lists_for_all(&self, method: &str) -> bool {
-        let Destination { upstream, route } = self;
+        let Destination { upstream, route, .. } = self;
         let is_list = method == "GET" && route.endpoint == Endpoint::Batches && route.kept_answer().is_none();
         is_list && upstream.api_key.is_some()
     }
