@@ -74,6 +74,6 @@ impl Border {
         let span = behind.first().cloned().unwrap_or_default();
         let rule = reading.engine.rules()[hit.rule].clone();
         let finding = Finding { rule, source: Source::Assistant, place, span, value: None };
-        Located { finding, pieces: behind, sealed: false, text: Secret::new(joined) }
+        Located { finding, pieces: behind, sealed: false, shadowed: false, text: Secret::new(joined) }
     }
 }
