@@ -117,6 +117,9 @@ pub enum Confirm {
     Flows,
     /// `bare_call`: a call of a function, not of a method, and not the definition of one.
     BareCall,
+    /// `sql_joined`: what is put into the SQL text at the match becomes a part of it: no tag and no call in front makes
+    /// parameters of the values, and the text is no message that is printed, logged or raised.
+    SqlJoined,
     /// `result_ignored`: the last value of the call, in Go, is assigned to `_`.
     ResultIgnored,
     /// `has_context`: the function around, in Go, has a context or a request to take one from.
@@ -148,6 +151,9 @@ pub enum Confirm {
     /// `not_denied`: no `not`, `never` or "tries to" directly before the match: a text that forbids something, or tells
     /// of those who ask for it, does not ask for it.
     NotDenied,
+    /// `not_told`: no subject directly before the match, such as "they" or "later rules always": the text tells what
+    /// somebody does, and asks nobody to do it.
+    NotTold,
     /// `names_instructions`: the sentence that begins with the match means the assistant's instructions, in any of many
     /// languages.
     NamesInstructions,

@@ -3,7 +3,7 @@
 use super::name::{Kind, Name};
 use super::random::Makeup;
 use super::syntax::is_name;
-use crate::scan::validate::{Matched, placeholder};
+use crate::scan::validate::{Matched, placeholder, source};
 
 /// Beginnings of tokens that a rule of the catalogue judges by itself.
 const OWN_RULES: [&str; 44] = [
@@ -85,7 +85,11 @@ pub(in crate::scan) fn is_random_key(matched: &Matched<'_>) -> bool {
     if !makeup.is_random() && !chosen {
         return false;
     }
-    let fits = match kind(matched) {
+    let name = name(matched);
+    if name.marks_request() && is_uuid(matched.secret) {
+        return false;
+    }
+    let fits = match name.kind() {
         Some(Kind::Secret) => true,
         Some(Kind::Key) => makeup.is_random(),
         Some(Kind::UnknownKey) => makeup.is_long_random(),
@@ -117,12 +121,41 @@ fn byte_before(matched: &Matched<'_>) -> Option<u8> {
 }
 
 fn kind(matched: &Matched<'_>) -> Option<Kind> {
-    Name::new(matched.before, &matched.whole[..name_bytes(matched)]).kind()
+    name(matched).kind()
+}
+
+fn name(matched: &Matched<'_>) -> Name {
+    Name::new(matched.before, &matched.whole[..name_bytes(matched)])
 }
 
 fn is_something_else(matched: &Matched<'_>) -> bool {
     let Matched { whole, secret, .. } = *matched;
-    placeholder::is_placeholder(secret) || placeholder::names_itself(secret, whole) || is_other(secret)
+    placeholder::is_placeholder(secret)
+        || placeholder::names_itself(secret, whole)
+        || is_other(secret)
+        || source::is_source(secret, is_quoted(matched))
+        || is_compared(matched)
+        || is_logged_test(matched)
+}
+
+/// The other side of a comparison, which is a name unless it stands in quotes: `if secret != expected_2:`.
+fn is_compared(matched: &Matched<'_>) -> bool {
+    let front = matched.whole[..matched.whole.len() - matched.secret.len()].trim_ascii_end();
+    !is_quoted(matched) && (front.ends_with(b"==") || front.ends_with(b"!="))
+}
+
+/// `PASS: ld-elf/pr21562b`: a line that says which test passed.
+fn is_logged_test(matched: &Matched<'_>) -> bool {
+    let begins_line = matched.before.last().is_none_or(|byte| *byte == b'\n');
+    let names_file = matched.secret.contains(&b'/') || matched.secret.ends_with(b".exp");
+    begins_line && names_file && matched.whole.starts_with(b"PASS: ")
+}
+
+/// `8-4-4-4-12` hex digits.
+fn is_uuid(value: &[u8]) -> bool {
+    let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, byte)| if dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
 /// The name's part behind its keyword, with further words of it: what stands before the separator.
@@ -138,12 +171,19 @@ fn name_bytes(matched: &Matched<'_>) -> usize {
 fn is_other(value: &[u8]) -> bool {
     let has = |part: &[u8]| memchr::memmem::find(value, part).is_some();
     let path = has(b"/") && Makeup::of(value).is_wordy();
-    path || has(b"[:")
+    path || is_hash(value)
+        || has(b"[:")
         || has(b"://")
         || has(b"::")
         || value.starts_with(b"/")
         || value.starts_with(b"./")
         || value.starts_with(b"ssh-")
+}
+
+/// What a database keeps of a password, which a rule of its own tells.
+fn is_hash(value: &[u8]) -> bool {
+    let digits = value.strip_prefix(b"*").unwrap_or_default();
+    value.starts_with(b"$1$") || digits.len() == 40 && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Letters with digits or signs, as people choose passwords.

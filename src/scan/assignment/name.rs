@@ -210,7 +210,19 @@ const OTHER_KEYS: [&str; 44] = [
     "metadata",
 ];
 
-const PASSWORDS: [&str; 14] = [
+/// Last words of names, the last one first, of what protocols show to everybody: `ChangeToken`, `Sec-WebSocket-Key`.
+const SHOWN: [[&str; 2]; 6] = [
+    ["token", "change"],
+    ["token", "lock"],
+    ["token", "sync"],
+    ["token", "action"],
+    ["key", "socket"],
+    ["key", "websocket"],
+];
+/// Words with a blank behind them that belong to the name of a key: `API key: …`.
+const SPOKEN: [&[u8]; 2] = [b"api ", b"access "];
+
+const PASSWORDS: [&str; 15] = [
     "password",
     "passwords",
     "passwd",
@@ -225,6 +237,7 @@ const PASSWORDS: [&str; 14] = [
     "contrasena",
     "motdepasse",
     "passw",
+    "psw",
 ];
 
 const SECRETS: [&str; 14] = [
@@ -247,7 +260,16 @@ const SECRETS: [&str; 14] = [
 impl Name {
     /// The name whose keyword begins where `before` ends; `after` goes on from the keyword to the end of the name.
     pub(super) fn new(before: &[u8], after: &[u8]) -> Name {
-        let prefix = before.iter().rev().take(PREFIX_BYTES_MAX).take_while(|byte| is_name(**byte)).count();
+        let spoken = |word: &&&[u8]| {
+            let start = before.len().checked_sub(word.len());
+            start.is_some_and(|start| {
+                before[start..].eq_ignore_ascii_case(word) && !before[..start].last().is_some_and(|byte| is_name(*byte))
+            })
+        };
+        let prefix = match SPOKEN.iter().find(spoken) {
+            Some(word) => word.len(),
+            None => before.iter().rev().take(PREFIX_BYTES_MAX).take_while(|byte| is_name(**byte)).count(),
+        };
         let mut whole = before[before.len() - prefix..].to_vec();
         whole.extend_from_slice(after);
         let mut words: Vec<String> = Vec::new();
@@ -273,9 +295,18 @@ impl Name {
         Name { words }
     }
 
+    /// Whether it is that of a number by which a client marks a request, if the value is one: `ClientToken`.
+    pub(super) fn marks_request(&self) -> bool {
+        self.words.first().is_some_and(|word| word == "token" || word == "clienttoken")
+            && self.words.iter().any(|word| matches!(word.as_str(), "client" | "clienttoken" | "request"))
+    }
+
     /// What kind of secret it announces, if any.
     pub(super) fn kind(&self) -> Option<Kind> {
-        if self.words.iter().any(|word| OTHERS.contains(&word.as_str())) {
+        if self.words.iter().any(|word| OTHERS.contains(&word.as_str()) || word.starts_with("csrf")) {
+            return None;
+        }
+        if SHOWN.iter().any(|shown| self.words.starts_with(&shown.map(str::to_owned))) {
             return None;
         }
         let is_form = |word: &&String| FORMS.contains(&word.as_str()) || word.bytes().all(|byte| byte.is_ascii_digit());
@@ -341,6 +372,14 @@ mod tests {
     }
 
     #[test]
+    fn names_with_a_blank() {
+        let kind = |before: &str, after: &str| Name::new(before.as_bytes(), after.as_bytes()).kind();
+        assert_eq!(kind("my API ", "key"), Some(Kind::Key));
+        assert_eq!(kind("the primary ", "key"), None);
+        assert_eq!(kind("the therapi ", "key"), None);
+    }
+
+    #[test]
     fn names_of_other_things() {
         for name in [
             "key",
@@ -355,6 +394,11 @@ mod tests {
             "compass",
             "keyboard",
             "tokens_max",
+            "ChangeToken",
+            "lock-token",
+            "LifecycleActionToken",
+            "Sec-WebSocket-Key",
+            "csrfmiddlewaretoken",
         ] {
             assert_eq!(kind(name), None, "{name}");
         }

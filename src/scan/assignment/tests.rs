@@ -174,6 +174,11 @@ fn chosen_passwords() {
         "by¦pass = \"hunter2!x\"",
         "¦password = \"#login-form\"",
         "¦password = \"12345678\"",
+        ".icon-¦password:hover{color:red}",
+        "if vault_¦pass_1 != vault_pass_2:",
+        "¦PASS: ld-elf/pr21562b",
+        "\"config-¦password\": \"Lozinka:\"",
+        "esxi1_¦password: @ESXI1_PASSWORD",
     ];
     for text in others {
         assert!(!judged(text, is_password), "{text}");
@@ -199,6 +204,8 @@ fn made_keys() {
         "api_¦key = \"3AzLEQ4nWqCi2svIuhIl\"",
         "¦token=8bc4c78a9de8455c334b2b5e52b07447",
         "jwt_¦secret = 'my$uper#ecret9'",
+        "Here is my API ¦key: 3AzLEQ4nWqCi2svIuhIl",
+        "\"API ¦Key\",\"3AzLEQ4nWqCi2svIuhIl\"",
     ] {
         assert!(judged(text, is_random_key), "{text}");
     }
@@ -210,6 +217,10 @@ fn made_keys() {
         "¦key = \"3AzLEQ4nWqCi2svIuhIl\"",
         "¦token_type = \"3AzLEQ4nWqCi2svIuhIl\"",
         "slack_¦token = \"xoxb-3AzLEQ4nWqCi2svIuhIl\"",
+        "\"Client¦Token\": \"1b4e28ba-2fa1-41d2-883f-0016d3cca427\"",
+        "¦secret := corev1.Secret{ObjectMeta: m}",
+        "client_¦secret:t.client_secret2??null",
+        "get_¦secret_str(\"AZURE_OPENAI_API_KEY\")",
     ];
     for text in others {
         assert!(!judged(text, is_random_key), "{text}");

@@ -35,7 +35,52 @@ pub(super) fn flows(before: &[u8], whole: &[u8]) -> bool {
 pub(super) fn is_bare_call(before: &[u8]) -> bool {
     !before.ends_with(b".")
         && !before.ends_with(b"->")
-        && ![&b"def "[..], b"fn ", b"func ", b"function "].iter().any(|it| before.ends_with(it))
+        && (!before.ends_with(b"::") || before.ends_with(b"std::"))
+        && !before.last().is_some_and(|byte| is_name(*byte))
+        && ![&b"def "[..], b"fn ", b"func ", b"function ", b"function &"].iter().any(|it| before.ends_with(it))
+}
+
+/// Calls that make parameters of what is written in the braces of a literal.
+const BINDING_CALLS: [&str; 6] = [
+    "FromSqlInterpolated",
+    "FromSql",
+    "ExecuteSqlInterpolated",
+    "ExecuteSql",
+    "ExecuteSqlInterpolatedAsync",
+    "ExecuteSqlAsync",
+];
+/// Calls that show a text to somebody.
+const SHOWING_CALLS: [&str; 5] = ["print", "println", "puts", "echo", "Error"];
+/// Objects whose methods write a log.
+const LOGS: [&str; 6] = ["log", "logger", "_logger", "logging", "console", "LOG"];
+/// Words in front of a literal that are no tags.
+const NO_TAGS: [&str; 6] = ["return", "await", "yield", "case", "throw", "default"];
+/// Bytes of the line in front of a literal that are read.
+const CALL_BYTES: usize = 60;
+
+/// Whether the values in the SQL text `whole` that begins behind `before` become a part of it.
+pub(super) fn is_joined(before: &[u8], whole: &[u8]) -> bool {
+    let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
+    let line = &line[line.len().saturating_sub(CALL_BYTES)..];
+    if whole.starts_with(b"`") && is_tag(line) {
+        return false;
+    }
+    let name_of = |text: &[u8]| text.iter().rev().take_while(|byte| is_name(**byte)).count();
+    let call = line.trim_ascii_end();
+    let call = call.strip_suffix(b"(").unwrap_or(call);
+    let (object, name) = call.split_at(call.len() - name_of(call));
+    let object = object.strip_suffix(b".").unwrap_or_default();
+    let object = &object[object.len() - name_of(object)..];
+    let is_any = |words: &[&str], name: &[u8]| words.iter().any(|word| word.as_bytes() == name);
+    !is_any(&BINDING_CALLS, name) && !is_any(&SHOWING_CALLS, name) && !is_any(&LOGS, object)
+}
+
+/// Whether a template literal that begins behind `line` has a tag, which makes parameters of its values: `` sql`…` ``.
+fn is_tag(line: &[u8]) -> bool {
+    let name = line.iter().rev().take_while(|byte| is_name(**byte) || **byte == b'$').count();
+    let generic = line.ends_with(b">") && !line.ends_with(b"=>");
+    let word = &line[line.len() - name..];
+    generic || line.ends_with(b")") || name > 0 && !NO_TAGS.iter().any(|it| it.as_bytes() == word)
 }
 
 /// Whether the last of the values that a call gives is thrown away: `child, _ := `.
@@ -203,8 +248,26 @@ mod tests {
         assert!(is_result_ignored(b"\tchild, _ := ") && is_result_ignored(b"child, _ = "));
         assert!(!is_result_ignored(b"_, cancel := ") && !is_result_ignored(b"return "));
         assert!(is_bare_call(b"x = ") && !is_bare_call(b"model.") && !is_bare_call(b"def "));
+        assert!(is_bare_call(b"std::") && !is_bare_call(b"Db::") && !is_bare_call(b"function "));
         assert!(has_context(b"\nfunc a(ctx context.Context) {\n"));
         assert!(!has_context(b"\nfunc a(ctx context.Context) {\n}\n\nfunc b() {\n"));
+    }
+
+    #[test]
+    fn values_are_joined_where_no_tag_and_no_call_makes_parameters_of_them() {
+        let joined = |before: &str, whole: &str| is_joined(before.as_bytes(), whole.as_bytes());
+        for before in ["q = ", "query(", "return ", "return", "db.unsafe(", "() =>", "x = y > "] {
+            assert!(joined(before, "`select"), "{before}");
+        }
+        for before in ["sql", "await prisma.$queryRaw", "Prisma.sql", "sql<User[]>", "tag(x)"] {
+            assert!(!joined(before, "`select"), "{before}");
+        }
+        assert!(
+            joined("ctx.FromSqlRaw(", "$\"select") && !joined("ctx.FromSqlInterpolated(\n  ".trim_end(), "$\"select")
+        );
+        assert!(
+            !joined("print(", "\"select") && !joined("log.warn(", "\"select") && joined("catalog.run(", "\"select")
+        );
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod published;
 mod quoted;
 mod removal;
 mod sending;
+pub(super) mod source;
 mod sql_payload;
 mod sql_tokens;
 
@@ -108,6 +109,8 @@ impl Confirm {
         "sql_payload",
         "not_quoted",
         "not_denied",
+        "not_told",
+        "sql_joined",
         "sends",
         "names_instructions",
         "removes_root",
@@ -118,6 +121,7 @@ impl Confirm {
         match self {
             Confirm::Mixed | Confirm::BeginsWord | Confirm::NotSequence => 0,
             Confirm::Languages(_) | Confirm::BareCall | Confirm::NotQuoted | Confirm::NotDenied => 0,
+            Confirm::SqlJoined | Confirm::NotTold => 0,
             Confirm::Card | Confirm::Ssn | Confirm::BareSsn | Confirm::PublicIp | Confirm::PhoneUs => 1,
             Confirm::PhoneInternational | Confirm::PhoneNamed | Confirm::Iban | Confirm::Birthday => 1,
             Confirm::Identifier(_) => 1,
@@ -190,6 +194,8 @@ impl Confirm {
             Confirm::Identifier(scheme) => identifier::is_valid(*scheme, secret),
             Confirm::NotQuoted => !quoted::is_quoted(matched),
             Confirm::NotDenied => !quoted::is_denied(matched),
+            Confirm::NotTold => !quoted::is_told(matched),
+            Confirm::SqlJoined => flow::is_joined(before, whole),
             Confirm::Sends => sending::sends(matched),
             Confirm::NamesInstructions => overriding::names_instructions(matched),
             Confirm::RemovesRoot => removal::removes_root(matched),
@@ -229,6 +235,8 @@ impl FromStr for Confirm {
             "phone_us" => Confirm::PhoneUs,
             "not_quoted" => Confirm::NotQuoted,
             "not_denied" => Confirm::NotDenied,
+            "not_told" => Confirm::NotTold,
+            "sql_joined" => Confirm::SqlJoined,
             "sends" => Confirm::Sends,
             "names_instructions" => Confirm::NamesInstructions,
             "removes_root" => Confirm::RemovesRoot,

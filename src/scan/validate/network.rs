@@ -62,8 +62,26 @@ pub(super) fn has_url_password(url: &[u8]) -> bool {
     let rest = &url[start + 3..];
     let Some(at) = rest.iter().rposition(|&byte| byte == b'@') else { return false };
     let Some(colon) = rest[..at].iter().position(|&byte| byte == b':') else { return false };
-    let password = &rest[colon + 1..at];
-    !password.is_empty() && !placeholder::is_placeholder(password)
+    let (user, password) = (&rest[..colon], &rest[colon + 1..at]);
+    !password.is_empty()
+        && !placeholder::is_placeholder(password)
+        && !is_expression(password)
+        && !is_sample(user, password, &rest[at + 1..])
+}
+
+/// `{quote_plus(password)}`: a piece of the program that puts the address together.
+fn is_expression(password: &[u8]) -> bool {
+    let inner = password.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+    inner.is_some_and(|inner| inner.first().is_some_and(u8::is_ascii_alphabetic))
+}
+
+/// What manuals and tests write: the first user of Oracle, `foo:bar`, and a user who is their own password on this machine.
+fn is_sample(user: &[u8], password: &[u8], host: &[u8]) -> bool {
+    const PAIRS: [(&[u8], &[u8]); 2] = [(b"scott", b"tiger"), (b"foo", b"bar")];
+    const PASSWORDS: [&[u8]; 2] = [b"psw", b"raddpass"];
+    let local = host.starts_with(b"localhost") || host.starts_with(b"127.0.0.1");
+    let pair = |(name, word): &(&[u8], &[u8])| name.eq_ignore_ascii_case(user) && word.eq_ignore_ascii_case(password);
+    PAIRS.iter().any(pair) || PASSWORDS.contains(&password) || local && user == password
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
@@ -110,6 +128,10 @@ mod tests {
             "postgres://user@host/db",
             "postgres://host/db",
             "mysql://u:<pw>@h",
+            "postgresql://{quote_plus(user)}:{quote_plus(pw)}@{host}/app",
+            "oracle://scott:tiger@db/x",
+            "postgres://shop:shop@localhost:5432/shop",
+            "mysql://foo:bar@db/x",
         ] {
             assert!(!has_url_password(url.as_bytes()), "{url}");
         }

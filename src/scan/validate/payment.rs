@@ -4,6 +4,8 @@ use super::Matched;
 
 /// Longest card number, digits.
 const DIGITS_MAX: usize = 19;
+/// A shorter run of letters and digits in front is a word, bytes.
+const ENCODED_BYTES_MIN: usize = 6;
 /// What is read before a number to see how it is called, bytes.
 const NAME_BYTES: usize = 48;
 
@@ -89,6 +91,9 @@ pub(super) fn is_card(matched: &Matched<'_>) -> bool {
     if !has_issuer(digits) || !has_luhn(digits) || is_sample(digits) {
         return false;
     }
+    if is_encoded(matched) {
+        return false;
+    }
     let before = matched.before.to_ascii_lowercase();
     let line = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
     let name = &line[line.len().saturating_sub(NAME_BYTES)..];
@@ -172,6 +177,13 @@ fn continues(matched: &Matched<'_>) -> bool {
         b' ' if matched.secret.contains(&b' ') => group.clone().count() == 4 && group.clone().any(u8::is_ascii_digit),
         _ => false,
     }
+}
+
+/// Whether the number stands in a run of base64: `q8Zr2L/4539…`.
+fn is_encoded(matched: &Matched<'_>) -> bool {
+    let Some((b'/' | b'+', rest)) = matched.before.split_last() else { return false };
+    let run = &rest[rest.len() - rest.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()..];
+    run.len() >= ENCODED_BYTES_MIN && run.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// Whether the groups are numbers of a table: more groups before or behind, or groups that are near one another.

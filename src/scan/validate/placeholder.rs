@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use super::source;
+
 /// A run of one character so long is a mask: no generated token has it.
 const RUN_MIN: usize = 6;
 
@@ -167,6 +169,30 @@ const NAMES: [&str; 82] = [
 /// Names of types that carry a number.
 const TYPE_WORDS: [&str; 9] = ["uint8", "int32", "int64", "uint32", "float32", "float64", "utf8", "utf16", "base64"];
 
+/// What stands beside a password in lists of ways to store and send one, and letters and digits as passwords are.
+const ALGORITHMS: [&str; 20] = [
+    "scram-sha-1",
+    "scram-sha-256",
+    "scram-sha-512",
+    "latin1",
+    "latin-1",
+    "iso-8859-1",
+    "windows-1252",
+    "x.509",
+    "sha256",
+    "sha512",
+    "sha-256",
+    "sha-512",
+    "argon2",
+    "argon2i",
+    "argon2id",
+    "pbkdf2",
+    "pbkdf2_sha256",
+    "oauth2",
+    "aes-256-gcm",
+    "aes-256-cbc",
+];
+
 /// Longest value that is compared with the lists, bytes. What is longer is measured by its head.
 const VALUE_BYTES_MAX: usize = 256;
 
@@ -205,7 +231,13 @@ fn is_masked_text(text: &str) -> bool {
 /// Whether `value` is masked, or looked up, or made of words that stand in for a secret.
 pub(in crate::scan) fn is_placeholder(value: &[u8]) -> bool {
     let text = lower(value);
-    is_masked_text(&text) || contains_any(&PARTS, &text) || is_made_of_names(&text) || is_path(&text)
+    is_masked_text(&text)
+        || contains_any(&PARTS, &text)
+        || is_made_of_names(&text)
+        || is_path(&text)
+        || ALGORITHMS.contains(&text.as_str())
+        || source::is_template(value)
+        || source::is_variable_name(value)
 }
 
 /// Whether `value` repeats the name it is assigned to, as in `password: user.password2` or `token="auth_token_v2"`.
@@ -368,6 +400,9 @@ mod tests {
             "REPLACE_ME",
             "insert-your-token-here",
             "arn:aws:x:1",
+            "AZURE_OPENAI_API_KEY",
+            "[parameters('adminPassword')]",
+            "scram-sha-256",
         ];
         for value in placeholders {
             assert!(is_placeholder(value.as_bytes()), "{value}");

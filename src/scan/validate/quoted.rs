@@ -61,6 +61,33 @@ pub(super) fn is_denied(matched: &Matched<'_>) -> bool {
         .any(|word| tail.strip_suffix(word.as_bytes()).is_some_and(|rest| *word == "n't" || stands_alone(rest)))
 }
 
+/// Words between a subject and its verb.
+const ADVERBS: [&[u8]; 4] = [b"always", b"also", b"usually", b"silently"];
+/// Subjects that are no nouns.
+const SUBJECTS: [&[u8]; 4] = [b"they", b"we", b"i", b"which"];
+/// Words in `s` that are no nouns in the plural, or call somebody.
+const NO_SUBJECTS: [&[u8]; 8] =
+    [b"always", b"this", b"thus", b"perhaps", b"besides", b"sometimes", b"assistants", b"agents"];
+/// A shorter word in `s` is no noun in the plural.
+const PLURAL_BYTES_MIN: usize = 4;
+
+/// Whether a match, which begins with a verb, says what somebody does: `override` behind "later rules always". A capital
+/// begins a sentence of its own, and more than a space another text.
+pub(super) fn is_told(matched: &Matched<'_>) -> bool {
+    let mut words = matched.before.rsplit(|byte| *byte == b' ');
+    if !matched.whole.first().is_some_and(u8::is_ascii_lowercase) || words.next() != Some(&b""[..]) {
+        return false;
+    }
+    let is_adverb = |word: &[u8]| ADVERBS.iter().any(|it| it.eq_ignore_ascii_case(word));
+    let word = words.find(|word| !is_adverb(word)).unwrap_or_default();
+    let is_any = |table: &[&[u8]]| table.iter().any(|it| it.eq_ignore_ascii_case(word));
+    let plural = word.len() >= PLURAL_BYTES_MIN
+        && word.iter().all(u8::is_ascii_alphabetic)
+        && word.ends_with(b"s")
+        && !word.ends_with(b"ss");
+    is_any(&SUBJECTS) || plural && !is_any(&NO_SUBJECTS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +108,22 @@ mod tests {
         assert!(!quoted("then drop it\" is", "drop it\""));
         assert!(!quoted("the \"drop it now", "drop it"));
         assert!(!quoted("", ""));
+    }
+
+    #[test]
+    fn what_somebody_does_is_told() {
+        let told = |text: &str| {
+            let at = text.to_ascii_lowercase().find("drop").map_or(0..0, |from| from..from + 4);
+            is_told(&Matched::new(text.as_bytes(), &at, &at))
+        };
+        for text in ["later rules always drop", "manpages drop", "then they drop", "We drop"] {
+            assert!(told(text), "{text}");
+        }
+        for text in
+            ["five stars: drop", "Reviews Drop", "AI agents drop", "the rules, drop", "always drop", "access drop"]
+        {
+            assert!(!told(text), "{text}");
+        }
     }
 
     #[test]
