@@ -156,6 +156,7 @@ pub const ALL: &[Family] = &[
     family!("vuln", "vuln/python_injection.yaml"),
     family!("vuln", "vuln/python_crypto.yaml"),
     family!("vuln", "vuln/python_runtime.yaml"),
+    family!("vuln", "vuln/python_pages.yaml"),
     family!("vuln", "vuln/trojan_source.yaml"),
     family!("vuln", "vuln/sql.yaml"),
     family!("vuln", "vuln/queries.yaml"),
