@@ -90,9 +90,7 @@ impl Answer {
         let headers: Vec<(&str, &[u8])> =
             head.headers.iter().map(|(name, it)| (name.as_str(), it.as_bytes())).collect();
         let (answering, reply) = call.response_head(head.status.as_u16(), &headers);
-        // No answer of a provider sends a client elsewhere.
-        head.remove_header(&header::LOCATION);
-        hide_keys(&mut head, call)?;
+        clean(&mut head, call)?;
         head.insert_header(respond::REQUEST_ID, call.request().as_str())?;
         let empty = self.without_body || respond::never_has_body(&head);
         match answering {
@@ -218,10 +216,12 @@ impl Answer {
     }
 }
 
-/// What the pipeline says of headers in which the provider repeats its key. Its words for the status say nothing.
-fn hide_keys(head: &mut ResponseHeader, call: &Call) -> Result<()> {
+/// Takes out of a provider's head what no client is to see: where to go instead, the gateway's own keys, and words for the
+/// status, which say nothing.
+pub(super) fn clean(head: &mut ResponseHeader, call: &Call) -> Result<()> {
+    head.remove_header(&header::LOCATION);
     head.set_reason_phrase(None)?;
-    let hidden = |value: &HeaderValue| call.response_header(value.as_bytes());
+    let hidden = |value: &HeaderValue| call.without_keys(value.as_bytes());
     let names: Vec<HeaderName> =
         head.headers.iter().filter(|(_, value)| hidden(value).is_some()).map(|(name, _)| name.clone()).collect();
     for name in names {

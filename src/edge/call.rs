@@ -241,9 +241,9 @@ impl Call {
         (answering, reply)
     }
 
-    /// The value of a header of the provider's, if it is to be another one.
-    pub(super) fn response_header(&self, value: &[u8]) -> Option<Vec<u8>> {
-        self.state().exchange()?.response_header(value)
+    /// Bytes of the provider's without the gateway's keys, if there are any in them.
+    pub(super) fn without_keys(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.state().exchange()?.without_keys(bytes)
     }
 
     /// Whether the provider has begun to answer; from then on no retry is allowed.

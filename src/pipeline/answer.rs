@@ -153,11 +153,13 @@ impl Exchange {
         flow
     }
 
-    /// The value of a header of the provider's, if it is to be another one.
-    pub fn response_header(&self, value: &[u8]) -> Option<Vec<u8>> {
-        let mut hidden = value.to_vec();
-        self.own_keys()?.hide(&mut hidden, 0);
-        (hidden != value).then_some(hidden)
+    /// Bytes of the provider's that are not read, such as a header's value, without the gateway's keys; `None` if there are
+    /// none in them.
+    pub fn without_keys(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let keys = self.own_keys()?;
+        let mut hidden = bytes.to_vec();
+        keys.hide(&mut hidden, 0);
+        (hidden != bytes).then_some(hidden)
     }
 
     fn stream(
@@ -201,7 +203,7 @@ impl Exchange {
         let complete = match held.finish() {
             Err(error) => return self.unreadable_answer(&error),
             Ok(Finished::Empty) => return Flow::Continue,
-            Ok(Finished::Whole(complete)) => complete,
+            Ok(Finished::Whole(complete)) => *complete,
             Ok(Finished::Events(raw)) => {
                 let Some(destination) = &self.destination else { return Flow::Stop };
                 let scan = self.scan(destination, None, now);

@@ -122,9 +122,10 @@ mod tests {
         assert_eq!(plain, "{\"a\":\"xi\"😀\n\\q\\u12é");
         for start in (0..plain.len()).filter(|it| plain.is_char_boundary(*it)) {
             for end in (start + 1..=plain.len()).filter(|it| plain.is_char_boundary(*it)) {
-                let range = written(text, &[start..end]).remove(0);
+                let span = start..end;
+                let range = written(text, std::slice::from_ref(&span)).remove(0);
                 let again: String = Units::new(&text[range]).map(|(it, _)| it).collect();
-                assert_eq!(again, plain[start..end]);
+                assert_eq!(again, plain[span]);
             }
         }
     }

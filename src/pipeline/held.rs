@@ -80,14 +80,14 @@ fn sniff(raw: &[u8]) -> Sniffed {
 pub(super) enum Finished {
     /// A body without a byte.
     Empty,
-    Whole(Complete),
+    Whole(Box<Complete>),
     /// Events, which are to be read as such.
     Events(Vec<u8>),
 }
 
 impl Finished {
     fn of(complete: Option<Complete>) -> Self {
-        complete.map_or(Finished::Empty, Finished::Whole)
+        complete.map_or(Finished::Empty, |it| Finished::Whole(Box::new(it)))
     }
 }
 
@@ -173,14 +173,14 @@ impl Other {
             return Ok(Finished::Empty);
         }
         let sniffed = match self.shape {
-            Shape::Lines | Shape::Json => return self.lines().map(Finished::Whole),
+            Shape::Lines | Shape::Json => return self.lines().map(|it| Finished::of(Some(it))),
             Shape::Events => Sniffed::Events,
             Shape::Unknown => sniff(&self.raw),
         };
         match sniffed {
-            Sniffed::Document => self.whole_or_lines().map(Finished::Whole),
+            Sniffed::Document => self.whole_or_lines().map(|it| Finished::of(Some(it))),
             Sniffed::Events => Ok(Finished::Events(self.raw)),
-            Sniffed::Text => Ok(Finished::Whole(self.text())),
+            Sniffed::Text => Ok(Finished::of(Some(self.text()))),
             Sniffed::Binary => Err(Unreadable::Binary),
         }
     }

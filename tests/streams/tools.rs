@@ -248,7 +248,7 @@ fn an_answer_that_is_stopped_behind_a_whole_call_still_asks_for_its_result() {
     for (kind, reason) in [("tool_use", "tool_use"), ("server_tool_use", "end_turn")] {
         let seen = Client::of(STOPS).hears(Dialect::Anthropic, two_calls(kind));
         let view = Dialect::Anthropic.read(&seen.bytes);
-        assert!(seen.stopped && view.notice.is_some() && !seen.text().contains("user_id"), "{}", seen.text());
+        assert!(seen.stopped && view.notice.is_some() && !seen.text().contains("{user_id}"), "{}", seen.text());
         assert_eq!((view.stop_reason.as_deref(), view.problems), (Some(reason), Vec::new()), "{kind}");
     }
 }

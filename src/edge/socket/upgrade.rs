@@ -14,6 +14,7 @@ use super::link::Link;
 use super::seats::Seat;
 use super::{Provider, Socket};
 use crate::domain::Outcome;
+use crate::edge::answer::clean;
 use crate::edge::call::Call;
 use crate::edge::held::Lease;
 use crate::edge::replay::Slot;
@@ -41,8 +42,10 @@ pub(in crate::edge) async fn upgrade(
             slot.put_socket(Box::new(socket));
             None
         }),
-        Err(Unconnected::Refused(head, body)) => {
+        Err(Unconnected::Refused(mut head, body)) => {
             drop(seat);
+            clean(&mut head, call)?;
+            let body = call.without_keys(&body).unwrap_or(body);
             hand_on(session, call, &head, body).await.map(|()| None)
         }
         Err(unconnected) => Ok(call.refuse(RefusalKind::UpstreamFailed, unconnected.reason())),
@@ -55,11 +58,12 @@ async fn switch(
     session: &mut ServerSession,
     call: &Call,
     forward: &Forward,
-    connected: Connected,
+    mut connected: Connected,
     (address, seat): (IpAddr, Seat),
 ) -> Result<Socket> {
     let head = session.req_header().clone();
     let (fields, deflate) = answer(&head.headers);
+    clean(&mut connected.head, call)?;
     let switched = respond::switch(&connected.head, &fields, &call.request())?;
     tell(call, &connected.head);
     call.ends(Outcome::Forwarded);
