@@ -294,8 +294,9 @@ mod tests {
         let mut keeper = Keeper::open(folder.path(), live()).unwrap();
         let mut released = 0;
         std::thread::scope(|scope| {
-            let asking =
-                scope.spawn(|| names.iter().for_each(|it| ask_for_release(folder.path(), &[it.clone()], "r").unwrap()));
+            let asking = scope.spawn(|| {
+                names.iter().for_each(|it| ask_for_release(folder.path(), std::slice::from_ref(it), "r").unwrap())
+            });
             while !asking.is_finished() {
                 released += keeper.asked().len();
             }
