@@ -67,9 +67,9 @@ fn a_key_is_found_whole_however_its_lines_are_listed() {
             {
                 let text = format!("It says:\n{}\nThat is (by far) not all.\n", listed(&file, listing, line_end));
                 let whole = text.find(begin).unwrap()..text.rfind(end).unwrap() + end.len();
-                assert_eq!(Matcher::new(&entry.rule).find(&text), [whole.clone()], "{text}");
+                assert_eq!(Matcher::new(&entry.rule).find(&text), std::slice::from_ref(&whole), "{text}");
                 for size in [text.len(), 64, 7, 1] {
-                    assert_eq!(found(&engine, &rules, &text, size), [whole.clone()], "{size} of {text}");
+                    assert_eq!(found(&engine, &rules, &text, size), std::slice::from_ref(&whole), "{size} of {text}");
                 }
             }
         }

@@ -70,13 +70,17 @@ impl Coding {
         }
     }
 
+    #[inline]
     fn bits(self, characters: &[u8]) -> u64 {
-        let (width, value): (u32, fn(u8) -> u8) = match self {
-            Coding::Hex(_) => (4, hex_value),
-            Coding::Base64(_) => (6, base64_value),
-            Coding::Base32 => (5, base32_value),
+        let all = |width: u32, value: fn(u8) -> u8| {
+            characters.iter().fold(0, |bits, &character| bits << width | u64::from(value(character)))
         };
-        characters.iter().fold(0, |bits, &character| bits << width | u64::from(value(character)))
+        // A call for each, so that the compiler sees what it calls.
+        match self {
+            Coding::Hex(_) => all(4, hex_value),
+            Coding::Base64(_) => all(6, base64_value),
+            Coding::Base32 => all(5, base32_value),
+        }
     }
 
     /// Decodes whole groups, the rest too if it is the `last` piece, and returns how many characters they took; `None` if
