@@ -230,8 +230,8 @@ impl Exchange {
         located.retain(|it| !it.sealed);
         if self.repeats_prompt() {
             // What people wrote was read on its way out; secrets were hidden there, and are if one is left.
-            let said = |it: &Located| matches!(it.finding.source, Source::Assistant | Source::ToolInput);
-            located.retain(|it| said(it) || it.finding.rule.checker.name() == "secrets");
+            let asked = |it: &Located| matches!(it.finding.source, Source::User | Source::System);
+            located.retain(|it| !asked(it) || it.finding.rule.checker.name() == "secrets");
         }
         self.judge.settle(Direction::Inbound, &mut located);
         let leaves = gathered.leaves.unwrap_or_default();

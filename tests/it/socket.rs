@@ -373,6 +373,30 @@ fn a_refusal_of_the_provider_is_the_client_s() {
 }
 
 #[test]
+fn the_providers_key_does_not_come_back() {
+    let refusal = r#"{"error":{"message":"no such key: made-up-key-of-the-company"}}"#;
+    let answer = events(&["your key is made-up-key-of-the-company"]);
+    let hidden: Vec<String> =
+        answer.iter().map(|it| it.replace("made-up-key-of-the-company", "[provider key]")).collect();
+    for provider in
+        [sockets::start_with(Welcome::Refuse { status: 401, body: refusal }, []), sockets::start([says(&answer)])]
+    {
+        let yaml = format!(
+            "upstream:\n  openai: {{url: 'http://{}', api_key: made-up-key-of-the-company}}\nopen_access: true\n",
+            provider.address
+        );
+        let gateway = gateway::start_with(&yaml, None);
+        match connect(gateway.address, "/v1/responses", &[]) {
+            Err(refused) => assert!(refused.body.contains("no such key: [provider key]"), "{}", refused.body),
+            Ok(mut client) => {
+                client.send(&create("hi"));
+                assert_eq!(client.texts(hidden.len()), hidden);
+            }
+        }
+    }
+}
+
+#[test]
 fn both_sides_speak_tls() {
     let folder = tempfile::tempdir().unwrap();
     let tls = super::certificate::certificate(folder.path(), "provider");

@@ -169,9 +169,8 @@ fn an_answer_that_says_it_is_two_things_is_none() {
 fn what_people_asked_before_is_not_judged_as_an_answer() {
     let item = |role: &str, text: &str| {
         let kind = if role == "user" { "input_text" } else { "output_text" };
-        json!({"object": "list", "data": [{"id": "i", "type": "message", "role": role,
-            "content": [{"type": kind, "text": text}]}]})
-        .to_string()
+        let content = json!([{"type": kind, "text": text}]);
+        format!(r#"{{"object":"list","data":[{{"id":"i","type":"message","role":"{role}","content":{content}}}]}}"#)
     };
     let ask = |gateway, path: &str, body: String| {
         Client::of(gateway).ask(path, b"", |_| Answer::body("application/json", body.as_bytes()))
