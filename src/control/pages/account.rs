@@ -1,4 +1,4 @@
-//! The own account: where one is signed in and how that ends elsewhere, and another password.
+//! One's own account: where one is signed in and how that ends elsewhere, and another password.
 
 use askama::Template;
 use axum::extract::State;
