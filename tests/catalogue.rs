@@ -95,6 +95,20 @@ fn a_warm_engine_finds_the_same() {
     assert_eq!(whole(&engine, &rules, &text, false), cold);
 }
 
+/// An answer comes in words: none waits for the next one because a key could stand behind a space.
+#[test]
+fn no_secret_begins_with_white_space() {
+    for_each_rule(|engine, rules, entry| {
+        let waits = |text: &&str| {
+            let mut stream = Stream::new(rules.clone());
+            stream.push(engine, text.as_bytes(), &mut Vec::new());
+            stream.settle(engine) < text.len()
+        };
+        let is_secret = entry.rule.info.checker.name() == "secrets";
+        ["is ", "is\n"].iter().filter(|it| is_secret && waits(it)).map(|it| format!("waits behind {it:?}")).collect()
+    });
+}
+
 /// Values that are no secret, line after line, are ordinary text however many there are.
 #[test]
 fn many_refused_matches_are_refused() {
