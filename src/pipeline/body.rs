@@ -19,7 +19,7 @@ use super::tools::Tools;
 use super::whole::Recalled;
 use super::written::Written;
 use crate::domain::{Skipped, Source};
-use crate::providers::{Endpoint, Leaf, Provider, Role as Author, Scope};
+use crate::providers::{Leaf, Provider, Role as Author, Scope};
 use crate::scan::{Block, Engine, Hit, Scanner};
 use crate::wire::json::{Ahead, Container, DeepVisitor, Error, ErrorKind, Known, LeafAt, NodeAt, Role};
 
@@ -40,6 +40,8 @@ pub(super) struct Reading {
     pub(super) engine: Arc<Engine>,
     pub(super) rules: Arc<DirectionRules>,
     pub(super) sources: Sources,
+    /// Whether a prompt may be given as the numbers of its tokens.
+    pub(super) takes_tokens: bool,
     /// Whether decoded views are looked at, too: prompts yes, completions no.
     pub(super) views: bool,
     pub(super) hits_max: usize,
@@ -51,16 +53,9 @@ pub(super) struct Reading {
 #[derive(Clone, Copy)]
 pub(super) enum Sources {
     /// The provider, by the leaf's path.
-    Of(&'static dyn Provider, Endpoint),
+    Of(&'static dyn Provider),
     /// It is known: arguments of a tool call.
     Only(Source),
-}
-
-impl Sources {
-    /// Whether a prompt may be given as the numbers of its tokens.
-    fn take_tokens(self) -> bool {
-        matches!(self, Sources::Of(_, Endpoint::Embeddings | Endpoint::Completions))
-    }
 }
 
 /// The visitor. One per document.
@@ -197,7 +192,7 @@ impl BodyScan {
         }
         let found = match self.reading.sources {
             Sources::Only(source) => Leaf::Text(source),
-            Sources::Of(provider, endpoint) => provider.leaf(endpoint, leaf.path, &self.scopes),
+            Sources::Of(provider) => provider.leaf(leaf.path, &self.scopes),
         };
         match (leaf.role, found) {
             (Role::Value, found) => found,
@@ -396,8 +391,8 @@ impl DeepVisitor for BodyScan {
                 self.past.begin(start, coverage);
                 self.before = (self.sum(), self.seams.count());
             }
-            if let (true, Sources::Of(provider, endpoint)) = (self.reading.views, self.reading.sources) {
-                let leaf = || provider.leaf(endpoint, node.path, &self.scopes);
+            if let (true, Sources::Of(provider)) = (self.reading.views, self.reading.sources) {
+                let leaf = || provider.leaf(node.path, &self.scopes);
                 self.slices.enter(node.path, start, leaf, || node_text(&node));
             }
         }
@@ -425,10 +420,11 @@ impl DeepVisitor for BodyScan {
         let message = Past::index(node.path);
         let recalled = match (message, reading.sources) {
             (None, _) if Tools::is_one(node.path) => self.tools.recall(seen, number, at, ahead),
-            (Some(index), Sources::Of(provider, endpoint)) => {
+            (Some(index), Sources::Of(provider)) => {
                 let author = seams.last_source();
                 let context = || {
-                    let place = format!("{:?} {endpoint:?} {scopes:?} {author:?}", provider.dialect());
+                    let (dialect, list, tokens) = (provider.dialect(), node.path.steps().first(), reading.takes_tokens);
+                    let place = format!("{dialect:?} {list:?} {tokens} {scopes:?} {author:?}");
                     seen.digest(place.as_bytes(), &number.to_le_bytes())
                 };
                 self.past.recall(seen, context, index, at, ahead)
@@ -560,7 +556,7 @@ impl DeepVisitor for BodyScan {
         if node.level == 0 && node.path.steps().len() == 1 && node.path.last_key() == Some("stream") {
             self.gathered.streamed = raw == b"true";
         }
-        if self.reading.sources.take_tokens() && is_token(&node, raw) {
+        if self.reading.takes_tokens && is_token(&node, raw) {
             self.gathered.coverage.skip(Skipped::Tokens, raw.len() as u64);
         }
     }

@@ -152,7 +152,8 @@ impl Exchange {
         Reading {
             engine: self.snapshot.engine.clone(),
             rules: self.judge.team.rules(direction).clone(),
-            sources: Sources::Of(destination.upstream.provider, destination.route.endpoint),
+            sources: Sources::Of(destination.upstream.provider),
+            takes_tokens: matches!(destination.route.endpoint, Endpoint::Embeddings | Endpoint::Completions),
             views: direction == Direction::Outbound,
             hits_max: self.snapshot.limits.findings_max as usize,
             seen: (direction == Direction::Outbound).then(|| self.snapshot.seen.clone()),

@@ -40,6 +40,7 @@ impl Snapshot {
             engine: self.engine.clone(),
             rules: judge.team.rules(direction).clone(),
             sources: Sources::Only(source),
+            takes_tokens: false,
             views: direction == Direction::Outbound,
             hits_max: self.limits.findings_max as usize,
             seen: None,

@@ -99,7 +99,7 @@ impl Visitor for Leaves {
             return;
         }
         assert_eq!(path.steps().len(), self.scopes.len());
-        self.found.push((self.text.clone(), self.provider.leaf(Endpoint::Messages, path, &self.scopes)));
+        self.found.push((self.text.clone(), self.provider.leaf(path, &self.scopes)));
         let Some(scope) = self.scopes.last_mut() else { return };
         match path.last_key() {
             Some("role") => scope.role = Some(Role::parse(&self.text)),

@@ -164,7 +164,7 @@ pub trait Provider: Send + Sync {
 
     /// What the string value at `path` of a request (or of a held JSON answer) is.
     /// `scopes[i]` belongs to the container that `path.steps()[i]` steps out of, so the innermost comes last.
-    fn leaf(&self, endpoint: Endpoint, path: &Path, scopes: &[Scope]) -> Leaf;
+    fn leaf(&self, path: &Path, scopes: &[Scope]) -> Leaf;
 
     /// The JSON body of a refusal, in the envelope the vendor's clients expect.
     fn refusal(&self, refusal: &Refusal) -> Vec<u8>;

@@ -269,3 +269,20 @@ fn a_long_conversation_is_passed_over_up_to_what_is_new() {
         }
     }
 }
+
+/// Clients have a conversation counted before they send it.
+#[test]
+fn what_was_counted_is_known_when_it_is_sent() {
+    let body = |last: &str| {
+        let said = |role: &str, text: &str| json!({"role": role, "content": text});
+        let messages = [said("user", "Count and send."), said("assistant", "Both."), said("user", last)];
+        json!({"model": "m", "messages": messages}).to_string()
+    };
+    let key = key();
+    let paths = ["/v1/messages/count_tokens", MESSAGES];
+    for (last, path) in ["so be it", &key].into_iter().flat_map(|it| [it, it]).zip(paths.into_iter().cycle()) {
+        let run = run(&post(REDACTING, path, body(last)), 0);
+        assert_eq!(forwarded(&run), Some(body(last).replace(&key, LABEL).as_bytes()), "{path}: {last}");
+        assert_eq!(run.event.outbound_findings.len(), usize::from(last == key), "{path}: {last}");
+    }
+}

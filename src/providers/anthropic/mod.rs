@@ -39,7 +39,7 @@ impl Provider for Anthropic {
         ("x-api-key", key.to_owned())
     }
 
-    fn leaf(&self, _endpoint: Endpoint, path: &Path, scopes: &[Scope]) -> Leaf {
+    fn leaf(&self, path: &Path, scopes: &[Scope]) -> Leaf {
         leaf::classify(path.steps(), scopes)
     }
 

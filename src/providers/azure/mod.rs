@@ -39,8 +39,8 @@ impl Provider for Azure {
         ("api-key", key.to_owned())
     }
 
-    fn leaf(&self, endpoint: Endpoint, path: &Path, scopes: &[Scope]) -> Leaf {
-        OpenAi.leaf(endpoint, path, scopes)
+    fn leaf(&self, path: &Path, scopes: &[Scope]) -> Leaf {
+        OpenAi.leaf(path, scopes)
     }
 
     fn refusal(&self, refusal: &Refusal) -> Vec<u8> {

@@ -37,7 +37,7 @@ impl Provider for OpenAi {
         ("authorization", format!("Bearer {key}"))
     }
 
-    fn leaf(&self, _endpoint: Endpoint, path: &Path, scopes: &[Scope]) -> Leaf {
+    fn leaf(&self, path: &Path, scopes: &[Scope]) -> Leaf {
         leaf::classify(path.steps(), scopes)
     }
 
