@@ -48,7 +48,7 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command, Config};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What was asked for could not be done. Wrong usage is 2, as clap has it.
 const FAILED: u8 = 1;
