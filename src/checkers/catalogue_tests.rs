@@ -1,7 +1,5 @@
 //! Every rule of the catalogue: its id is its path, its hits hit, its misses miss.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::HashSet;
 
 use super::reference_matcher::{Matcher, lives_after};

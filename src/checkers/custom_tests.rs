@@ -1,6 +1,4 @@
 //! Custom rules: what is read, what is refused, and how it is said.
-#![allow(clippy::unwrap_used)]
-
 use super::{EXAMPLE_BYTES_MAX, EXAMPLES_MAX, RuleText, Trial, custom};
 
 const HOUSE: &str = "\

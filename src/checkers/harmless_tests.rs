@@ -1,7 +1,5 @@
 //! Texts of ordinary work. No rule may act on them, whatever the source.
 
-#![allow(clippy::unwrap_used)]
-
 use super::entries;
 use super::reference_matcher::Matcher;
 

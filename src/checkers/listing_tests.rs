@@ -1,6 +1,4 @@
 //! Private keys as tools print files: a number, a path, a name or a time before each line. They are found whole.
-#![allow(clippy::unwrap_used)]
-
 use std::ops::Range;
 
 use super::entries;

@@ -83,7 +83,6 @@ pub(super) fn check(reader: &mut Reader<'_>, top: &Section<'_>, file: &File) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     fn read(more: &str) -> Result<File, String> {

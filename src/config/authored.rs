@@ -132,8 +132,6 @@ fn refers(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     const AUTHORED: Authored<'_> =

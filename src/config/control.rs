@@ -174,7 +174,6 @@ impl File {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     fn read(text: &str) -> Result<File, String> {

@@ -64,8 +64,6 @@ fn network(text: &str) -> Option<IpNet> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use crate::config::File;
 
     fn read(settings: &str) -> Result<File, String> {

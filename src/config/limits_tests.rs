@@ -1,6 +1,4 @@
 //! Limits of teams, prices, addresses and keys of one provider, as they are written and as they are not.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::time::Duration;
 
 use super::{File, TeamLimits};

@@ -54,8 +54,6 @@ impl fmt::Display for Moment {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -333,8 +333,6 @@ fn mailbox(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
     use crate::config::{File, Reference, SmtpTls};
 

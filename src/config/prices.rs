@@ -77,8 +77,6 @@ fn price(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<Price> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

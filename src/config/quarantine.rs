@@ -135,8 +135,6 @@ fn name(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use crate::config::{File, Mistakes};
 

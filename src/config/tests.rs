@@ -1,6 +1,4 @@
 //! What the configuration means. What is said about its mistakes stands in `mistakes.txt`, case by case.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::Duration;
 
 use super::*;

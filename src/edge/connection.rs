@@ -297,8 +297,6 @@ impl fmt::Debug for Connection {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use tokio::io::AsyncWriteExt;
 
     use super::*;

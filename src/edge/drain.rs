@@ -51,8 +51,6 @@ pub(super) async fn patience(mut ending: watch::Receiver<Ending>, limits: Limits
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use tokio::time::Instant;
 
     use super::*;

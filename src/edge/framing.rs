@@ -128,8 +128,6 @@ fn wants_upgrade(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     fn head(fields: &[(&'static str, &'static str)]) -> RequestHeader {

@@ -119,8 +119,6 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;

@@ -193,8 +193,6 @@ fn vendor_request_id(dialect: Dialect) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     fn reply(kind: RefusalKind, dialect: Dialect) -> ResponseHeader {

@@ -74,7 +74,6 @@ fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use std::net::TcpStream;
     use std::time::Duration;
 

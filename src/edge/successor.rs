@@ -72,8 +72,6 @@ fn first_line(from: impl Read) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::net::TcpListener;
 
     use super::*;

@@ -165,8 +165,6 @@ pub(super) fn authority(url: &UpstreamUrl) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     fn url(tls: bool, host: &str, port: u16) -> UpstreamUrl {

@@ -240,7 +240,6 @@ impl GrowingBlock {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     fn block() -> GrowingBlock {

@@ -200,8 +200,6 @@ fn take_health(new: &Upstream, old: &Upstream) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use crate::config::File;
     use crate::domain::Direction;

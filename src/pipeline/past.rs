@@ -231,7 +231,6 @@ fn recall(seen: &Seen, digest: Digest, Clean { length, skipped }: Clean) -> Opti
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     /// Reads a list of messages, each with whether it is clean and parted; gives how many were passed over where.

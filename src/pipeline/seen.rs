@@ -158,7 +158,6 @@ fn age_of(data: u64) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

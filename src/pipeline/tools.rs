@@ -109,7 +109,6 @@ impl Tools {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::panic)]
     use super::*;
 
     /// Reads a list of descriptions, each with whether it is clean; gives how many were passed over where.

@@ -125,7 +125,6 @@ pub(super) enum Recalled {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

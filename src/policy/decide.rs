@@ -24,7 +24,6 @@ use crate::domain::{Action, Checker, Direction, Excepted, Finding, Fingerprint, 
 
 use super::condition::{Compiled, Scope};
 use super::exception::Excepting;
-use super::{Allowlist, Overlay};
 
 const SECRETS: &str = "secrets";
 /// Checkers of the seed's tables whose findings are blocked, or flagged where the rule says so, at any risk.
@@ -58,26 +57,19 @@ pub struct Input<'a> {
 pub struct Policies {
     compiled: Vec<(Policy, Compiled)>,
     exceptions: Vec<Excepting>,
-    allowlists: Vec<(String, Allowlist)>,
 }
 
 impl Policies {
-    /// Compiles policies and allowlists.
+    /// Compiles policies and exceptions.
     pub fn compile(file: &File) -> Self {
         let compiled = file.policies.iter().map(|it| (it.clone(), Compiled::new(&it.condition))).collect();
-        let allowlists = Overlay::all(file).into_iter().map(|it| (it.team, it.allowlist)).collect();
         let exceptions = file.exceptions.iter().map(Excepting::new).collect();
-        Policies { compiled, exceptions, allowlists }
+        Policies { compiled, exceptions }
     }
 
     /// Whether some exception is about single values, so that fingerprints of findings are needed.
     pub fn ask_fingerprints(&self) -> bool {
         self.exceptions.iter().any(Excepting::by_fingerprint)
-    }
-
-    /// Whether the team may use the model. A team that does not exist may use none.
-    pub fn model_allowed(&self, team: &str, model: &str) -> bool {
-        self.allowlists.iter().any(|(name, allowlist)| name == team && allowlist.allows(model))
     }
 
     /// The verdict over one text flow, also over one without findings: a policy may be about the model alone.

@@ -1,7 +1,5 @@
 //! What holds for every dialect in [`ALL`], and whole bodies read with the real lexer.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use serde_json::Value;
 
 use super::fixture::{refusal, trace};

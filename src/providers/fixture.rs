@@ -1,7 +1,5 @@
 //! What the tests of this room share: places in JSON spelled as one line.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use super::{Block, Completion, Note, Part, Refusal, RefusalKind, Role, Scope};
 use crate::domain::{RequestId, Risk, Score};
 use crate::wire::json::Step;

@@ -93,14 +93,6 @@ impl Engine {
         Engine::made(&[], specs, None)
     }
 
-    /// The same, and known values beside the rules.
-    ///
-    /// # Errors
-    /// As for [`Engine::new`].
-    pub fn with_known(specs: Vec<RuleSpec>, known: Known) -> Result<Engine, Vec<RuleError>> {
-        Engine::made(&[], specs, Some(known))
-    }
-
     /// An engine of more rules: `specs` begin with those that this one was made of, which are not checked again and whose
     /// automata both share, built or not.
     ///

@@ -109,7 +109,6 @@ fn is_glimpse(start: usize, window: Window<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use crate::scan::tests::rule;
     use crate::scan::{Engine, RuleSpec, Stream};
 

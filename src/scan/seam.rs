@@ -186,8 +186,6 @@ impl Seam {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::scan::tests::shapes;
 

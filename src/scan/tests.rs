@@ -1,6 +1,4 @@
 //! What the engine guarantees, rule shape by rule shape, over every cut.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::ops::Range;
 
 use proptest::prelude::*;

@@ -183,8 +183,6 @@ fn handshake(error: &rustls::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     fn reply(status: u16, retry_after: Option<&str>) -> Reply {

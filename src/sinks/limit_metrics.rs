@@ -145,8 +145,6 @@ impl super::Metrics {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use crate::domain::{Outcome, Tokens};
     use crate::sinks::Metrics;
 

@@ -224,8 +224,6 @@ pub(super) fn histogram(to: &Registry, name: &str, help: &str, edges: &[f64]) ->
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use crate::sinks::fixture::event;
 

@@ -84,8 +84,6 @@ impl std::error::Error for OutOfBounds {}
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use proptest::prelude::*;
 
     use super::*;

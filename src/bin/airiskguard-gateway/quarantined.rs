@@ -213,8 +213,6 @@ fn released(reference: &str, cause: &str, reason: Option<&str>) -> Act {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use airiskguard_gateway::config::File;
     use airiskguard_gateway::domain::HeldKind;

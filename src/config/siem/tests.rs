@@ -1,6 +1,4 @@
 //! What `siem:` means; what is said about its mistakes stands in `mistakes.txt`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use super::super::{File, Reading, Reference};
 use super::*;
 

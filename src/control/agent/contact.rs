@@ -168,7 +168,6 @@ fn tls(ca_file: Option<&str>) -> Result<ClientConfig, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     #[test]

@@ -1,6 +1,4 @@
 //! Bundles as a gateway gets them: verified, opened and loaded with this program's own loader.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

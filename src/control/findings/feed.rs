@@ -119,8 +119,6 @@ impl fmt::Display for Known {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

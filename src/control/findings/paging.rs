@@ -139,8 +139,6 @@ pub(super) fn searchable(name: &str, text: Option<String>) -> Result<Option<Stri
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -56,8 +56,6 @@ pub(super) fn exceptions(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::config::File;
 

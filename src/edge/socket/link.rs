@@ -338,8 +338,6 @@ fn refusal(error: &Error) -> Broken {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::sync::Arc;
 
     use sockudo_ws::deflate::DeflateWindowBits;

@@ -200,8 +200,6 @@ fn bit(position: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     const LIMITS: CircuitLimits = CircuitLimits { failures_max: 2, open: Duration::from_secs(5) };

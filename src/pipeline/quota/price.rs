@@ -43,8 +43,6 @@ fn fresh(dialect: Dialect, tokens: &Tokens) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn price(model: &str, input: &str) -> Price {

@@ -1,7 +1,5 @@
 //! Message streams as they are sent, read and ended at every event.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use serde_json::Value;
 
 use super::completion::MessageEvents;

@@ -1,7 +1,5 @@
 //! Streams of chunks as they are sent, read and ended at every event.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use serde_json::Value;
 
 use super::chat::ChatEvents;

@@ -78,8 +78,6 @@ fn error_type(kind: RefusalKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use serde_json::{Value, json};
 
     use super::*;

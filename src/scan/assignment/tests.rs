@@ -1,7 +1,5 @@
 //! Assignments in every syntax that the reader knows, cut at every byte, and values that are credentials or not.
 
-#![allow(clippy::unwrap_used)]
-
 use proptest::prelude::*;
 
 use super::{Read, is_password, is_random_key, is_weak_password, read};

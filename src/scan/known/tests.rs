@@ -1,6 +1,4 @@
 //! Known values against a naive search, over every cut; files against damage.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -9,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::Secret;
 use crate::scan::tests::{scan, shapes};
-use crate::scan::{Engine, Hit, Scanner, Seam};
+use crate::scan::{Engine, Hit, RuleSpec, Scanner, Seam};
 
 fn key() -> FingerprintKey {
     FingerprintKey::new(&Secret::new("a key of tests, which is long enough".into()))
@@ -19,12 +17,16 @@ fn entry(value: &str) -> Entry {
     Entry::new(&key(), Kind::Secret, None, value.as_bytes()).unwrap()
 }
 
+fn engine_of(shapes: Vec<RuleSpec>, known: Vec<Entry>) -> Engine {
+    Engine::new(Vec::new()).unwrap().extended(shapes, Some(Known::new(key(), known))).unwrap()
+}
+
 /// An engine that looks for these values, each under a label of its own: the rule of the value at `index` is `index`.
 fn engine(values: &[&str]) -> Engine {
     let named = |(index, value): (usize, &&str)| {
         Entry::new(&key(), Kind::Secret, Some(&format!("V{index}")), value.as_bytes()).unwrap()
     };
-    Engine::with_known(Vec::new(), Known::new(key(), values.iter().enumerate().map(named).collect())).unwrap()
+    engine_of(Vec::new(), values.iter().enumerate().map(named).collect())
 }
 
 /// Label and span of each find, by span.
@@ -104,7 +106,7 @@ fn short_values_are_refused() {
 #[test]
 fn rules_and_known_values_stand_side_by_side() {
     let entries = vec![entry("ak_abcDE9"), Entry::new(&key(), Kind::Canary, None, b"tweet-tweet").unwrap()];
-    let engine = Engine::with_known(shapes(), Known::new(key(), entries)).unwrap();
+    let engine = engine_of(shapes(), entries);
     let rules = shapes().len();
     let ids: Vec<&str> = engine.rules()[rules..].iter().map(|it| it.id.as_str()).collect();
     assert_eq!(ids, ["secrets.known.fingerprint", "secrets.known.canary"]);
@@ -275,8 +277,7 @@ proptest! {
 fn equal_values_are_looked_for_once() {
     let labelled = Entry::new(&key(), Kind::Secret, Some("A"), b"hunter2hunter2").unwrap();
     let canary = Entry::new(&key(), Kind::Canary, None, b"hunter2hunter2").unwrap();
-    let engine = Engine::with_known(Vec::new(), Known::new(key(), vec![entry("hunter2hunter2"), labelled, canary]));
-    let engine = engine.unwrap();
+    let engine = engine_of(Vec::new(), vec![entry("hunter2hunter2"), labelled, canary]);
     let hits: Vec<Hit> = scan(&engine, &engine.select(|_| true), &[b"hunter2hunter2"]);
     assert_eq!(hits.len(), 1);
     assert_eq!(engine.rules()[hits[0].rule].id, "secrets.known.canary");

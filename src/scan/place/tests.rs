@@ -1,6 +1,4 @@
 //! Where matches count, text by text; how a text is cut changes nothing.
-#![allow(clippy::unwrap_used)]
-
 use proptest::prelude::*;
 
 use super::*;

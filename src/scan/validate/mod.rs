@@ -270,7 +270,6 @@ fn identifier_of(text: &str) -> Option<Confirm> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn whole(text: &[u8]) -> Matched<'_> {

@@ -38,8 +38,6 @@ impl fmt::Display for Confirm {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -262,7 +262,6 @@ fn base64_value(character: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD_NO_PAD;
 

@@ -64,8 +64,6 @@ impl std::fmt::Debug for Inflater {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::io::Write;
 
     use flate2::Compression;

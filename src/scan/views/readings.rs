@@ -324,7 +324,6 @@ fn gap(section: &[u8], at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn read(reading: Reading, text: &str) -> String {

@@ -125,8 +125,6 @@ fn details(alert: &Alert) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::super::samples;
     use super::*;
 

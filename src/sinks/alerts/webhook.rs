@@ -110,8 +110,6 @@ fn encode(alert: &Alert) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::super::samples;
     use super::*;
 

@@ -240,8 +240,6 @@ impl<'a> Names<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     const HOUR_MS: u64 = 3_600_000;

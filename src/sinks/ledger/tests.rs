@@ -1,6 +1,4 @@
 //! The ledger from admission to outlet, under outlets that fail, hang and refuse.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::path::Path;
 use std::time::Instant;
 

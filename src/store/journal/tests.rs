@@ -1,6 +1,4 @@
 //! The journal under what happens to disks: torn ends, damage, restarts, more readers than one.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::io::{Seek, SeekFrom};
 
 use proptest::prelude::*;

@@ -1,6 +1,4 @@
 //! Decoders against encoders, in every cutting, cut short, prolonged, damaged, and as bombs.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::io::Write;
 
 use base64::Engine as _;

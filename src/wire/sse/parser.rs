@@ -182,8 +182,6 @@ impl std::error::Error for FrameTooLarge {}
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     #[test]

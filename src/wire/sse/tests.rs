@@ -1,6 +1,4 @@
 //! Frames against another parser of event streams, in every cutting, and put back together byte by byte.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use bytes::Bytes;
 use eventsource_stream::Eventsource;
 use futures::StreamExt;

@@ -153,8 +153,6 @@ fn shown(notes: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn arguments() -> Fingerprint {

@@ -220,8 +220,6 @@ fn is_word(letters: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn found(text: &str, format: Format) -> Vec<(String, String, String)> {

@@ -145,8 +145,6 @@ fn in_policy(out: &mut String, info: &RuleInfo) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use airiskguard_gateway::checkers;
     use airiskguard_gateway::config::File;
 

@@ -52,8 +52,6 @@ pub(super) fn markdown(entries: &[Entry], checker: Option<&str>, out: &mut dyn W
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use airiskguard_gateway::checkers;
     use serde_json::Value;
 

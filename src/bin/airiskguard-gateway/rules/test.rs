@@ -51,8 +51,6 @@ fn catalogue() -> Result<Vec<Entry>, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::path::PathBuf;
 
     use super::run;

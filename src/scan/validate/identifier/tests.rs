@@ -1,7 +1,5 @@
 //! Every scheme: numbers that another implementation made, the same with a digit changed, and hostile texts.
 
-#![allow(clippy::unwrap_used)]
-
 use super::super::made_up::begins_word;
 use super::{Bare, SCHEMES, is_valid, named};
 

@@ -1,6 +1,4 @@
 //! Every format over the same records: a sample, acts, and names that were made to break them.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;

@@ -1,5 +1,4 @@
 //! Tests of the JSON room: what documents look like, what was seen of them, and the properties they are held against.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::single_range_in_vec_init, reason = "a list of one span is meant")]
 
 mod lexer;
