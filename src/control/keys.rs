@@ -21,6 +21,8 @@ use super::users::{User, name_mistake};
 const PREFIX: &str = "gw-";
 /// Longest time that a key and its successor both hold.
 const OVERLAP_HOURS_MAX: u32 = 31 * 24;
+/// How long one is remembered after it has ended.
+const REMEMBERED_MS: u64 = 400 * DAY_MS;
 const DAYS_MAX: u32 = 10 * 366;
 
 /// A key, by its digest.
@@ -54,6 +56,11 @@ impl Stored for Key {
 
     fn parent(&self) -> Option<String> {
         Some(self.team.clone())
+    }
+
+    fn expires_ms(&self) -> Option<u64> {
+        let end = self.revoked_ms.into_iter().chain(self.expires_ms).min();
+        end.map(|it| it.saturating_add(REMEMBERED_MS))
     }
 }
 

@@ -9,7 +9,8 @@ use super::http::{Access, Body, Created, Done, Granted, Json, Path, Route, delet
 use super::roles::Permission;
 use super::seal::{digest, token};
 use super::server::Control;
-use super::shelf::Stored;
+use super::shelf::{Batch, Stored};
+use super::sign_in::own_session;
 use super::time::DAY_MS;
 use super::users::{distinct, name_mistake};
 
@@ -140,6 +141,7 @@ pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) 
         return Err(Problem::forbidden(format!("a token cannot be given what you may not do: `{}`", beyond.name())));
     }
     granted.need_session("make tokens, which would outlive it")?;
+    let session = own_session(control, granted).await?;
     if control.shelf.of::<Token>(granted.user()?).await?.len() >= TOKENS_MAX {
         return Err(Problem::conflict(format!("you have {TOKENS_MAX} tokens: revoke some first")));
     }
@@ -154,7 +156,8 @@ pub(super) async fn issued(control: &Control, granted: &Granted, new: NewToken) 
         created_ms: now,
         expires_ms: now.saturating_add(u64::from(new.days) * DAY_MS),
     };
-    control.shelf.insert(&token).await?;
+    // With its session: one that ends at this moment makes no token any more.
+    control.shelf.commit(Batch::default().insert(&token).update(&session)).await?;
     let view = TokenView::from(&token);
     control.acts.changed(&granted.actor, "token.created", &token.id, None, Some(&view));
     Ok(IssuedToken { token: secret, view })

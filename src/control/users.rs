@@ -8,6 +8,7 @@ use super::Problem;
 use super::acts::difference;
 use super::http::{Body, Created, Done, Granted, Json, Path, Route, delete, get, patch, post};
 use super::roles::{Permission, Reach, Role};
+use super::seal::digest;
 use super::server::Control;
 use super::shelf::{Batch, Kept, Stored};
 use super::sign_in::{hash_password, password_mistake};
@@ -78,6 +79,13 @@ pub(super) struct UserView {
     pub(super) disabled: bool,
     /// Last sign-in, Unix milliseconds.
     pub(super) seen_ms: Option<u64>,
+}
+
+impl UserView {
+    /// Changes with what an administrator decides about, and not with a sign-in.
+    pub(super) fn mark(&self) -> String {
+        digest(&format!("{:?} {:?} {}", self.roles, self.teams, self.disabled))
+    }
 }
 
 impl From<&User> for UserView {
@@ -201,18 +209,22 @@ async fn change(
     Path(id): Path<String>,
     Body(changed): Body<ChangedUser>,
 ) -> Result<Json<UserView>, Problem> {
-    Ok(Json(UserView::from(&changed_user(&control, &granted, &id, changed).await?.value)))
+    Ok(Json(UserView::from(&changed_user(&control, &granted, &id, None, changed).await?.value)))
 }
 
-/// Changes a user.
+/// Changes a user; `read` is the mark of what the change was decided upon, where that is known.
 pub(super) async fn changed_user(
     control: &Control,
     granted: &Granted,
     id: &str,
+    read: Option<&str>,
     changed: ChangedUser,
 ) -> Result<Kept<User>, Problem> {
     let mut user = control.shelf.need::<User>(id).await?;
     let (before, was_owner) = (UserView::from(&user.value), user.parent().is_some());
+    if read.is_some_and(|it| it != before.mark()) {
+        return Err(Problem::conflict("somebody has changed this user since it was read: read it again"));
+    }
     // Who may not make an owner may not unmake, lock out or sign in as one either.
     may_appoint(granted, &user.roles)?;
     if let Some(roles) = changed.roles {

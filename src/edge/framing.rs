@@ -9,6 +9,10 @@ use crate::pipeline::RefusalKind;
 
 /// Length of the key that an upgrade to a WebSocket brings, decoded.
 const SOCKET_KEY_BYTES: usize = 16;
+/// Most fields that `Connection` may name: with more, Pingora forwards nothing.
+const CONNECTION_OPTIONS_MAX: usize = 9;
+/// What `Connection` may not have dropped on the way: the same.
+const KEPT: [&str; 4] = ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 /// Why a head is refused, before anything is read of its body.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,8 +99,10 @@ fn bad_framing(head: &RequestHeader, raw: &[u8]) -> Option<&'static str> {
     if head.version == Version::HTTP_11 && !headers.contains_key(header::HOST) {
         return Some("no Host");
     }
-    if !connection_options(headers).all(|it| it != "host" && HeaderName::from_bytes(it.as_bytes()).is_ok()) {
-        return Some("a Connection that names Host, or what is no header");
+    let is_one = |it: &String| !KEPT.contains(&it.as_str()) && HeaderName::from_bytes(it.as_bytes()).is_ok();
+    let options: Vec<String> = connection_options(headers).collect();
+    if options.len() > CONNECTION_OPTIONS_MAX || !options.iter().all(is_one) {
+        return Some("a Connection that names Host, X-Forwarded-For, what is no header, or too much");
     }
     None
 }
@@ -162,6 +168,8 @@ mod tests {
             &[("content-length", "3")],
             &[("host", "a"), ("connection", "close, Host")],
             &[("host", "a"), ("connection", "two words")],
+            &[("host", "a"), ("connection", "keep-alive, X-Forwarded-For")],
+            &[("host", "a"), ("connection", "a, b, c, d, e"), ("connection", "f, g, h, i, j")],
         ] {
             assert_eq!(kind(fields), Some(RefusalKind::BadRequest), "{fields:?}");
         }

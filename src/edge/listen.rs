@@ -95,7 +95,7 @@ impl Door {
         let most = if is_one { limits.connections_per_client_max } else { u32::MAX };
         drop(snapshot);
         // Nothing can be answered before TLS, which is what it would cost; the connection is closed.
-        let Some(_guest) = self.shared.guests.enter(client.ip().to_canonical(), most) else {
+        let Some(_guest) = self.shared.guests.enter(client.ip(), most) else {
             return self.shared.metrics.shed("client_connections");
         };
         let timer =

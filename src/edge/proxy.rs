@@ -102,6 +102,7 @@ impl ProxyHttp for Gateway {
         let Some((choice, attempt)) = phase.tries.begin(&self.shared, &forward.upstream) else {
             return Error::e_explain(UNREACHABLE, "every address is left alone");
         };
+        call.unsent();
         if attempt == 0 {
             call.forwarded();
         }
@@ -166,8 +167,12 @@ impl ProxyHttp for Gateway {
     ) -> Box<Error> {
         let begun = phase.call.as_ref().is_none_or(|call| call.has_begun());
         let upstream = phase.forward.as_ref().map(|it| &it.upstream);
-        let reused = reused && !phase.call.as_ref().is_some_and(|call| call.may_be_worked_on());
+        let worked_on = phase.call.as_ref().is_some_and(|call| call.may_be_worked_on());
+        let reused = reused && !worked_on;
         if begun || upstream.is_none_or(|it| !phase.tries.are_left(it)) {
+            error.set_retry(false);
+        } else if worked_on && *error.root_etype() == ErrorType::InvalidH2 {
+            // The rules of the connection were broken, perhaps for another request on it: this one was read.
             error.set_retry(false);
         } else if *error.root_etype() == FAILOVER || reused && is_dead_connection(&error) {
             error.set_retry(true);

@@ -329,11 +329,10 @@ impl CustomSession for Replay {
         self.inner().to_h1_raw()
     }
 
-    /// Called once at the start of every try: the body is played from its beginning again, so Pingora needs no buffer
+    /// Called once in every try, behind its head: the body is played from its beginning again, so Pingora needs no buffer
     /// of what it has sent.
     fn enable_retry_buffering(&mut self) {
         self.position = 0;
-        self.call.unsent();
     }
 
     fn retry_buffer_truncated(&self) -> bool {

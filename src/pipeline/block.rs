@@ -17,7 +17,8 @@ use super::body::Reading;
 use super::border::{BORDER_BYTES, Border};
 use super::inbound::source_of;
 
-/// Settled prose is forgotten in steps of so many bytes, so that a long answer costs no memory.
+/// Settled prose is forgotten in steps of so many bytes, and what changed in it as it is passed on, so that a long answer costs no
+/// memory.
 const FORGET_BYTES: usize = 32 << 10;
 
 /// A stretch of the text that becomes another one.
@@ -168,9 +169,10 @@ impl GrowingBlock {
         found
     }
 
-    /// A stretch of the text.
+    /// A stretch of the text, widened to whole characters: rules match bytes.
     pub(super) fn stretch(&self, span: &Range<usize>) -> &str {
-        &self.text[span.start - self.base..span.end - self.base]
+        let at = |offset: usize| offset.saturating_sub(self.base).min(self.text.len());
+        &self.text[self.text.floor_char_boundary(at(span.start))..self.text.ceil_char_boundary(at(span.end))]
     }
 
     /// The line, from 1, that byte `at` stands in.
@@ -220,6 +222,11 @@ impl GrowingBlock {
             let span = it.range.start.max(part.start) - part.start..it.range.end.min(part.end) - part.start;
             (span, if it.range.start >= part.start { it.with.as_str() } else { "" })
         })
+    }
+
+    /// Everything below `end` has been passed on: what changed there is not needed any more.
+    pub(super) fn passed_on(&mut self, end: usize) {
+        while self.changes.pop_front_if(|it| it.range.end <= end).is_some() {}
     }
 
     /// Drops settled prose that no finding to come can need.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::str::Chars;
 
 use super::body::Reading;
+use super::completion::{Stop, TOO_MANY_FINDINGS};
 use super::inbound::Input;
 use super::locate::{in_text, scan_block};
 use crate::domain::Source;
@@ -16,7 +17,7 @@ pub(super) fn begins_document(text: &str) -> bool {
 }
 
 /// What it holds. Nothing is put back: nobody knows what it would stand beside.
-pub(super) fn read(reading: &Reading, text: &str) -> Input {
+pub(super) fn read(reading: &Reading, text: &str) -> Result<Input, Stop> {
     let source = Source::ToolInput;
     let hits = scan_block(reading, source, text, Block::Broken);
     let mut located: Vec<_> = hits.iter().map(|hit| in_text(reading, source, text, hit, "tool input")).collect();
@@ -30,7 +31,10 @@ pub(super) fn read(reading: &Reading, text: &str) -> Input {
             located.push(it);
         }
     }
-    Input { located, ..Input::default() }
+    if located.len() > reading.hits_max {
+        return Err(TOO_MANY_FINDINGS);
+    }
+    Ok(Input { located, ..Input::default() })
 }
 
 /// Where in `text` the spans of its plain form are written.

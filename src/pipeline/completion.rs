@@ -400,11 +400,18 @@ impl CompletionScan {
         if located.is_empty() {
             return Ok(());
         }
+        let changes = self.tally.judge(&located, desk)?;
         for it in &located[..split] {
-            let end = it.pieces.first().map(|piece| Secret::new(block.stretch(piece).to_owned()));
-            self.ends_of_secrets.extend(end.map(|end| (end, format!("{OPEN}{}]", it.finding.rule.label))));
+            let Some(piece) = it.pieces.first().filter(|piece| changes.iter().any(|it| it.range == **piece)) else {
+                continue;
+            };
+            let end = block.stretch(piece);
+            if !self.ends_of_secrets.iter().any(|(known, _)| known.expose() == end) {
+                let label = format!("{OPEN}{}]", it.finding.rule.label);
+                self.ends_of_secrets.push((Secret::new(end.to_owned()), label));
+            }
         }
-        for change in self.tally.judge(&located, desk)? {
+        for change in changes {
             block.change(change);
         }
         Ok(())
@@ -459,6 +466,7 @@ impl CompletionScan {
             for carried in carries {
                 if let Some(block) = blocks.get_mut(&carried.block) {
                     block.waiting -= 1;
+                    block.passed_on(carried.range.end);
                     if block.closed && block.waiting == 0 {
                         blocks.remove(&carried.block);
                     }

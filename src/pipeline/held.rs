@@ -207,6 +207,9 @@ impl Other {
             add_coverage(&mut gathered.coverage, part.gathered.coverage);
             gathered.too_deep |= part.gathered.too_deep;
             gathered.overflow |= part.gathered.overflow || located.len() > self.reading.hits_max;
+            if gathered.overflow {
+                break;
+            }
             for mut it in part.located {
                 it.pieces.iter_mut().for_each(|piece| *piece = piece.start + offset..piece.end + offset);
                 it.finding.place.path = format!("[{number}].{}", it.finding.place.path);
@@ -237,7 +240,7 @@ impl Other {
         let mut located: Vec<_> =
             hits.iter().map(|hit| in_text(&self.reading, Source::Assistant, &text, hit, "answer")).collect();
         located.sort_by_key(|it| (it.finding.span.start, it.finding.span.end));
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { overflow: located.len() > self.reading.hits_max, ..Gathered::default() };
         gathered.coverage.scanned_bytes = text.len() as u64;
         // Places in it are places in the bytes only if the two are the same.
         let raw = text.into_owned().into_bytes();

@@ -51,27 +51,30 @@ pub(super) fn read_tool(reading: &Reading, kind: BlockKind, text: &str, desk: &D
     match kind {
         BlockKind::ToolJson => Ok(match read_json(reading, text, desk)? {
             Some(input) => input,
-            None if broken::begins_document(text) => broken::read(reading, text),
-            None => read_block(reading, Source::ToolInput, text, Block::Broken, desk),
+            None if broken::begins_document(text) => broken::read(reading, text)?,
+            None => read_block(reading, Source::ToolInput, text, Block::Broken, desk)?,
         }),
-        _ => Ok(read_text(reading, Source::ToolInput, text, desk)),
+        _ => read_text(reading, Source::ToolInput, text, desk),
     }
 }
 
 /// Reads a string that stands complete in one event.
 pub(super) fn read_whole(reading: &Reading, kind: BlockKind, text: &str, desk: &Desk<'_>) -> Result<Input, Stop> {
     match kind {
-        BlockKind::Text | BlockKind::Thinking => Ok(read_text(reading, Source::Assistant, text, desk)),
+        BlockKind::Text | BlockKind::Thinking => read_text(reading, Source::Assistant, text, desk),
         BlockKind::ToolJson | BlockKind::ToolText => read_tool(reading, kind, text, desk),
     }
 }
 
-fn read_text(reading: &Reading, source: Source, text: &str, desk: &Desk<'_>) -> Input {
+fn read_text(reading: &Reading, source: Source, text: &str, desk: &Desk<'_>) -> Result<Input, Stop> {
     read_block(reading, source, text, Block::Text, desk)
 }
 
-fn read_block(reading: &Reading, source: Source, text: &str, block: Block, desk: &Desk<'_>) -> Input {
+fn read_block(reading: &Reading, source: Source, text: &str, block: Block, desk: &Desk<'_>) -> Result<Input, Stop> {
     let hits = scan_block(reading, source, text, block);
+    if hits.len() > reading.hits_max {
+        return Err(TOO_MANY_FINDINGS);
+    }
     let located = hits.iter().map(|hit| in_text(reading, source, text, hit, path_of(source))).collect();
     let mut input = Input { located, ..Input::default() };
     let (mut markup, mut read) = (Markup::default(), 0);
@@ -87,7 +90,7 @@ fn read_block(reading: &Reading, source: Source, text: &str, block: Block, desk:
             _ => input.keep(source, text, span),
         }
     }
-    input
+    Ok(input)
 }
 
 /// The strings of an event that are part of something that is sent, by where they begin: a command's words, what goes to an

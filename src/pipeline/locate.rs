@@ -37,6 +37,7 @@ pub(super) fn locate(raw: &[u8], reading: &Reading, gathered: &mut Gathered) -> 
             false => gathered.coverage.scanned_bytes += text.len() as u64,
         }
         let hits = scan_whole(reading, leaf.source, &text);
+        gathered.overflow |= hits.len() > reading.hits_max;
         gathered.hits.extend(hits.into_iter().map(|hit| leaf_hit(leaf, hit)));
     }
     let mut by_leaf: BTreeMap<(usize, Option<usize>), Vec<LeafHit>> = BTreeMap::new();
@@ -76,7 +77,8 @@ pub(super) fn scan_whole(reading: &Reading, source: Source, text: &str) -> Vec<H
     scan_block(reading, source, text, Block::Text)
 }
 
-/// The same for a text of which is known what it is: a file of a language, a document that could not be read.
+/// The same for a text of which is known what it is: a file of a language, a document that could not be read. One hit more than
+/// `hits_max` says that there are too many.
 pub(super) fn scan_block(reading: &Reading, source: Source, text: &str, block: Block) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut scanner = Scanner::new(reading.rules.of(source).clone(), reading.views);
@@ -85,7 +87,7 @@ pub(super) fn scan_block(reading: &Reading, source: Source, text: &str, block: B
     }
     scanner.push(&reading.engine, text.as_bytes(), &mut hits);
     scanner.finish(&reading.engine, &mut hits);
-    hits.truncate(reading.hits_max);
+    hits.truncate(reading.hits_max + 1);
     hits
 }
 

@@ -117,6 +117,7 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
         let found = placeholders(&text, originals);
         let ranges = json::locate(raw, leaf.place, &found)?;
         let levels = 1 + usize::from(leaf.place.inner.is_some());
+        let is_sent = leaf.is_command && restore::sends(&text);
         let (mut markup, mut read) = (Markup::default(), 0);
         for (span, range) in found.into_iter().zip(ranges) {
             markup.read(&text[read..span.start]);
@@ -125,7 +126,7 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
                 // Arguments that are no document: nobody knows what the original would stand beside.
                 Source::ToolInput if is_broken(leaf, &text) => false,
                 Source::ToolInput if sending.iter().any(|call| leaf.path.starts_with(call)) => false,
-                Source::ToolInput => restore::allowed_in_tool(&text, span.start, leaf.is_command),
+                Source::ToolInput => !is_sent && restore::allowed_in_tool(&text, span.start),
                 _ => restore::allowed_in_text(&text[..span.start], &markup),
             };
             match originals.original(&text[span.clone()]) {

@@ -92,6 +92,9 @@ pub struct Route {
 impl Route {
     /// The id in the path, of an answer or a batch that the provider keeps and that is fetched, cancelled or deleted.
     pub fn kept_answer(&self) -> Option<&str> {
+        if self.model.is_some() {
+            return None;
+        }
         let mut parts = self.path.rsplit('/').skip_while(|part| matches!(*part, "results" | "cancel" | "input_items"));
         let (id, kind) = (parts.next()?, parts.next()?);
         let is_kind = matches!(kind, "batches" | "completions" | "responses");

@@ -230,7 +230,8 @@ impl Visitor for Leaves {
     }
 
     fn scalar(&mut self, path: &Path, raw: &[u8], _at: usize) {
-        if let Some(number) = whole_number(raw) {
+        // Nobody asks for the numbers of a list, and `logprobs` have hundreds for each token.
+        if let (Some(_), Some(number)) = (path.last_key(), whole_number(raw)) {
             self.add(path, false, Value::Number(number));
         }
     }

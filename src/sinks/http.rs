@@ -2,17 +2,15 @@
 
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Proxy, Url, redirect};
-use rustls::crypto::ring;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use reqwest::{Client, Proxy, Url};
+use rustls::CertificateError;
 
 use crate::domain::Secret;
 
-use super::Hope;
+use super::{Hope, client};
 
 /// Until a connection stands, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,21 +35,16 @@ impl Poster {
     /// For an `https://` or `http://` address, through a proxy where one is given. The error names no address.
     pub(super) fn new(address: &Secret, proxy: Option<&Secret>) -> Result<Self, String> {
         let url = Url::parse(address.expose()).map_err(|_| "the address cannot be read".to_owned())?;
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+        let mut builder = client::http(client::trusting(None)?.with_no_client_auth())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(1)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .user_agent(concat!("airiskguard-gateway/", env!("CARGO_PKG_VERSION")))
-            .no_proxy();
+            .pool_max_idle_per_host(1);
         if let Some(proxy) = proxy {
             let proxy = Proxy::all(proxy.expose()).map_err(|_| "the address of the proxy cannot be read".to_owned())?;
-            client = client.proxy(proxy);
+            builder = builder.proxy(proxy);
         }
-        let client = client.build().map_err(|error| format!("no HTTP client: {}", cause(&error)))?;
+        let client = builder.build().map_err(|error| format!("no HTTP client: {}", cause(&error)))?;
         Ok(Poster { client, url })
     }
 
@@ -119,19 +112,6 @@ impl Reply {
         };
         Some(wait.min(WAIT_MAX))
     }
-}
-
-/// The roots that the system trusts, and ring, whatever else the process has installed.
-pub(crate) fn tls() -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("no TLS: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// Why nothing came back, in words of ours: the library's own text names the address.

@@ -3,6 +3,7 @@
 pub mod alerts;
 mod audit_metrics;
 mod certificate;
+pub(crate) mod client;
 mod clock;
 mod config_metrics;
 mod control_metrics;
@@ -20,9 +21,6 @@ pub mod siem;
 use std::time::Duration;
 
 use crate::domain::Event;
-
-#[cfg(feature = "control")]
-pub(crate) use self::http::tls as tls_of_system_roots;
 
 pub use self::certificate::{Certificate, check_certificate};
 pub use self::clock::{WallClock, request_id};

@@ -233,6 +233,59 @@ async fn another_password_and_a_closed_account_end_tokens_for_good() {
     assert_eq!(acts.iter().filter(|it| it.2.get("tokens").is_some_and(|it| it == "1 revoked")).count(), 2, "{acts:?}");
 }
 
+/// Rights are those that hold when the body is there, however slowly it comes.
+#[tokio::test]
+async fn who_is_shut_out_meanwhile_does_nothing_with_a_slow_body() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = start().await;
+    let owner = server.owner().await;
+    let made = owner.post("/api/v1/tokens", json!({"name": "slow", "scopes": ["manage_teams"], "days": 1})).await.ok();
+    let token = made["token"].as_str().unwrap();
+    for (name, is_shut_out) in [("in-time", false), ("too-late", true)] {
+        let body = json!({"name": name}).to_string();
+        let mut stream = tokio::net::TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+        let head = format!(
+            "POST /api/v1/teams HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body.as_bytes()[..5]).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        if is_shut_out {
+            owner.post(&format!("/api/v1/tokens/{}/revoke", made["id"].as_str().unwrap()), json!({})).await.ok();
+        }
+        stream.write_all(&body.as_bytes()[5..]).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(if is_shut_out { "HTTP/1.1 401" } else { "HTTP/1.1 201" }), "{name}: {answer}");
+    }
+}
+
+/// A page that was opened before somebody closed the account does not open it again.
+#[tokio::test]
+async fn a_stale_page_of_a_user_changes_nothing() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let dora = server.user(&owner, "dora", &["auditor"], &[]).await;
+    let id = dora.get("/api/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    let page = owner.get(&format!("/users/{id}")).await.text;
+    let hidden = |name: &str| {
+        let from = page.find(&format!("name=\"{name}\" value=\"")).unwrap() + name.len() + 15;
+        page[from..].split('"').next().unwrap().to_owned()
+    };
+    let form = format!("csrf={}&read={}&roles=auditor", hidden("csrf"), hidden("read"));
+    let save = || {
+        let request = owner.http.post(format!("{}/users/{id}", owner.url)).header("origin", &owner.url);
+        request.header("content-type", "application/x-www-form-urlencoded").body(form.clone()).send()
+    };
+    owner.patch(&format!("/api/v1/users/{id}"), json!({"disabled": true})).await.ok();
+    assert_eq!(save().await.unwrap().status(), 409);
+    let user = || async { owner.get(&format!("/api/v1/users/{id}")).await.ok()["disabled"].clone() };
+    assert_eq!(user().await, json!(true));
+    owner.patch(&format!("/api/v1/users/{id}"), json!({"disabled": false})).await.ok();
+    assert!(save().await.unwrap().status().is_success());
+}
+
 #[tokio::test]
 async fn people_change_their_own_password_with_the_one_they_have() {
     let server = start().await;

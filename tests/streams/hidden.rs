@@ -138,6 +138,31 @@ fn a_secret_that_is_split_over_two_texts() {
     }
 }
 
+/// Rules match bytes: what a pattern has room for may end within a character.
+#[test]
+fn a_secret_over_two_texts_that_ends_within_a_character() {
+    for letters in 0..4 {
+        let texts = [
+            r"psexec \\10.0.0.5 -u admin -p ",
+            &format!("{}{}", &"Tr0ub4d¦or3x".replace('¦', "")[letters..], "界".repeat(40)),
+        ];
+        let seen = Client::of(HIDES).hears(Dialect::Anthropic, anthropic_blocks(["0", "1"], texts, true));
+        assert!(!seen.text().contains("ub4d"), "{letters}: {}", seen.text());
+        assert_eq!(seen.event.inbound_findings.len(), 1, "{letters}");
+    }
+}
+
+/// What policy lets pass stays as it is, also where the text is told once more.
+#[test]
+fn what_is_only_noted_down_over_two_texts_is_not_hidden_later() {
+    let texts = ["write to jane.doe@", "acme-corp.co.uk now"];
+    let noting = HIDES.replace("[secrets]", "[secrets, compliance]");
+    assert_ne!(noting, HIDES);
+    let events = response_parts(texts);
+    let seen = Client::of(&noting).hears(Dialect::Responses, events.clone());
+    assert_eq!(seen.bytes, events.concat(), "{}", seen.text());
+}
+
 #[test]
 fn one_text_stays_one_however_its_number_is_written() {
     let key = access_key();

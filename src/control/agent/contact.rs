@@ -1,21 +1,16 @@
 //! Requests to the policy server: bounded in time and in what is read of an answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
-use reqwest::{Client, RequestBuilder, redirect};
-use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::{Client, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::PolicyServer;
 use crate::control::ProblemKind;
 use crate::domain::Secret;
-use crate::sinks::network_cause;
+use crate::sinks::{client, network_cause};
 
 /// Until a connection stands, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,16 +56,12 @@ impl Contact {
     /// # Errors
     /// Roots that cannot be used.
     pub(super) fn new(server: &PolicyServer, token: Option<Secret>) -> Result<Contact, String> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls(server.ca_file.as_deref())?)
+        let trusting = client::trusting(server.ca_file.as_deref()).map_err(|it| format!("`control.ca_file`: {it}"))?;
+        let client = client::http(trusting.with_no_client_auth())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(2)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .user_agent(concat!("airiskguard-gateway/", env!("CARGO_PKG_VERSION")))
-            .no_proxy();
+            .pool_max_idle_per_host(2);
         let client = client.build().map_err(|error| format!("no HTTP client: {}", network_cause(&error)))?;
         Ok(Contact { client, base: server.url.to_string(), token })
     }
@@ -140,30 +131,6 @@ fn refused(status: u16, body: &[u8]) -> Refused {
     }
     let detail = detail.chars().map(|it| if it.is_control() { ' ' } else { it }).take(DETAIL_CHARS_MAX).collect();
     Refused { kind, detail }
-}
-
-/// The roots of `ca_file`, or else those of the system.
-fn tls(ca_file: Option<&str>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let unusable = |error: String| format!("`control.ca_file`: `{path}` cannot be used: {error}");
-            let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            let read = read.map_err(|error| unusable(error.to_string()))?;
-            if read.is_empty() {
-                return Err(unusable("it holds no certificate".to_owned()));
-            }
-            for certificate in read {
-                roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-            }
-        }
-        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| format!("no TLS: {error}"))?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 #[cfg(test)]

@@ -103,11 +103,14 @@ async fn admit(post: &Post, request: Request) -> Result<Request, Problem> {
         true => Who::Nobody,
         false => identify(&post.control, request.headers()).await?,
     };
-    let actor = Actor::new(who, address);
-    let reach = decide(post.access, &actor)?;
+    let mut actor = Actor::new(who, address);
+    let mut reach = decide(post.access, &actor)?;
     let bytes_max = if post.access == Access::Gateway { GATEWAY_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
     let mut request = bounded(request, bytes_max).await?;
     if !post.is_from_elsewhere && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        // A body may come slowly: who was shut out meanwhile, or may do less, is asked anew.
+        actor = Actor::new(identify(&post.control, request.headers()).await?, address);
+        reach = decide(post.access, &actor)?;
         same_origin(&request)?;
         request = with_csrf(request, &actor).await?;
     }

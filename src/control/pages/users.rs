@@ -51,6 +51,8 @@ struct Typed {
     roles: Vec<Role>,
     teams: Vec<String>,
     disabled: bool,
+    /// The mark of the user that the page showed.
+    read: Option<String>,
 }
 
 const PLACES: [(&str, &str); 3] = [("name", "the name of a user"), ("name", "there is a"), ("password", "password")];
@@ -159,7 +161,7 @@ async fn change(
         disabled: Some(typed.disabled),
         password: given(&typed.password),
     };
-    match users::changed_user(&control, &granted, &id, changed).await {
+    match users::changed_user(&control, &granted, &id, typed.read.as_deref(), changed).await {
         Ok(_) => on_to(&format!("/users/{id}"), "user-changed"),
         Err(problem) => {
             let mistakes = Mistakes::of(&problem, &[("password", "password has")])?;

@@ -139,6 +139,7 @@ pub(crate) async fn renewed(control: &Control, granted: &Granted, new: NewPasswo
     // Whoever sits down at an open session guesses no faster than at the door.
     tried(control, &user.name).await?;
     if !is_password(control, new.current, Some(hash)).await? {
+        control.acts.note(&granted.actor, "password.refused", []);
         return Err(Problem::forbidden("the current password is wrong"));
     }
     control.shelf.take::<Failures>(&user.name).await?;

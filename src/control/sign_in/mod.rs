@@ -17,7 +17,7 @@ pub(super) use self::leave::{SessionView, end_session, leave, own_sessions};
 pub(super) use self::local::{Credentials, NewPassword, authenticate, renewed};
 pub(super) use self::oidc::Providers;
 pub(super) use self::password::{hash_password, password_mistake};
-pub(super) use self::session::{end_sessions, of_cookie};
+pub(super) use self::session::{end_sessions, of_cookie, own_session};
 pub(super) use self::settings::read;
 pub use self::settings::{Membership, Oidc, Saml};
 

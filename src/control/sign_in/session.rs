@@ -55,6 +55,14 @@ impl Stored for Session {
     }
 }
 
+/// The session that asks, as it is kept now.
+///
+/// # Errors
+/// It has ended.
+pub(crate) async fn own_session(control: &Control, granted: &Granted) -> Result<Kept<Session>, Problem> {
+    control.shelf.need::<Session>(granted.actor.session().unwrap_or_default()).await
+}
+
 /// Who is signed in, and what that one may do.
 #[derive(Serialize, JsonSchema)]
 struct Me {

@@ -128,7 +128,8 @@ impl Event<'_> {
 
     /// Events about one part of an item: its beginning, its end with the whole text once more, and all others.
     fn part(&self, blocks: &mut Blocks, parts: &mut Vec<Part>) {
-        let stem = match self.outline.string(&[Key("part"), Key("type")]) {
+        let is_part = self.event.contains("_part.");
+        let stem = match self.outline.string(&[Key("part"), Key("type")]).filter(|_| is_part) {
             Some("output_text") => Some("response.output_text."),
             Some("refusal") => Some("response.refusal."),
             Some("reasoning_text") => Some("response.reasoning_text."),

@@ -23,6 +23,7 @@ use super::token::Claims;
 use crate::control::server::Control;
 use crate::control::sign_in::settings::{Oidc, is_safe};
 use crate::control::{Problem, ProblemKind};
+use crate::sinks::client;
 
 /// After that a discovery document is fetched again; keys are withdrawn so.
 const FRESH_MS: u64 = 3600 * 1000;
@@ -188,14 +189,10 @@ pub(super) fn http(control: &Control) -> Result<&reqwest::Client, Problem> {
         tracing::error!(error, "no HTTP client could be made");
         Problem::new(ProblemKind::Internal, "the identity provider cannot be asked")
     };
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(crate::sinks::tls_of_system_roots().map_err(none)?)
+    let client = client::http(client::trusting(None).map_err(none)?.with_no_client_auth())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TOTAL_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
         .user_agent(concat!("airiskguard-policy-server/", env!("CARGO_PKG_VERSION")))
-        .no_proxy()
         .build()
         .map_err(|error| none(error.without_url().to_string()))?;
     Ok(kept.get_or_init(|| client))

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::redirect;
 use tokio::time::Instant;
 
 use super::super::{Message, tls};
 use super::{CONNECT_TIMEOUT, SEND_TIMEOUT, Transport};
 use crate::config::{Siem, UpstreamUrl};
 use crate::domain::Secret;
-use crate::sinks::{Failure, Hope};
+use crate::sinks::{Failure, Hope, client};
 
 /// Most bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -47,13 +46,9 @@ pub(super) struct Http<F> {
 
 impl<F: Form> Http<F> {
     pub(super) fn new(siem: &Siem, form: F) -> Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client(siem)?)
+        let client = client::http(tls::config(siem)?)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(SEND_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("airiskguard-gateway/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.without_url().to_string())?;
         let mut headers = HeaderMap::new();

@@ -53,7 +53,7 @@ pub(super) fn open(siem: &Siem) -> Result<Box<dyn Transport>, String> {
             Box::new(stream::Stream::new(host, *port, siem, None)?)
         }
         SiemTarget::Syslog { over: SyslogOver::Tls, host, port } => {
-            Box::new(stream::Stream::new(host, *port, siem, Some(tls::client(siem)?))?)
+            Box::new(stream::Stream::new(host, *port, siem, Some(tls::config(siem)?))?)
         }
         SiemTarget::Splunk(url) => Box::new(http::Http::new(siem, splunk::Splunk::new(siem, url))?),
         SiemTarget::Elastic(url) => Box::new(http::Http::new(siem, elastic::Elastic::new(siem, url))?),
@@ -65,7 +65,7 @@ pub(super) fn open(siem: &Siem) -> Result<Box<dyn Transport>, String> {
         SiemTarget::Otlp(_) => return Err(without("otlp")),
         #[cfg(feature = "kafka")]
         SiemTarget::Kafka { tls, brokers, topic } => {
-            let tls = if *tls { Some(tls::client(siem)?) } else { None };
+            let tls = if *tls { Some(tls::config(siem)?) } else { None };
             Box::new(kafka::Kafka::new(brokers, topic, tls))
         }
         #[cfg(not(feature = "kafka"))]
