@@ -50,7 +50,7 @@ impl Stream {
     /// as much as reading a few words: only for texts that are passed on while they grow.
     pub fn settle(&mut self, engine: &Engine) -> usize {
         // Mostly no keyword has begun, which is seen at once.
-        self.settled = self.settled.max(self.undecided(engine));
+        self.settled = self.settled.max(self.undecided(engine, usize::MAX));
         if self.settled < self.base + self.buffer.len() {
             self.settled = self.settled.max(self.first_open(engine));
         }

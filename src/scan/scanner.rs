@@ -82,9 +82,9 @@ impl Scanner {
     }
 
     /// Offset from which on later hits of the text and its views may lie, roughly: decoded text that only begins behind
-    /// this offset is not counted.
-    pub(super) fn undecided(&self, engine: &Engine) -> usize {
-        let plain = self.stream.undecided(engine);
+    /// this offset is not counted. `enough` as for [`Stream::undecided`].
+    pub(super) fn undecided(&self, engine: &Engine, enough: usize) -> usize {
+        let plain = self.stream.undecided(engine, enough);
         self.views.as_ref().map_or(plain, |views| plain.min(views.undecided(engine)))
     }
 

@@ -120,7 +120,7 @@ impl Seam {
 
     /// Whether something that may be a match began before the segment that is being read.
     pub fn is_open(&self, engine: &Engine) -> bool {
-        self.marks.back().is_some_and(|mark| self.stream.undecided(engine) < mark.at)
+        self.marks.back().is_some_and(|mark| self.stream.undecided(engine, mark.at) < mark.at)
     }
 
     /// Decides as much as the rules allow of what was read since the last call of `finish`: so many bytes of it.
@@ -143,8 +143,8 @@ impl Seam {
         self.stream.push(engine, text, &mut self.inner);
         self.report(hits);
         // No later hit starts before what is settled: of the marks below it only the last still tells a segment.
-        if self.marks.len() > 1 {
-            let undecided = self.stream.undecided(engine);
+        if let (true, Some(last)) = (self.marks.len() > 1, self.marks.back()) {
+            let undecided = self.stream.undecided(engine, last.at);
             while self.marks.get(1).is_some_and(|mark| mark.at <= undecided) {
                 self.marks.pop_front();
             }

@@ -219,8 +219,9 @@ impl Stream {
         }
     }
 
-    /// Offset of the first byte that a later hit may cover.
-    pub(super) fn undecided(&self, engine: &Engine) -> usize {
+    /// Offset of the first byte that a later hit may cover. From `enough` on it need not be exact, which is cheaper: it is
+    /// only not below that.
+    pub(super) fn undecided(&self, engine: &Engine, enough: usize) -> usize {
         let window = Window { base: self.base, text: &self.buffer, borders: &self.borders, marks: &self.marks };
         let end = window.end();
         let mut first = end.min(self.runs.pending().unwrap_or(end));
@@ -234,7 +235,7 @@ impl Stream {
             let before = Window { text: &window.text[..offset - window.base], ..window };
             let longest =
                 |known: usize, &rule: &u32| known.max(self.runs.open_lead(&engine.rules, rule, before, window, known));
-            self.rules.0.leads.iter().fold(0, longest)
+            self.rules.0.leads.iter().fold(offset.saturating_sub(enough), longest)
         };
         first = first.min(end - lead_before(end));
         let mut state = self.state;

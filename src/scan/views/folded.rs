@@ -18,6 +18,8 @@ const BEHIND_BYTES: [usize; 5] = [16, 64, 256, 1024, BEHIND_BYTES_MAX];
 const BEHIND_BYTES_MAX: usize = 4096;
 /// Folded bytes are pushed on in portions of this size, which bounds how many edits are remembered.
 const PENDING_BYTES: usize = 16 << 10;
+/// So many edits are remembered without asking which of them still count.
+const MARKS_MANY: usize = 256;
 
 /// One edit: from these offsets on, folded and original text run side by side again.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +89,7 @@ impl Folded {
     pub(super) fn undecided(&self, engine: &Engine) -> usize {
         match (&self.scanner, self.active) {
             (Some(scanner), true) => {
-                let folded = scanner.undecided(engine);
+                let folded = scanner.undecided(engine, usize::MAX);
                 let index = self.marks.partition_point(|mark| mark.folded < folded).saturating_sub(1);
                 self.marks.get(index).map_or(0, |mark| mark.original)
             }
@@ -171,8 +173,9 @@ impl Folded {
     fn look_behind(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         self.flush(engine, hits);
         let edit = self.marks.back().map_or(0, |mark| mark.folded);
-        let undecided = self.scanner.as_ref().map_or(usize::MAX, |scanner| scanner.undecided(engine));
-        if self.quiet == BEHIND_BYTES_MAX || undecided > edit {
+        let is_decided =
+            || self.scanner.as_ref().is_none_or(|scanner| scanner.undecided(engine, edit + 1) > edit);
+        if self.quiet == BEHIND_BYTES_MAX || is_decided() {
             self.close(engine, hits);
         }
     }
@@ -205,10 +208,18 @@ impl Folded {
     fn flush(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         let Some(scanner) = self.scanner.as_mut().filter(|_| !self.pending.is_empty()) else { return };
         scanner.push(engine, &self.pending, &mut self.inner);
-        // A view of the folded text may yet reach back by as much as this one does.
-        let undecided = scanner.undecided(engine).saturating_sub(BEFORE_BYTES);
         self.pending.clear();
         self.report(hits);
+        if self.marks.len() > MARKS_MANY {
+            self.forget(engine);
+        }
+    }
+
+    /// Forgets the marks of what is decided.
+    fn forget(&mut self, engine: &Engine) {
+        let Some(scanner) = &self.scanner else { return };
+        // A view of the folded text may yet reach back by as much as this one does.
+        let undecided = scanner.undecided(engine, usize::MAX).saturating_sub(BEFORE_BYTES);
         while self.marks.get(1).is_some_and(|mark| mark.folded < undecided) {
             self.marks.pop_front();
         }
