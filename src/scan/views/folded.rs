@@ -173,8 +173,7 @@ impl Folded {
     fn look_behind(&mut self, engine: &Engine, hits: &mut Vec<Hit>) {
         self.flush(engine, hits);
         let edit = self.marks.back().map_or(0, |mark| mark.folded);
-        let is_decided =
-            || self.scanner.as_ref().is_none_or(|scanner| scanner.undecided(engine, edit + 1) > edit);
+        let is_decided = || self.scanner.as_ref().is_none_or(|scanner| scanner.undecided(engine, edit + 1) > edit);
         if self.quiet == BEHIND_BYTES_MAX || is_decided() {
             self.close(engine, hits);
         }
