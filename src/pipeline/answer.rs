@@ -237,7 +237,8 @@ impl Exchange {
         let leaves = gathered.leaves.unwrap_or_default();
         let broken =
             |_| notice::plain(RefusalKind::UpstreamFailed, "the answer cannot be edited".into(), &self.record.request);
-        let restored = redact::put_back(&raw, &leaves, &self.originals).map_err(broken)?;
+        let mut room = self.snapshot.limits.response_bytes_max;
+        let restored = redact::put_back(&raw, &leaves, &self.originals, &mut room).map_err(broken)?;
         let mut verdict = self.judge.decide_located(Direction::Inbound, &located);
         let mut findings = self.judge.recorded(&located);
         match self.endpoint() {
@@ -251,13 +252,14 @@ impl Exchange {
             findings.extend(restored.kept.into_iter().map(|it| it.finding));
             verdict = self.judge.decide(Direction::Inbound, &findings, &self.judge.fingerprints(&located));
         }
+        let has_too_many = gathered.overflow || findings.len() > self.snapshot.limits.findings_max as usize;
         self.record.inbound.verdict = verdict.clone();
         self.record.inbound.findings = findings;
         if gathered.too_deep {
             let message = "the answer holds JSON inside a string that is nested too deep to be scanned";
             return Err(self.plain(RefusalKind::UpstreamFailed, message.into()));
         }
-        if gathered.overflow {
+        if has_too_many {
             self.record.inbound.verdict.action = Action::Block;
             let message = format!("this answer has more than {} findings", self.snapshot.limits.findings_max);
             return Err(self.plain(RefusalKind::PolicyBlocked, message));

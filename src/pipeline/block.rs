@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::ops::Range;
 
 use super::label::{Originals, open_placeholder};
-use super::locate::{Located, in_text};
+use super::locate::{Lines, Located, in_text};
 use super::markup::Markup;
 use super::redact::placeholders;
 use super::restore::{CONTEXT_BYTES_MAX, allowed_in_text};
@@ -29,6 +29,15 @@ pub(super) struct Change {
     pub(super) gravity: (Risk, Score),
 }
 
+/// A placeholder in a growing text.
+pub(super) struct Mention {
+    pub(super) span: Range<usize>,
+    /// Whether the text allows it to be put back.
+    pub(super) is_allowed: bool,
+    /// From 1.
+    pub(super) line: u32,
+}
+
 /// A growing text. Prose is scanned as it grows, a tool's input when it is complete. Offsets count from its beginning.
 pub(super) struct GrowingBlock {
     pub(super) kind: BlockKind,
@@ -45,6 +54,8 @@ pub(super) struct GrowingBlock {
     scanner: Option<Scanner>,
     /// With the text before this one, until enough of this one was read.
     border: Option<Box<Border>>,
+    /// How the text before this one ends.
+    before: String,
     /// Placeholders have been looked for up to here.
     restored_to: usize,
     /// The text up to there.
@@ -67,6 +78,7 @@ impl GrowingBlock {
             changes: VecDeque::new(),
             scanner,
             border: None,
+            before: String::new(),
             restored_to: 0,
             markup: Markup::default(),
             restores,
@@ -83,12 +95,14 @@ impl GrowingBlock {
     pub(super) fn follows(&mut self, before: &str, rules: &RuleSet, engine: &Engine) {
         if self.base == 0 && self.text.is_empty() && !before.is_empty() && !rules.is_empty() {
             self.border = Some(Box::new(Border::new(before, rules, engine)));
+            before.clone_into(&mut self.before);
         }
     }
 
-    /// The last bytes of it, that what follows may go on.
-    pub(super) fn end(&self) -> &str {
-        &self.text[self.text.ceil_char_boundary(self.text.len().saturating_sub(BORDER_BYTES))..]
+    /// The last bytes of it, that what follows may go on: of a short text together with what stands before it.
+    pub(super) fn end(&self) -> String {
+        let room = BORDER_BYTES.saturating_sub(self.text.len());
+        [last_bytes(&self.before, room), last_bytes(&self.text, BORDER_BYTES)].concat()
     }
 
     /// What was found over the border with the text before it.
@@ -148,21 +162,22 @@ impl GrowingBlock {
         self.hasher.finish()
     }
 
-    /// The placeholders in what was not yet searched for them, and whether the text allows them to be put back. What its
-    /// end cuts off is looked at again.
-    pub(super) fn placeholders(&mut self, originals: &Originals) -> Vec<(Range<usize>, bool)> {
+    /// The placeholders in what was not yet searched for them. What its end cuts off is looked at again.
+    pub(super) fn placeholders(&mut self, originals: &Originals) -> Vec<Mention> {
         let from = self.restored_to - self.base;
         let new = &self.text[from..];
         let end = open_placeholder(new.as_bytes()).unwrap_or(new.len());
-        let (mut found, mut read) = (Vec::new(), 0);
+        let (mut found, mut read, mut lines) = (Vec::new(), 0, Lines::of(&self.text));
         for span in placeholders(new, originals) {
             self.markup.read(&new[read..span.start]);
             read = span.start;
             let before = &self.text[..from + span.start];
             // The beginning of what was forgotten is that of no line.
             let is_whole = self.base == 0 || before.len() > CONTEXT_BYTES_MAX;
+            let is_allowed = is_whole && allowed_in_text(before, &self.markup);
+            let line = self.lines_before + lines.at(before.len());
             let span = self.restored_to + span.start..self.restored_to + span.end;
-            found.push((span, is_whole && allowed_in_text(before, &self.markup)));
+            found.push(Mention { span, is_allowed, line });
         }
         self.markup.read(&new[read..end]);
         self.restored_to += end;
@@ -175,25 +190,23 @@ impl GrowingBlock {
         &self.text[self.text.floor_char_boundary(at(span.start))..self.text.ceil_char_boundary(at(span.end))]
     }
 
-    /// The line, from 1, that byte `at` stands in.
-    pub(super) fn line(&self, at: usize) -> u32 {
-        let before = self.text.as_bytes().get(..at.saturating_sub(self.base)).unwrap_or_default();
-        1 + self.lines_before + memchr::memchr_iter(b'\n', before).count() as u32
-    }
-
-    /// A finding in this text; its pieces are ranges of the text.
-    pub(super) fn located(&self, reading: &Reading, hit: &Hit) -> Located {
+    /// Findings in this text; their pieces are ranges of the text.
+    pub(super) fn located(&self, reading: &Reading, hits: &[Hit]) -> Vec<Located> {
         let start = |at: usize| at.saturating_sub(self.base);
-        let inside = Hit {
-            rule: hit.rule,
-            secret: start(hit.secret.start)..start(hit.secret.end),
-            whole: start(hit.whole.start)..start(hit.whole.end),
-        };
-        let mut located = in_text(reading, source_of(self.kind), &self.text, &inside, "answer");
-        located.finding.place.line += self.lines_before;
-        located.finding.span = hit.secret.clone();
-        located.pieces = vec![hit.secret.clone()];
-        located
+        let mut lines = Lines::of(&self.text);
+        let located = hits.iter().map(|hit| {
+            let inside = Hit {
+                rule: hit.rule,
+                secret: start(hit.secret.start)..start(hit.secret.end),
+                whole: start(hit.whole.start)..start(hit.whole.end),
+            };
+            let mut located = in_text(reading, source_of(self.kind), &mut lines, &inside, "answer");
+            located.finding.place.line += self.lines_before;
+            located.finding.span = hit.secret.clone();
+            located.pieces = vec![hit.secret.clone()];
+            located
+        });
+        located.collect()
     }
 
     /// Changes a stretch of the text. Stretches that overlap become one, which takes the text of the first of them:
@@ -243,6 +256,11 @@ impl GrowingBlock {
         self.text.drain(..drop);
         self.base += drop;
     }
+}
+
+/// At most so many bytes of the end of `text`.
+fn last_bytes(text: &str, bytes_max: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::str::Chars;
 use super::body::Reading;
 use super::completion::{Stop, TOO_MANY_FINDINGS};
 use super::inbound::Input;
-use super::locate::{in_text, scan_block};
+use super::locate::{Lines, in_text, scan_block};
 use crate::domain::Source;
 use crate::scan::Block;
 
@@ -20,13 +20,15 @@ pub(super) fn begins_document(text: &str) -> bool {
 pub(super) fn read(reading: &Reading, text: &str) -> Result<Input, Stop> {
     let source = Source::ToolInput;
     let hits = scan_block(reading, source, text, Block::Broken);
-    let mut located: Vec<_> = hits.iter().map(|hit| in_text(reading, source, text, hit, "tool input")).collect();
+    let mut lines = Lines::of(text);
+    let mut located: Vec<_> = hits.iter().map(|hit| in_text(reading, source, &mut lines, hit, "tool input")).collect();
     if text.contains('\\') {
         let plain: String = Units::new(text).map(|(character, _)| character).collect();
         let hits = scan_block(reading, source, &plain, Block::Broken);
         let spans: Vec<Range<usize>> = hits.iter().map(|hit| hit.secret.clone()).collect();
+        let mut lines = Lines::of(&plain);
         for (hit, piece) in hits.iter().zip(written(text, &spans)) {
-            let mut it = in_text(reading, source, &plain, hit, "tool input");
+            let mut it = in_text(reading, source, &mut lines, hit, "tool input");
             it.pieces = vec![piece];
             located.push(it);
         }

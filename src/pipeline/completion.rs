@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::block::{Change, GrowingBlock};
+use super::block::{Change, GrowingBlock, Mention};
 use super::body::Reading;
 use super::broken::begins_document;
 use super::inbound::{Desk, Input, read_tool, read_whole, sent_in, source_of};
@@ -44,6 +44,8 @@ pub(super) enum Stop {
 
 /// As many findings as nobody reads.
 pub(super) const TOO_MANY_FINDINGS: Stop = Stop::Unreadable("it has more findings than this gateway allows");
+/// As many texts as no answer has.
+pub(super) const TOO_MANY_PARTS: Stop = Stop::Unreadable("it has too many parts");
 
 /// Reader of one streamed answer.
 pub(super) struct CompletionScan {
@@ -65,9 +67,12 @@ pub(super) struct CompletionScan {
     pub(super) tally: Tally,
     parts: Vec<Part>,
     hits: Vec<Hit>,
-    /// Where strings of the event begin that is read now and that are part of something that is sent; `None`: all may be.
+    /// Where strings of the event begin that is read now and that are part of something that is sent, sorted; `None`: all
+    /// may be.
     sent: Option<Vec<usize>>,
     held_bytes_max: u64,
+    /// Bytes of originals that may still be put back.
+    room: u64,
     last_out: Stamp,
     pub(super) told: Told,
     /// What was said, as the provider said it; `None` where it is not kept.
@@ -79,7 +84,7 @@ pub(super) struct CompletionScan {
 }
 
 impl CompletionScan {
-    /// A reader for an answer in this dialect that begins now.
+    /// A reader for an answer in this dialect that begins now. `held_bytes_max` bounds what waits, and what is put back.
     pub(super) fn new(
         reading: Reading,
         reader: Box<dyn providers::Completion>,
@@ -104,6 +109,7 @@ impl CompletionScan {
             hits: Vec::new(),
             sent: None,
             held_bytes_max,
+            room: held_bytes_max,
             last_out: now,
             told: Told::default(),
             transcript: None,
@@ -254,6 +260,7 @@ impl CompletionScan {
             Part::Delta(block, range) => self.delta(block, range, event, desk),
             Part::Close(block) => self.close(block.id, desk),
             Part::Whole(kind, range) => self.whole(kind, range, event, desk),
+            Part::Unreadable(why) => Err(Stop::Unreadable(why)),
         }
     }
 
@@ -262,7 +269,7 @@ impl CompletionScan {
             return Ok(());
         }
         if self.blocks.len() >= BLOCKS_MAX {
-            return Err(Stop::Unreadable("it has too many parts"));
+            return Err(TOO_MANY_PARTS);
         }
         let rules = self.reading.rules.of(source_of(block.kind));
         let keyed = desk.judge.snapshot.memory.hasher();
@@ -272,8 +279,7 @@ impl CompletionScan {
         self.blocks.insert(number, growing);
         self.growing.insert(block.id, number);
         // Nothing that belongs to a tool call passes before the call is complete and decided.
-        self.carry(event, Carried { block: number, range: 0..0, leaf: 0 });
-        Ok(())
+        self.carry(event, Carried { block: number, range: 0..0, leaf: 0 })
     }
 
     fn delta(&mut self, block: Block, range: Range<usize>, event: u64, desk: &Desk<'_>) -> Result<(), Stop> {
@@ -292,7 +298,7 @@ impl CompletionScan {
         let Some(growing) = self.blocks.get_mut(&number) else { return Ok(()) };
         let part = growing.push(&self.reading.engine, &text, &mut self.hits);
         let is_prose = !growing.is_held_whole();
-        self.carry(event, Carried { block: number, range: part, leaf: range.start });
+        self.carry(event, Carried { block: number, range: part, leaf: range.start })?;
         if is_prose {
             self.judge_hits(number, desk)?;
             self.put_back(number, desk)?;
@@ -303,7 +309,7 @@ impl CompletionScan {
     /// Another text goes on than the one before: a secret may be split over both.
     fn follow(&mut self, number: u64) {
         let end = match self.last_text.replace(number).and_then(|last| self.blocks.get(&last)) {
-            Some(open) => open.end().to_owned(),
+            Some(open) => open.end(),
             None => std::mem::take(&mut self.last_end),
         };
         if let Some(block) = self.blocks.get_mut(&number) {
@@ -311,11 +317,10 @@ impl CompletionScan {
         }
     }
 
-    fn carry(&mut self, event: u64, carried: Carried) {
-        if let Some(block) = self.blocks.get_mut(&carried.block) {
-            block.waiting += 1;
-            self.queue.carry(event, carried);
-        }
+    fn carry(&mut self, event: u64, carried: Carried) -> Result<(), Stop> {
+        let Some(block) = self.blocks.get_mut(&carried.block) else { return Ok(()) };
+        block.waiting += 1;
+        self.queue.carry(event, carried)
     }
 
     fn close(&mut self, id: u64, desk: &Desk<'_>) -> Result<(), Stop> {
@@ -325,7 +330,7 @@ impl CompletionScan {
         match block.is_held_whole() {
             false => {
                 if self.last_text == Some(number) {
-                    self.last_end = block.end().to_owned();
+                    self.last_end = block.end();
                 }
                 if !desk.originals.is_empty() {
                     self.tally.heard(block.hash());
@@ -340,7 +345,7 @@ impl CompletionScan {
 
     fn close_tool(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
         let Some(block) = self.blocks.get(&number) else { return Ok(()) };
-        let input = read_tool(&self.reading, block.kind, block.whole(), desk)?;
+        let input = read_tool(&self.reading, block.kind, block.whole(), desk, &mut self.room)?;
         if !input.restored.is_empty() {
             self.tally.restored_in(block.hash(), input.restored.len());
         }
@@ -359,8 +364,9 @@ impl CompletionScan {
             return Ok(());
         }
         self.tally.coverage.scanned_bytes += text.len() as u64;
-        let mut input = read_whole(&self.reading, kind, &text, desk)?;
-        if kind == BlockKind::ToolText && self.sent.as_ref().is_none_or(|it| it.contains(&range.start)) {
+        let mut input = read_whole(&self.reading, kind, &text, desk, &mut self.room)?;
+        let is_sent = |starts: &Vec<usize>| starts.binary_search(&range.start).is_ok();
+        if kind == BlockKind::ToolText && self.sent.as_ref().is_none_or(is_sent) {
             input.put_nothing_back(source_of(kind), &text);
         }
         if !input.restored.is_empty() {
@@ -393,10 +399,14 @@ impl CompletionScan {
 
     /// Takes the hits in prose and decides on them.
     fn judge_hits(&mut self, number: u64, desk: &Desk<'_>) -> Result<(), Stop> {
+        if self.hits.len() > self.reading.hits_max {
+            return Err(TOO_MANY_FINDINGS);
+        }
         let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
         let mut located = block.over_border(&self.reading);
         let split = located.len();
-        located.extend(self.hits.drain(..).map(|hit| block.located(&self.reading, &hit)));
+        located.extend(block.located(&self.reading, &self.hits));
+        self.hits.clear();
         if located.is_empty() {
             return Ok(());
         }
@@ -423,25 +433,22 @@ impl CompletionScan {
             return Ok(());
         }
         let Some(block) = self.blocks.get_mut(&number) else { return Ok(()) };
-        for (span, is_allowed) in block.placeholders(desk.originals) {
+        for Mention { span, is_allowed, line } in block.placeholders(desk.originals) {
             let placeholder = block.stretch(&span).to_owned();
-            match desk.originals.original(&placeholder) {
-                Some(original) if is_allowed => {
-                    self.tally.restored += 1;
-                    block.change(restoration(span, original.expose().to_owned()));
-                }
-                _ => {
-                    let place = Place { message: None, path: "answer".into(), line: block.line(span.start) };
-                    let finding = carried_away(Source::Assistant, place, span);
-                    self.tally.keep(&[Kept { finding, placeholder }], desk)?;
-                }
+            if !is_allowed {
+                let place = Place { message: None, path: "answer".into(), line };
+                let finding = carried_away(Source::Assistant, place, span);
+                self.tally.keep(&[Kept { finding, placeholder }], desk)?;
+            } else if let Some(original) = desk.originals.spend(&placeholder, &mut self.room) {
+                self.tally.restored += 1;
+                block.change(restoration(span, original.expose().to_owned()));
             }
         }
         Ok(())
     }
 
     fn decode(&self, event: u64, range: &Range<usize>) -> Result<String, Stop> {
-        const BROKEN: Stop = Stop::Unreadable("an event of the answer is not JSON");
+        const BROKEN: Stop = Stop::Unreadable("an event of the answer cannot be read");
         let data = self.queue.data(event);
         if is_json_string(data, range) {
             return json::decode(data, json::Place::outer(range.start)).map_err(|_| BROKEN);
@@ -508,12 +515,18 @@ impl CompletionScan {
             return Ok(0);
         }
         let Some(frame) = self.parser.next() else { return Ok(0) };
+        let before = out.len();
         let data = frame.data();
         let is_cut = frame.is_foreign() && !begins_document(&String::from_utf8_lossy(frame.raw()));
         if is_cut || data.trim_ascii_start().starts_with(b"{") && !is_json(data) {
             return Ok(0);
         }
         self.read(frame, desk, out)?;
+        if out.len() > before {
+            // It overtook what is held and says nothing: unended, it would run into that.
+            out.truncate(before);
+            return Ok(0);
+        }
         Ok(end.len())
     }
 }

@@ -5,7 +5,7 @@ use std::hash::RandomState;
 use super::body::Reading;
 use super::document::{Complete, Document, DocumentLimits, Unreadable};
 use super::gathered::Gathered;
-use super::locate::{in_text, scan_whole};
+use super::locate::{Lines, in_text, scan_whole};
 use crate::domain::{Coverage, Source};
 use crate::wire::encoding::{Coding, Decoder};
 
@@ -237,8 +237,9 @@ impl Other {
     fn text(self) -> Complete {
         let text = String::from_utf8_lossy(&self.raw);
         let hits = scan_whole(&self.reading, Source::Assistant, &text);
+        let mut lines = Lines::of(&text);
         let mut located: Vec<_> =
-            hits.iter().map(|hit| in_text(&self.reading, Source::Assistant, &text, hit, "answer")).collect();
+            hits.iter().map(|hit| in_text(&self.reading, Source::Assistant, &mut lines, hit, "answer")).collect();
         located.sort_by_key(|it| (it.finding.span.start, it.finding.span.end));
         let mut gathered = Gathered { overflow: located.len() > self.reading.hits_max, ..Gathered::default() };
         gathered.coverage.scanned_bytes = text.len() as u64;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::body::{Reading, Sources};
 use super::judge::Judge;
-use super::locate::{in_text, scan_block};
+use super::locate::{Lines, in_text, scan_block};
 use super::{Snapshot, locate::Located};
 use crate::domain::{Direction, Finding, Source, Stamp, Verdict};
 use crate::scan::{Block, Language};
@@ -46,7 +46,9 @@ impl Snapshot {
             seen: None,
         };
         let hits = scan_block(&reading, source, text, block);
-        let mut located: Vec<Located> = hits.iter().map(|hit| in_text(&reading, source, text, hit, "text")).collect();
+        let mut lines = Lines::of(text);
+        let mut located: Vec<Located> =
+            hits.iter().map(|hit| in_text(&reading, source, &mut lines, hit, "text")).collect();
         located.sort_by_key(|it| (it.finding.span.start, it.finding.span.end));
         let verdict = judge.decide_located(direction, &located);
         Inspection { findings: located.into_iter().map(|it| it.finding).collect(), verdict }

@@ -81,6 +81,13 @@ impl Originals {
         self.by_placeholder.get(placeholder)
     }
 
+    /// The same, while there is room for it. `room` is how many bytes may still be put back.
+    pub(super) fn spend(&self, placeholder: &str, room: &mut u64) -> Option<&Secret> {
+        let original = self.original(placeholder)?;
+        *room = room.checked_sub(original.expose().len() as u64)?;
+        Some(original)
+    }
+
     /// Whether there is nothing to put back.
     pub(super) fn is_empty(&self) -> bool {
         self.by_placeholder.is_empty()

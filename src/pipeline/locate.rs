@@ -92,15 +92,15 @@ pub(super) fn scan_block(reading: &Reading, source: Source, text: &str, block: B
 }
 
 /// A finding in plain text: its pieces are ranges of the text itself.
-pub(super) fn in_text(reading: &Reading, source: Source, text: &str, hit: &Hit, path: &str) -> Located {
-    let place = Place { message: None, path: path.into(), line: line_at(text, hit.secret.start) };
+pub(super) fn in_text(reading: &Reading, source: Source, lines: &mut Lines<'_>, hit: &Hit, path: &str) -> Located {
+    let place = Place { message: None, path: path.into(), line: lines.at(hit.secret.start) };
     let rule = reading.engine.rules()[hit.rule].clone();
     Located {
         finding: Finding { rule, source, place, span: hit.secret.clone(), value: None },
         pieces: vec![hit.secret.clone()],
         sealed: false,
         shadowed: false,
-        text: secret_of(text, &hit.secret),
+        text: secret_of(lines.text, &hit.secret),
     }
 }
 
@@ -117,8 +117,9 @@ pub(super) fn scan_line(reading: &Reading, text: &str, name: impl Fn() -> String
         seen.inspect(|(seen, digest)| seen.remember(*digest, Clean { length: text.len() as u64, skipped: None }));
         return Vec::new();
     }
-    let place = name();
-    hits.iter().map(|hit| Located { sealed: true, ..in_text(reading, Source::Metadata, text, hit, &place) }).collect()
+    let (place, mut lines) = (name(), Lines::of(text));
+    let mut located = |hit| in_text(reading, Source::Metadata, &mut lines, hit, &place);
+    hits.iter().map(|hit| Located { sealed: true, ..located(hit) }).collect()
 }
 
 fn leaf_hit(leaf: &LeafRef, hit: Hit) -> LeafHit {
@@ -143,11 +144,12 @@ fn locate_leaf(raw: &[u8], reading: &Reading, mut hits: Vec<LeafHit>) -> Result<
     }
     let spans: Vec<Range<usize>> = hits.iter().map(|hit| hit.secret.clone()).collect();
     let ranges = json::locate(raw, place, &spans)?;
+    let mut lines = Lines::of(&text);
     Ok(hits
         .into_iter()
         .zip(ranges)
         .map(|(hit, range)| {
-            let place = Place { message: hit.message, path: hit.path, line: line_at(&text, hit.secret.start) };
+            let place = Place { message: hit.message, path: hit.path, line: lines.at(hit.secret.start) };
             let rule = reading.engine.rules()[hit.rule].clone();
             let secret = secret_of(&text, &hit.secret);
             let finding = Finding { rule, source: hit.source, place, span: hit.secret, value: None };
@@ -163,7 +165,7 @@ fn locate_seam(raw: &[u8], reading: &Reading, hit: SeamHit) -> Result<Located, j
     for (place, range) in &hit.pieces {
         let text = json::decode(raw, *place)?;
         if pieces.is_empty() {
-            line = line_at(&text, range.start);
+            line = Lines::of(&text).at(range.start);
         }
         joined.push_str(text.get(range.clone()).unwrap_or_default());
         pieces.extend(json::locate(raw, *place, std::slice::from_ref(range))?);
@@ -184,11 +186,46 @@ pub(super) fn whole_escapes(text: &[u8], span: &Range<usize>) -> Range<usize> {
     if start < end { start..end } else { span.clone() }
 }
 
-/// The line, from 1, that byte `at` stands in.
-pub(super) fn line_at(text: &str, at: usize) -> u32 {
-    1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..at.min(text.len())]).count() as u32
+/// The lines of a text. They are counted on from the place that was asked for last, so that many places in their order
+/// cost no more than the text.
+pub(super) struct Lines<'a> {
+    pub(super) text: &'a str,
+    at: usize,
+    line: u32,
+}
+
+impl<'a> Lines<'a> {
+    /// At the beginning of `text`.
+    pub(super) fn of(text: &'a str) -> Self {
+        Lines { text, at: 0, line: 1 }
+    }
+
+    /// The line, from 1, that byte `at` stands in.
+    pub(super) fn at(&mut self, at: usize) -> u32 {
+        let at = at.min(self.text.len());
+        let between = &self.text.as_bytes()[at.min(self.at)..at.max(self.at)];
+        let breaks = memchr::memchr_iter(b'\n', between).count() as u32;
+        self.line = if at < self.at { self.line - breaks } else { self.line + breaks };
+        self.at = at;
+        self.line
+    }
 }
 
 fn secret_of(text: &str, span: &Range<usize>) -> Secret {
     Secret::new(String::from_utf8_lossy(text.as_bytes().get(span.clone()).unwrap_or_default()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_on_and_back() {
+        let text = "a\nb\n\nü\nc";
+        let mut lines = Lines::of(text);
+        for at in [0, 1, 2, 8, 3, 4, 0, 6, 99, 5, 99] {
+            let breaks = text.bytes().take(at).filter(|it| *it == b'\n').count();
+            assert_eq!(lines.at(at) as usize, 1 + breaks, "{at}");
+        }
+    }
 }

@@ -34,6 +34,11 @@ impl OwnKeys {
 
     /// Hides them in what stands in `out` from this index on.
     pub(super) fn hide(&self, out: &mut Vec<u8>, from: usize) {
+        self.hide_in_piece(out, from, false);
+    }
+
+    /// The same in a piece of a text, whose end is left as it is where a longer key may go on behind it.
+    fn hide_in_piece(&self, out: &mut Vec<u8>, from: usize, goes_on: bool) {
         for finder in &self.0 {
             if finder.find(out.get(from..).unwrap_or_default()).is_none() {
                 continue;
@@ -41,6 +46,9 @@ impl OwnKeys {
             let text = out.split_off(from);
             let mut end = 0;
             for at in finder.find_iter(&text) {
+                if goes_on && self.is_begun(&text[at..]) {
+                    break;
+                }
                 out.extend_from_slice(&text[end..at]);
                 out.extend_from_slice(WORD);
                 end = at + finder.needle().len();
@@ -57,6 +65,11 @@ impl OwnKeys {
         let mut bytes = text.into_bytes();
         self.hide(&mut bytes, 0);
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Whether one begins with all of `text` and goes on behind it.
+    fn is_begun(&self, text: &[u8]) -> bool {
+        self.0.iter().map(Finder::needle).any(|key| key.len() > text.len() && key.starts_with(text))
     }
 
     /// How many bytes at the end of `text` may begin one that goes on behind it.
@@ -93,8 +106,9 @@ impl Relay {
             }
             Some(decoder) => decoder.push(chunk, out).and_then(|()| if last { decoder.finish(out) } else { Ok(()) }),
         };
-        keys.hide(out, from);
-        if !last && read.is_ok() {
+        let goes_on = !last && read.is_ok();
+        keys.hide_in_piece(out, from, goes_on);
+        if goes_on {
             self.kept = out.split_off(out.len() - keys.open(&out[from..]));
         }
         if read.is_ok() { Flow::Continue } else { Flow::Stop }
@@ -112,9 +126,9 @@ mod tests {
 
     #[test]
     fn a_key_is_hidden_wherever_it_is_cut() {
-        let keys = keys(&["made-up-key", "other-made-up-key", "short"]);
-        let text = b"made-up-key, xmade-up-made-up-keyx other-made-up-key short made-up-ke";
-        let expected = "[provider key], xmade-up-[provider key]x [provider key] short made-up-ke";
+        let keys = keys(&["made-up-key", "other-made-up-key", "short", "made-up-key-and-more"]);
+        let text = b"made-up-key, xmade-up-made-up-keyx other-made-up-key short made-up-key-and-more made-up-key-an";
+        let expected = "[provider key], xmade-up-[provider key]x [provider key] short [provider key] [provider key]-an";
         for first in 0..=text.len() {
             for second in first..=text.len() {
                 let (mut relay, mut out) = (Relay::new(None), Vec::new());

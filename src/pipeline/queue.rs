@@ -4,12 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use super::block::GrowingBlock;
-use super::completion::Stop;
+use super::completion::{Stop, TOO_MANY_PARTS};
 use super::logprobs;
 use crate::providers::Note;
 use crate::wire::json;
 use crate::wire::splice::Splices;
 use crate::wire::sse::Frame;
+
+/// Parts of growing texts in one event, which all events behind it have to ask for. The most that an honest one has are two
+/// for each of 128 choices.
+const CARRIED_MAX: usize = 512;
 
 /// Where events go that are passed on.
 pub(super) trait Outlet {
@@ -81,10 +85,13 @@ impl EventQueue {
     }
 
     /// An event carries a part of a text.
-    pub(super) fn carry(&mut self, event: u64, carried: Carried) {
-        if let Some(queued) = self.events.get_mut((event - self.first) as usize) {
-            queued.carries.push(carried);
+    pub(super) fn carry(&mut self, event: u64, carried: Carried) -> Result<(), Stop> {
+        let Some(queued) = self.events.get_mut((event - self.first) as usize) else { return Ok(()) };
+        if queued.carries.len() >= CARRIED_MAX {
+            return Err(TOO_MANY_PARTS);
         }
+        queued.carries.push(carried);
+        Ok(())
     }
 
     /// Changes a string that stands complete in an event.

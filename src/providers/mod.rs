@@ -209,6 +209,8 @@ pub enum Part {
     Close(Block),
     /// A string that stands complete in this event: repeated full texts, tool names, unknown fields.
     Whole(BlockKind, Range<usize>),
+    /// Clients differ in what they would make of it; why.
+    Unreadable(&'static str),
 }
 
 /// What an event changes in the client's view of the stream, kept with the event until it is released.

@@ -1,10 +1,9 @@
 //! One stream event's JSON as a flat list of its leaves, which an event's reader matches against the places it knows.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::keys::known;
-use crate::wire::json::{Lexer, Limits, Path, Role, Step, Visitor};
+use crate::wire::json::{Container, Lexer, Limits, Path, Role, Step, Visitor};
 
 /// Nesting of an event. Deeper ones are not this dialect's.
 const DEPTH_MAX: u32 = 64;
@@ -18,9 +17,6 @@ const STEPS_MAX: usize = 12;
 /// Bytes kept of a short string (types, ids, names of models).
 const CAPTURED_BYTES_MAX: usize = 256;
 
-/// Events with so few leaves are searched for equal paths pair by pair.
-const PAIRWISE_MAX: usize = 16;
-
 /// Largest number up to which a double tells each from the next.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -28,7 +24,7 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 const CAPTURED: [&str; 5] = ["finish_reason", "id", "model", "status", "type"];
 
 /// One step of a leaf's path. Keys that no reader knows are the empty string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
     Key(&'static str),
     Index(u32),
@@ -39,8 +35,6 @@ pub(super) enum At {
 pub(super) struct Entry {
     path: Range<usize>,
     value: Value,
-    /// Another leaf of this very path follows, which is the one that clients keep.
-    pub(super) shadowed: bool,
 }
 
 impl Entry {
@@ -78,7 +72,11 @@ struct Leaves {
     /// Where the captured text of the string being read begins, if it is one to capture.
     capturing: Option<usize>,
     start: usize,
-    overflow: bool,
+    /// The keys that a reader knows of the objects that are open, and where those of each object begin.
+    keys: Vec<&'static str>,
+    objects: Vec<usize>,
+    /// There are too many leaves, or one object has two equal keys: clients differ in which of them they keep.
+    is_unreadable: bool,
 }
 
 impl Default for Outline {
@@ -94,11 +92,10 @@ impl Outline {
         self.leaves.clear();
         let read = self.lexer.push(data, &mut self.leaves);
         let whole = read.and_then(|()| self.lexer.finish(&mut self.leaves));
-        if whole.is_err() || self.leaves.overflow {
+        if whole.is_err() || self.leaves.is_unreadable {
             self.leaves.clear();
             return Err(Unreadable);
         }
-        self.leaves.shadow();
         Ok(())
     }
 
@@ -112,9 +109,9 @@ impl Outline {
         self.leaves.path(entry)
     }
 
-    /// The last captured string at `path`, if it is not empty.
+    /// The captured string at `path`, if it is not empty.
     pub(super) fn string(&self, path: &[At]) -> Option<&str> {
-        let entry = self.entries().iter().rfind(|entry| self.path(entry) == path)?;
+        let entry = self.entries().iter().find(|entry| self.path(entry) == path)?;
         self.captured(entry).filter(|text| !text.is_empty())
     }
 
@@ -126,17 +123,17 @@ impl Outline {
         }
     }
 
-    /// The last whole number at `path`.
+    /// The whole number at `path`.
     pub(super) fn number(&self, path: &[At]) -> Option<u64> {
         self.number_in(self.entries(), path)
     }
 
-    /// The last whole number at `path` among some of the entries.
+    /// The whole number at `path` among some of the entries.
     pub(super) fn number_in(&self, entries: &[Entry], path: &[At]) -> Option<u64> {
-        entries.iter().rev().filter(|entry| self.path(entry) == path).find_map(|entry| match entry.value {
+        match entries.iter().find(|entry| self.path(entry) == path)?.value {
             Value::Number(number) => Some(number),
             Value::Text { .. } => None,
-        })
+        }
     }
 
     /// `entries` in runs whose paths share their first `depth` steps; shorter paths stand alone or together.
@@ -154,7 +151,9 @@ impl Leaves {
         self.entries.clear();
         self.captured.clear();
         self.capturing = None;
-        self.overflow = false;
+        self.keys.clear();
+        self.objects.clear();
+        self.is_unreadable = false;
     }
 
     fn path(&self, entry: &Entry) -> &[At] {
@@ -163,7 +162,7 @@ impl Leaves {
 
     fn add(&mut self, path: &Path, key: bool, value: Value) {
         if self.entries.len() >= ENTRIES_MAX {
-            self.overflow = true;
+            self.is_unreadable = true;
             return;
         }
         let first = self.steps.len();
@@ -174,30 +173,32 @@ impl Leaves {
         if key {
             self.steps.push(At::Key(""));
         }
-        self.entries.push(Entry { path: first..self.steps.len(), value, shadowed: false });
+        self.entries.push(Entry { path: first..self.steps.len(), value });
     }
 
-    /// Marks every leaf that another one of the same path follows.
-    fn shadow(&mut self) {
-        let mut entries = std::mem::take(&mut self.entries);
-        if entries.len() <= PAIRWISE_MAX {
-            for index in 0..entries.len() {
-                let (before, after) = entries.split_at_mut(index + 1);
-                let [.., entry] = before else { continue };
-                let path = self.path(entry);
-                entry.shadowed = after.iter().any(|later| self.path(later) == path);
-            }
-        } else {
-            let mut seen = HashSet::with_capacity(entries.len());
-            for entry in entries.iter_mut().rev() {
-                entry.shadowed = !seen.insert(self.steps.get(entry.path.clone()).unwrap_or_default());
-            }
+    /// A key of the innermost object that a reader knows.
+    fn add_key(&mut self, key: &'static str) {
+        let first = self.objects.last().copied().unwrap_or_default();
+        self.is_unreadable |= self.keys.get(first..).is_some_and(|keys| keys.contains(&key));
+        if !self.is_unreadable {
+            self.keys.push(key);
         }
-        self.entries = entries;
     }
 }
 
 impl Visitor for Leaves {
+    fn enter(&mut self, _path: &Path, container: Container, _at: usize) {
+        if container == Container::Object {
+            self.objects.push(self.keys.len());
+        }
+    }
+
+    fn leave(&mut self, _path: &Path, container: Container, _at: usize) {
+        if container == Container::Object {
+            self.keys.truncate(self.objects.pop().unwrap_or_default());
+        }
+    }
+
     fn string_start(&mut self, path: &Path, role: Role, start: usize) {
         self.start = start;
         let captured = match role {
@@ -219,9 +220,9 @@ impl Visitor for Leaves {
         match (role, captured) {
             (Role::Value, captured) => self.add(path, false, Value::Text { raw, captured }),
             (Role::Key, Some(captured)) => {
-                let key = self.captured.get(captured.clone()).unwrap_or_default();
-                if known(key).is_empty() {
-                    self.add(path, true, Value::Text { raw, captured: None });
+                match known(self.captured.get(captured.clone()).unwrap_or_default()) {
+                    "" => self.add(path, true, Value::Text { raw, captured: None }),
+                    key => self.add_key(key),
                 }
                 self.captured.truncate(captured.start);
             }
@@ -247,6 +248,23 @@ fn whole_number(raw: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_with_two_equal_keys_is_unreadable() {
+        let mut outline = Outline::default();
+        for data in [
+            r#"{"delta":{"text":"a","text":null}}"#,
+            r#"{"delta":{"text":"a","t\u0065xt":"a"}}"#,
+            r#"{"delta":{"text":"a"},"delta":{}}"#,
+            r#"{"choices":[{"index":1.5,"delta":{},"index":0}],"id":"x"}"#,
+            r#"{"x":[{"choices":[],"id":{"id":1},"choices":[]}]}"#,
+        ] {
+            assert_eq!(outline.read(data.as_bytes()), Err(Unreadable), "{data}");
+        }
+        let data = r#"{"delta":{"delta":1,"text":[{"text":"a"},{"text":"b"}]},"text":"c","own":1,"own":2}"#;
+        assert_eq!(outline.read(data.as_bytes()), Ok(()));
+        assert_eq!(outline.number(&[At::Key("delta"), At::Key("delta")]), Some(1));
+    }
 
     #[test]
     fn a_whole_number_is_one_in_every_form() {

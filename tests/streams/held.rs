@@ -75,6 +75,25 @@ fn lines_are_restored_each_by_itself() {
     assert_eq!(seen.rules(), ["agent.exfiltration.placeholder"]);
 }
 
+/// As in a stream, where what comes again counts once.
+#[test]
+fn placeholders_that_stay_are_told_once_and_count() {
+    let ask = |gateway: &str, more: &str| {
+        Client::of(gateway).ask("/v1/messages", &request(&access_key()), |forwarded| {
+            let sent: Value = serde_json::from_slice(forwarded).unwrap();
+            let hidden = sent["messages"][0]["content"].as_str().unwrap();
+            let text = format!("see https://x.test/{hidden} there\n").repeat(50) + more;
+            Answer::body("application/json", line("a", &text).as_bytes())
+        })
+    };
+    let seen = ask(RESTORES, "");
+    assert_eq!((seen.rules(), seen.event.restored), (vec!["agent.exfiltration.placeholder".to_owned()], 0));
+    let gateway = format!("{RESTORES}limits: {{findings_max: 1}}\n");
+    assert!(ask(&gateway, "").refused.is_none());
+    let refused = ask(&gateway, &format!("```python\n{QUERY}\n```\n")).refused.expect("two findings");
+    assert!(String::from_utf8_lossy(&refused.body).contains("more than 1 findings"));
+}
+
 #[test]
 fn a_status_that_is_neither_success_nor_error_is_an_answer_that_failed() {
     let events = Dialect::Anthropic.events(Kind::Text, &["fine"]);

@@ -63,7 +63,7 @@ fn two_of_them_and_one_that_comes_again() {
     }
 }
 
-fn anthropic_blocks(indices: [&str; 2], texts: [&str; 2], closes: bool) -> Vec<Vec<u8>> {
+fn anthropic_blocks<const N: usize>(indices: [&str; N], texts: [&str; N], closes: bool) -> Vec<Vec<u8>> {
     let mut events = Dialect::Anthropic.events(Kind::Text, &["x"]);
     let end = events.split_off(events.len() - 2);
     events.truncate(1);
@@ -87,7 +87,7 @@ fn anthropic_blocks(indices: [&str; 2], texts: [&str; 2], closes: bool) -> Vec<V
     events
 }
 
-fn response_parts(texts: [&str; 2]) -> Vec<Vec<u8>> {
+fn response_parts<const N: usize>(texts: [&str; N]) -> Vec<Vec<u8>> {
     let mut events = Vec::new();
     let mut push = |name: &str, mut data: Value| {
         data["type"] = name.into();
@@ -102,7 +102,7 @@ fn response_parts(texts: [&str; 2]) -> Vec<Vec<u8>> {
         characters(text).into_iter().for_each(|it| push("response.output_text.delta", place("delta", it.into())));
         push("response.output_text.done", place("text", text.into()));
     }
-    let content = texts.map(|text| json!({"type": "output_text", "text": text, "annotations": []}));
+    let content = texts.map(|text| json!({"type": "output_text", "text": text, "annotations": []})).to_vec();
     let item = json!({"id": "i", "type": "message", "role": "assistant", "content": content});
     push("response.output_item.done", json!({"output_index": 0, "item": item}));
     push("response.completed", json!({"response": {"id": "resp_1", "output": [item]}}));
@@ -135,6 +135,41 @@ fn a_secret_that_is_split_over_two_texts() {
     let fine = ["an ordinary text", " and another one, key = "];
     for events in [anthropic_blocks(["0", "1"], fine, true), response_parts(fine)] {
         assert_eq!(Client::of(HIDES).hears(Dialect::Anthropic, events.clone()).bytes, events.concat());
+    }
+}
+
+/// A short text between two others holds a part of it and neither end.
+#[test]
+fn a_secret_that_is_split_over_three_texts() {
+    let key = access_key();
+    for (from, to) in (4..key.len() - 2).flat_map(|from| (from + 1..key.len() - 1).map(move |to| (from, to))) {
+        let (first, last) = (format!("id {}", &key[..from]), format!("{} ok", &key[to..]));
+        let texts = [first.as_str(), &key[from..to], last.as_str()];
+        for (dialect, events) in [
+            (Dialect::Anthropic, anthropic_blocks(["0", "1", "2"], texts, true)),
+            (Dialect::Responses, response_parts(texts)),
+        ] {
+            let seen = Client::of(HIDES).hears(dialect, events);
+            let view = dialect.read(&seen.bytes);
+            assert_eq!(view.text, format!("id {}{LABEL} ok", &key[..to]), "{dialect:?} {from} {to}");
+            assert!(view.repeated.iter().all(|it| !it.contains(&key[to..])), "{dialect:?} {:?}", view.repeated);
+            assert_eq!(seen.event.inbound_findings.len(), 1);
+        }
+    }
+}
+
+/// Also where it is the same each time: looking at each of them costs time.
+#[test]
+fn more_findings_in_one_delta_than_the_limit_end_the_stream() {
+    let gateway = format!("{HIDES}limits: {{findings_max: 3}}\n");
+    for (count, is_stopped) in [(3, false), (9, true)] {
+        let text = format!("{} ", access_key()).repeat(count);
+        for dialect in ALL {
+            let seen = Client::of(&gateway).hears(dialect, dialect.events(Kind::Text, &[&text]));
+            assert_eq!(seen.stopped, is_stopped, "{dialect:?} {}", seen.text());
+            assert_eq!(seen.event.refusal, is_stopped.then_some("upstream_failed"));
+            assert!(!seen.text().contains(&access_key()));
+        }
     }
 }
 

@@ -218,6 +218,40 @@ fn in_an_answer_longer_than_what_is_kept() {
     assert_eq!(seen.event.restored, 2);
 }
 
+/// A placeholder is short, and what it stands for may be long.
+#[test]
+fn as_much_as_an_answer_may_hold_and_no_more() {
+    const COUNT: usize = 120;
+    let secret = private_key();
+    let gateway = format!("{RESTORES}limits: {{response_bytes_max: 8KiB}}\n");
+    let fits = (8 << 10) / secret.len();
+    assert!(fits < COUNT);
+    for is_stream in [true, false] {
+        let request = Dialect::Chat.request(&format!("here:\n{secret}\n"), is_stream);
+        let seen = Client::of(&gateway).ask(Dialect::Chat.path(), &request, |forwarded| {
+            let text = format!("so {}\n", placeholder(forwarded)).repeat(COUNT);
+            if is_stream {
+                let lines: Vec<&str> = text.split_inclusive('\n').collect();
+                return Answer::stream(Dialect::Chat.events(Kind::Text, &lines));
+            }
+            let choice = json!({"index": 0, "message": {"role": "assistant", "content": text}});
+            Answer::body("application/json", json!({"id": "c", "choices": [choice]}).to_string().as_bytes())
+        });
+        assert!(!seen.stopped && seen.refused.is_none(), "{}", seen.text());
+        let text = match is_stream {
+            true => Dialect::Chat.read(&seen.bytes).text,
+            false => {
+                let answer: Value = serde_json::from_slice(&seen.bytes).expect("JSON");
+                answer["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
+            }
+        };
+        assert_eq!(text.matches(&secret).count(), fits, "{text}");
+        assert_eq!(text.matches("[REDACTED:").count(), COUNT - fits, "{text}");
+        assert_eq!(seen.event.restored as usize, fits);
+        assert_eq!(seen.rules(), Vec::<String>::new());
+    }
+}
+
 /// The provider answers with one item that stands whole in its events; what comes of it in a stream and in a document.
 fn whole(dialect: Dialect, secret: &str, say: &dyn Fn(&str) -> Value) -> [Seen; 2] {
     [true, false].map(|is_stream| {

@@ -119,6 +119,39 @@ fn an_index_that_comes_back_is_a_text_of_its_own() {
     }
 }
 
+/// Of two equal members, or of a name and a type that differ, one client goes by this and another by that.
+#[test]
+fn what_clients_read_differently_ends_the_stream() {
+    let key = access_key();
+    let member = |dialect: Dialect| match dialect {
+        Dialect::Anthropic => "text",
+        Dialect::Chat => "content",
+        Dialect::Responses => "delta",
+    };
+    let doubled = ["null", "false", "1.5", "{}", "[]", "\"\""];
+    for dialect in ALL {
+        let between = format!("\"{}\":\"zz\"", member(dialect));
+        let mut odd: Vec<String> = doubled.iter().map(|it| format!("{between},\"{}\":{it}", member(dialect))).collect();
+        odd.push(between.clone());
+        for odd in odd {
+            let mut events = dialect.events(Kind::Text, &[&key[..7], "zz", &key[7..]]);
+            let has_text = |event: &&mut Vec<u8>| String::from_utf8_lossy(event).contains(&between);
+            let event = events.iter_mut().find(has_text).expect("the text between");
+            let mut text = String::from_utf8_lossy(event).replace(&between, &odd);
+            let is_renamed = odd == between;
+            if is_renamed {
+                text = text.replace("event: content_block_delta", "event: ping");
+            }
+            *event = text.into_bytes();
+            let seen = Client::of(STOPS).hears(dialect, events);
+            let is_refused = !is_renamed || dialect == Dialect::Anthropic;
+            assert_eq!(seen.stopped, is_refused, "{dialect:?} {odd}: {}", seen.text());
+            assert_eq!(seen.event.refusal, is_refused.then_some("upstream_failed"), "{dialect:?} {odd}");
+            assert!(!is_refused || !seen.text().contains(&key[7..]), "{dialect:?} {odd}");
+        }
+    }
+}
+
 #[test]
 fn the_block_is_remembered_for_the_same_question_alone() {
     let planted = plant(r#"cursor.execute(f"SELECT * FROM users WHERE id = {user_id}")"#);

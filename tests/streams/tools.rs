@@ -79,6 +79,38 @@ fn a_call_that_the_upstream_breaks_off_is_read_as_text() {
     }
 }
 
+/// Clients discard what no blank line ends; it does not run into what was held.
+#[test]
+fn an_unended_ping_behind_a_call_that_is_broken_off_is_left_out() {
+    let input = json!({"content": "fine and more"}).to_string();
+    for (dialect, ping) in [
+        (Dialect::Anthropic, "event: ping\ndata: {\"type\": \"ping\"}"),
+        (Dialect::Chat, ": still here"),
+        (Dialect::Responses, ": still here\n"),
+    ] {
+        let mut events = dialect.events(Kind::Tool, &crate::characters(&input));
+        events.truncate(2 + input.chars().count() - 3);
+        let call = events.concat();
+        events.push(ping.into());
+        let seen = Client::of(STOPS).hears(dialect, events);
+        assert_eq!(seen.text(), String::from_utf8_lossy(&call), "{dialect:?}");
+    }
+}
+
+/// Clients append to a call what comes behind its end, and run what was read in two halves.
+#[test]
+fn a_call_that_goes_on_after_its_end_ends_the_stream() {
+    for (dialect, piece, behind) in [(Dialect::Anthropic, 4, 2), (Dialect::Chat, 3, 1), (Dialect::Responses, 4, 1)] {
+        let mut events = dialect.events(Kind::Tool, &["{\"content\":", "\"fine\"}"]);
+        assert!(!Client::of(STOPS).hears(dialect, events.clone()).stopped, "{dialect:?}");
+        let piece = events.remove(events.len() - piece);
+        events.insert(events.len() - behind, piece.clone());
+        let seen = Client::of(STOPS).hears(dialect, events);
+        assert!(seen.stopped && seen.event.refusal == Some("upstream_failed"), "{dialect:?} {}", seen.text());
+        assert!(!seen.text().contains(&*String::from_utf8_lossy(&piece)), "{dialect:?} {}", seen.text());
+    }
+}
+
 #[test]
 fn pings_and_comments_overtake_what_is_held() {
     let input = json!({"content": "fine"}).to_string();
@@ -131,6 +163,20 @@ fn too_many_open_texts_end_the_stream() {
     let seen = Client::of(STOPS).hears(Dialect::Anthropic, events);
     assert!(seen.stopped);
     assert!(seen.text().contains("too many parts"));
+}
+
+#[test]
+fn too_many_pieces_in_one_event_end_the_stream() {
+    for (count, is_stopped) in [(128, false), (600, true)] {
+        let delta = json!({"content": vec![json!({"text": "a"}); count]});
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": null});
+        let data =
+            json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5", "choices": [choice]});
+        let events = vec![format!("data: {data}\n\n").into_bytes(), b"data: [DONE]\n\n".to_vec()];
+        let seen = Client::of(STOPS).hears(Dialect::Chat, events.clone());
+        assert_eq!(seen.stopped, is_stopped, "{count}");
+        assert!(is_stopped || seen.bytes == events.concat(), "{}", seen.text());
+    }
 }
 
 #[test]

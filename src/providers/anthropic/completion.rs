@@ -6,6 +6,16 @@ use crate::providers::outline::At::{self, Index, Key};
 use crate::providers::outline::{Entry, Outline};
 use crate::providers::{Block, BlockKind, Completion, Note, Part, Refusal};
 
+/// Events that make the message grow: whoever goes by `event:` and whoever goes by `type` must find the same one.
+const GROWING: [&str; 6] = [
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+];
+
 /// Reader of one stream of message events.
 #[derive(Default)]
 pub(super) struct MessageEvents {
@@ -24,7 +34,12 @@ impl Completion for MessageEvents {
             return Note::None;
         }
         let MessageEvents { outline, blocks, client } = self;
-        match outline.string(&[Key("type")]).unwrap_or(event) {
+        let kind = outline.string(&[Key("type")]).unwrap_or(event);
+        if is_ambiguous(event, kind) {
+            parts.push(Part::Unreadable("an event has another name than its type"));
+            return Note::None;
+        }
+        match kind {
             "message_start" => {
                 client.learn_message(outline);
                 report_all(outline, parts);
@@ -78,6 +93,12 @@ impl Completion for MessageEvents {
     }
 }
 
+/// Whether clients differ in what an event of this name and this type is.
+fn is_ambiguous(event: &str, kind: &str) -> bool {
+    // An event without a name is called `message`.
+    !matches!(event, "" | "message") && event != kind && (GROWING.contains(&event) || GROWING.contains(&kind))
+}
+
 fn block_start(outline: &Outline, blocks: &mut Blocks, parts: &mut Vec<Part>) -> Note {
     let index = block_index(outline);
     let kind = match outline.string(&[Key("content_block"), Key("type")]) {
@@ -113,11 +134,8 @@ fn block_delta(outline: &Outline, blocks: &mut Blocks, parts: &mut Vec<Part>) {
 }
 
 fn grow(index: u64, kind: BlockKind, entry: &Entry, blocks: &mut Blocks, parts: &mut Vec<Part>) {
-    let Some(raw) = entry.text() else { return };
-    // A client keeps the last of equal members only: the others are scanned, but are no part of the text.
-    match entry.shadowed {
-        false => blocks.delta(block(index, kind), raw, parts),
-        true => parts.push(Part::Whole(kind, raw)),
+    if let Some(raw) = entry.text() {
+        blocks.delta(block(index, kind), raw, parts);
     }
 }
 

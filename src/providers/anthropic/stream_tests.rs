@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::completion::MessageEvents;
-use crate::providers::Completion;
 use crate::providers::fixture::{frames, refusal, release, reports_novelties, survives_anything, trace};
+use crate::providers::{Completion, Part};
 
 /// Thinking, prose, a tool call, a search by the provider, a citation.
 const STREAM: [&str; 21] = [
@@ -66,7 +66,8 @@ fn odd_events() {
     };
     check("not json", "Text:not json");
     check(r#"{"type":"novelty","a":{"b":["c"]},"type2":"d"}"#, "Text:a Text:b Text:c Text:type2 Text:d");
-    check(r#"{"type":"content_block_delta","delta":{"text":"a","text":"b"}}"#, "Text:a +0 Text 0=b");
+    let doubled = r#"{"type":"content_block_delta","delta":{"text":"a","text":"b"}}"#;
+    check(doubled, &format!("Text:{doubled}"));
     check(
         r#"{"type":"content_block_delta","index":5,"delta":{"t\u0065xt":"a","partial_json":"b"}}"#,
         "+0 Text 0=a +1 ToolJson 1=b",
@@ -84,6 +85,31 @@ fn odd_events() {
     let expected = [format!("+0 Text 0=a {note}"), format!("-0 +0 Text 0=b {note}"), "-0 | Finish".to_owned()];
     assert_eq!(trace(&mut MessageEvents::default(), &restarted), expected);
     survives_anything(&|| Box::new(MessageEvents::default()), &STREAM);
+}
+
+/// Some clients go by the name of an event, others by its type.
+#[test]
+fn an_event_is_what_it_is_called() {
+    let parts = |event: &str, data: &str| {
+        let mut parts = Vec::new();
+        MessageEvents::default().read(event, data.as_bytes(), &mut parts);
+        parts
+    };
+    let delta = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#;
+    for event in ["", "message", "content_block_delta"] {
+        assert_eq!(parts(event, delta).len(), 2, "{event}");
+    }
+    let error = r#"{"type":"overloaded_error","message":"Overloaded"}"#;
+    assert!(matches!(parts("error", error).as_slice(), [Part::Whole(..)]));
+    assert_eq!(parts("ping", r#"{"type":"keep_alive"}"#), []);
+    for (event, data) in [
+        ("ping", delta),
+        ("content_block_start", delta),
+        ("content_block_delta ", delta),
+        ("content_block_delta", r#"{"type":"ping","index":0,"delta":{"type":"text_delta","text":"a"}}"#),
+    ] {
+        assert!(matches!(parts(event, data).as_slice(), [Part::Unreadable(_)]), "{event} {data}");
+    }
 }
 
 /// What a strict client checks: one start, blocks in order, each closed once, a reason, a stop, nothing behind.

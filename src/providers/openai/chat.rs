@@ -169,13 +169,11 @@ impl<'a> Choice<'a> {
         };
         let raw = entry.text()?;
         let block = Blocks::block(self.index, second, channel as u8, channel.kind());
-        // A client keeps the last of equal members only: the others are scanned, but are no part of the text.
         match path.last() {
             Some(Key("name")) => {
                 blocks.delta(block, raw.start..raw.start, parts);
                 parts.push(Part::Whole(BlockKind::Text, raw));
             }
-            _ if entry.shadowed => parts.push(Part::Whole(block.kind, raw)),
             _ => blocks.delta(block, raw, parts),
         }
         Some(block.kind)

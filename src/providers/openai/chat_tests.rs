@@ -86,7 +86,8 @@ fn other_shapes() {
     let open = "| Open { index: 0, kind: Text }";
     check(&[delta(r#"{"refusal":"no"}"#)], &[&format!("+0 Text 0=no {open}")]);
     check(&[delta(r#"{"content":[{"type":"text","text":"x"}]}"#)], &[&format!("Text:text +0 Text 0=x {open}")]);
-    check(&[delta(r#"{"content":"a","content":"b"}"#)], &[&format!("Text:a +0 Text 0=b {open}")]);
+    let doubled = delta(r#"{"content":"a","content":null}"#);
+    check(std::slice::from_ref(&doubled), &[&format!("Text:{doubled}")]);
     check(
         &[delta(r#"{"function_call":{"name":"f","arguments":"{}"}}"#)],
         &["+0 ToolJson Text:f 0={} | Open { index: 0, kind: ToolJson }"],
@@ -99,6 +100,34 @@ fn other_shapes() {
         [r#"{"id":"cmpl-1","object":"text_completion","choices":[{"text":"x","index":0,"finish_reason":"stop"}]}"#];
     assert_eq!(trace(&mut ChatEvents::legacy(), &legacy), ["+0 Text 0=x -0 | Close { index: 0 }"]);
     survives_anything(&|| Box::new(ChatEvents::default()), &borrowed(&stream()));
+}
+
+#[test]
+fn a_choice_and_its_calls_have_numbers_of_their_own() {
+    let many = "!it has too many parts";
+    let large = chunk(r#"{"index":268435456,"delta":{"content":"a"},"finish_reason":"stop"}"#);
+    check(
+        &[delta(r#"{"content":"b"}"#), large],
+        &["+0 Text 0=b | Open { index: 0, kind: Text }", &format!("{many} | Close {{ index: 268435456 }}")],
+    );
+    let call = delta(r#"{"tool_calls":[{"index":268435456,"function":{"arguments":"{"}}]}"#);
+    check(&[call], &[&format!("{many} | Open {{ index: 0, kind: ToolJson }}")]);
+}
+
+#[test]
+fn a_call_ends_with_its_choice() {
+    let piece = |text: &str| delta(&format!(r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":"{text}"}}}}]}}"#));
+    let open = "| Open { index: 0, kind: ToolJson }";
+    check(
+        &[piece("{"), finish("tool_calls"), piece(""), finish("stop"), piece("}")],
+        &[
+            &format!("+0 ToolJson 0={{ {open}"),
+            "-0 | Close { index: 0 }",
+            "| Start",
+            "| Close { index: 0 }",
+            &format!("!a tool call goes on after its end {open}"),
+        ],
+    );
 }
 
 /// What a strict client checks: one name throughout, nothing of a choice behind its finish, `[DONE]` last.

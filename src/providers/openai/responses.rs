@@ -116,8 +116,6 @@ impl Event<'_> {
             match (self.outline.path(entry), text_of(stem), entry.text()) {
                 // Sound in base64; its words come in events of their own.
                 ([Key("delta")], None, _) => {}
-                // A client keeps the last of equal members only: the others are scanned, but are no part of the text.
-                ([Key("delta")], Some((_, kind)), Some(raw)) if entry.shadowed => parts.push(Part::Whole(kind, raw)),
                 ([Key("delta")], Some((channel, kind)), Some(raw)) => {
                     blocks.delta(self.block(channel, kind), raw, parts);
                 }
@@ -175,7 +173,7 @@ impl Event<'_> {
 
     fn report_item(&self, run: &[Entry], depth: usize, parts: &mut Vec<Part>) {
         let typed = |path: &[At]| path.len() == depth + 1 && path.last() == Some(&Key("type"));
-        let kind = run.iter().rfind(|entry| typed(self.outline.path(entry)));
+        let kind = run.iter().find(|entry| typed(self.outline.path(entry)));
         let kind = kind.and_then(|entry| self.outline.captured(entry));
         for entry in run {
             report(self.outline.path(entry), kind, entry, parts);

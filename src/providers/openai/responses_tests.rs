@@ -86,7 +86,8 @@ fn odd_events() {
     check(r#"{"type":"response.output_audio_transcript.delta","delta":"hi"}"#, "+0 Text 0=hi");
     check(r#"{"type":"delta","delta":"x"}"#, "+0 Text 0=x");
     check(r#"{"delta":"x"}"#, "Text:x");
-    check(r#"{"type":"response.output_text.delta","delta":"a","delta":"b"}"#, "Text:a +0 Text 0=b");
+    let doubled = r#"{"type":"response.output_text.delta","delta":"a","delta":"b"}"#;
+    check(doubled, &format!("Text:{doubled}"));
     check(
         r#"{"type":"response.completed","response":{"novelty":"x","output_text":"y"}}"#,
         "Text:novelty Text:x Text:y | Finish",
@@ -97,6 +98,17 @@ fn odd_events() {
         "Text:n | Close { index: 0 }",
     );
     survives_anything(&|| Box::new(ResponseEvents::default()), &STREAM);
+}
+
+#[test]
+fn a_call_ends_with_its_item() {
+    let mut events = STREAM[15..20].to_vec();
+    events.push(STREAM[17]);
+    events.push(STREAM[15]);
+    events.push(STREAM[16]);
+    let trace = trace(&mut ResponseEvents::default(), &events);
+    assert_eq!(trace[5], "!a tool call goes on after its end");
+    assert_eq!(trace[7], r#"0={\"a\":"#);
 }
 
 /// What a strict client checks: created first, numbers that grow, one terminal event at the end, one id.
