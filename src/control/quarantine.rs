@@ -8,7 +8,7 @@ use super::http::{Actor, Body, Created, Granted, Json, Path, Query, Route, get, 
 use super::keys::Key;
 use super::roles::{Permission, Reach};
 use super::server::Control;
-use super::shelf::{Kept, Stored};
+use super::shelf::{Batch, Kept, Stored};
 use super::teams::Team;
 use super::time::{DAY_MS, HOUR_MS};
 use super::users::User;
@@ -41,6 +41,9 @@ pub(super) struct Quarantine {
     pub(super) contact: Option<String>,
     /// `user:anna`, or the gateway whose rule it was.
     pub(super) by: String,
+    /// Whether that was somebody who keeps out what is of the own team alone; where that is not known, it was not.
+    #[serde(default)]
+    pub(super) by_lead: bool,
     pub(super) since_ms: u64,
     pub(super) until_ms: Option<u64>,
     pub(super) released: Option<Release>,
@@ -113,6 +116,8 @@ pub(super) struct QuarantineView {
     pub(super) contact: Option<String>,
     /// Who imposed it: `user:anna`, or a gateway by its rule.
     pub(super) by: String,
+    /// Whether that was a lead of the team: leads release no others.
+    pub(super) by_lead: bool,
     /// Unix milliseconds.
     pub(super) since_ms: u64,
     /// When it ends by itself, Unix milliseconds.
@@ -187,7 +192,7 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<NewQuarantine>()
             .makes::<QuarantineView>(),
         post("quarantines.release", "/api/v1/quarantines/{reference}/release", Permission::Quarantine, release)
-            .says("Lets them in again")
+            .says("Lets them in again; leads of a team, whom a lead of it keeps out")
             .takes::<NewRelease>()
             .answers::<QuarantineView>(),
     ]
@@ -234,11 +239,14 @@ pub(super) async fn imposed(
     if new.hours.is_some_and(|it| !(1..=HOURS_MAX).contains(&it)) {
         return Err(Problem::invalid(format!("`hours` has to be 1 to {HOURS_MAX}")));
     }
-    let (kind, value, team) = subject(control, granted, &new).await?;
+    let Meant { kind, value, team, key } = meant(control, granted, &new).await?;
+    let by_lead = granted.reach != Reach::All;
     let now_ms = control.shelf.now_ms();
     let active = control.shelf.of::<Quarantine>(ACTIVE).await?;
     let in_force = || active.iter().filter(|it| it.is_in_force(now_ms));
-    if let Some(same) = in_force().find(|it| (it.kind, &it.value.value, &it.team) == (kind, &value, &team)) {
+    let is_same = |it: &Quarantine| (it.kind, &it.value, &it.team) == (kind, &value, &team);
+    // What a lead has imposed, a lead can release: it is in nobody's way who means it to hold.
+    if let Some(same) = in_force().find(|it| is_same(it) && (by_lead || !it.by_lead)) {
         return Err(Problem::conflict(format!("this is in quarantine already: {}", same.reference)));
     }
     if in_force().count() >= ACTIVE_MAX {
@@ -252,21 +260,28 @@ pub(super) async fn imposed(
         reason: new.reason,
         contact: new.contact,
         by: granted.actor.name(),
+        by_lead,
         since_ms: now_ms,
         until_ms: new.hours.map(|it| now_ms + u64::from(it) * HOUR_MS),
         released: None,
     };
-    control.shelf.insert(&quarantine).await?;
+    // The key is written once more, so that no successor is made of it at the same moment.
+    control.shelf.commit(key.iter().fold(Batch::default().insert(&quarantine), Batch::update)).await?;
     control.acts.changed(&granted.actor, "quarantine.imposed", &quarantine.reference, None, Some(&quarantine));
     Ok(view(control, &quarantine))
 }
 
+/// Who is meant.
+struct Meant {
+    kind: HeldKind,
+    value: String,
+    team: Option<String>,
+    /// The key, where it is one that is kept here.
+    key: Option<Kept<Key>>,
+}
+
 /// Who is meant, where that is within reach.
-async fn subject(
-    control: &Control,
-    granted: &Granted,
-    new: &NewQuarantine,
-) -> Result<(HeldKind, String, Option<String>), Problem> {
+async fn meant(control: &Control, granted: &Granted, new: &NewQuarantine) -> Result<Meant, Problem> {
     let value = new.value.as_str();
     let is_name = |it: &str| !it.is_empty() && it.len() <= VALUE_BYTES_MAX && !it.contains(char::is_control);
     if !is_name(value) {
@@ -290,24 +305,19 @@ async fn subject(
         Kind::User => {
             everywhere()?;
             user(control, value).await?;
-            Ok((HeldKind::User, value.to_owned(), None))
+            Ok(Meant { kind: HeldKind::User, value: value.to_owned(), team: None, key: None })
         }
         Kind::Team => {
             everywhere()?;
             control.shelf.need::<Team>(value).await?;
-            Ok((HeldKind::Team, value.to_owned(), None))
+            Ok(Meant { kind: HeldKind::Team, value: value.to_owned(), team: None, key: None })
         }
     }
 }
 
 /// A session is the team's in whose records it stands.
-async fn session(
-    control: &Control,
-    granted: &Granted,
-    value: &str,
-    team: Option<&str>,
-) -> Result<(HeldKind, String, Option<String>), Problem> {
-    let found = (HeldKind::Session, value.to_owned(), team.map(str::to_owned));
+async fn session(control: &Control, granted: &Granted, value: &str, team: Option<&str>) -> Result<Meant, Problem> {
+    let found = Meant { kind: HeldKind::Session, value: value.to_owned(), team: team.map(str::to_owned), key: None };
     if granted.reach == Reach::All {
         return Ok(found);
     }
@@ -333,13 +343,19 @@ async fn user(control: &Control, id: &str) -> Result<(), Problem> {
     }
 }
 
-async fn key(control: &Control, granted: &Granted, value: &str) -> Result<(HeldKind, String, Option<String>), Problem> {
+async fn key(control: &Control, granted: &Granted, value: &str) -> Result<Meant, Problem> {
     let keys = control.shelf.all::<Key>().await?;
-    let named = keys.iter().find(|it| it.id == value || it.in_records() == value);
+    let named = keys.into_iter().find(|it| it.id == value || it.in_records() == value);
+    let kind = HeldKind::Key;
     match named.filter(|it| granted.need_team(&it.team).is_ok()) {
-        Some(key) => Ok((HeldKind::Key, key.in_records().to_owned(), Some(key.team.clone()))),
+        Some(key) => {
+            let (value, team) = (key.in_records().to_owned(), Some(key.team.clone()));
+            Ok(Meant { kind, value, team, key: Some(key) })
+        }
         // Keys that stand in a gateway's own file are known by their digest alone.
-        None if granted.reach == Reach::All && is_digest(value) => Ok((HeldKind::Key, value.to_owned(), None)),
+        None if granted.reach == Reach::All && is_digest(value) => {
+            Ok(Meant { kind, value: value.to_owned(), team: None, key: None })
+        }
         None => Err(Problem::not_found("key", value)),
     }
 }
@@ -369,10 +385,10 @@ pub(super) async fn released(
     if !within(granted, &kept) {
         return Err(Problem::not_found("quarantine", reference));
     }
-    // Who may not keep a team out may not let it in either.
-    if kept.kind == HeldKind::Team && granted.reach != Reach::All {
+    if granted.reach != Reach::All && !kept.by_lead {
         return Err(Problem::forbidden(
-            "you may release sessions and keys of your own team alone, not the team itself",
+            "you may release what a lead of the team has imposed; this was a rule, or somebody who looks after all teams: \
+             ask an analyst or an administrator",
         ));
     }
     if kept.released.is_some() {
@@ -459,6 +475,7 @@ fn reported_as(gateway: &str, clock_ahead_ms: i64, act: &Act) -> Option<Quaranti
         reason: text("reason")?,
         contact: text("contact"),
         by: format!("gateway:{gateway}"),
+        by_lead: false,
         since_ms: moment("since_ms")?,
         until_ms: moment("until_ms"),
         released: None,
@@ -484,6 +501,7 @@ fn view(control: &Control, it: &Quarantine) -> QuarantineView {
         reason: it.reason.clone(),
         contact: it.contact.clone(),
         by: it.by.clone(),
+        by_lead: it.by_lead,
         since_ms: it.since_ms,
         until_ms: it.until_ms,
         released: it.released.clone(),

@@ -59,6 +59,22 @@ impl Stored for User {
     }
 }
 
+/// That a name is a user's, in whatever case: of several who are given it at the same moment, one gets it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Name {
+    /// In lower case.
+    name: String,
+    user: String,
+}
+
+impl Stored for Name {
+    const KIND: &'static str = "user's name";
+
+    fn id(&self) -> &str {
+        &self.name
+    }
+}
+
 /// A user, as the API shows one.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "User")]
@@ -198,7 +214,7 @@ pub(super) async fn local(control: &Control, granted: &Granted, new: NewUser) ->
         created_ms: control.shelf.now_ms(),
         seen_ms: None,
     };
-    control.shelf.insert(&user).await?;
+    control.shelf.commit(with_name(&user)).await?;
     control.acts.changed(&granted.actor, "user.created", &user.name, None, Some(&UserView::from(&user)));
     Ok(user)
 }
@@ -283,6 +299,9 @@ pub(super) async fn removed(control: &Control, granted: &Granted, id: &str) -> R
     may_appoint(granted, &user.roles)?;
     let keys = super::keys::revoked_of(control, id).await?;
     let mut batch = keys.iter().fold(Batch::default().delete(&user), Batch::update);
+    // Users from before names were kept have none.
+    let name = control.shelf.get::<Name>(&user.name.to_ascii_lowercase()).await?;
+    batch = name.iter().filter(|it| it.user == user.id).fold(batch, Batch::delete);
     if user.parent().is_some() {
         batch = batch.update(&another_owner(control, &user).await?);
     }
@@ -342,6 +361,11 @@ pub(super) async fn name_is_free(control: &Control, name: &str) -> Result<(), Pr
         true => Err(Problem::conflict(format!("there is a user `{name}` already: choose another name"))),
         false => Ok(()),
     }
+}
+
+/// A new user, who takes the name.
+pub(super) fn with_name(user: &User) -> Batch {
+    Batch::default().insert(user).insert(&Name { name: user.name.to_ascii_lowercase(), user: user.id.clone() })
 }
 
 /// Whether somebody has this name, in whatever case.

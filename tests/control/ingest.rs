@@ -191,6 +191,10 @@ async fn whom_a_gateways_rule_keeps_out_every_gateway_keeps_out_until_somebody_r
     assert_eq!((&held[0]["reference"], &held[0]["by"]), (&json!("Q-MADEUP"), &json!("gateway:edge-1")), "{held}");
     assert!(!server.acts("quarantine.reported").await.is_empty());
     let release = "/api/v1/quarantines/Q-MADEUP/release";
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    let lead = server.user(&owner, "lea", &["team_lead"], &["red"]).await;
+    assert_eq!(lead.get("/api/v1/quarantines").await.ok(), held, "whose session it is may know");
+    assert_eq!(lead.post(release, json!({"reason": "mine"})).await.refused().0, 403, "and lets nobody in");
     owner.post(release, json!({"reason": "it was a drill"})).await.ok();
     ship(&gateway, &entries).await.ok();
     ship(&gateway, &chain.acts(1)).await.ok();

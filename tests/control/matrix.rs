@@ -224,6 +224,10 @@ fn document() -> String {
         }
         text.push_str(" |\n");
     }
+    text.push_str(
+        "\nA quarantine is released by whoever reaches **all**, and by leads of the team where a lead of it imposed it: they do \
+         not undo what a rule has done, or somebody who reaches **all**.\n",
+    );
     let mut list = |title: String, whom: &dyn Fn(Whom) -> bool| {
         let of: Vec<_> = offered().into_iter().filter(|it| whom(it.to)).collect();
         write!(text, "\n### {title}\n\n").unwrap();

@@ -14,10 +14,12 @@ const DOCUMENTS: &[fn()] = &[
     gateways::what_a_gateway_says_is_shown_and_a_removed_one_is_unknown,
     people::the_first_owner_is_made_with_the_token_of_the_terminal_once,
     people::owners_are_made_by_owners_and_one_always_stays,
+    people::of_several_who_are_given_a_name_at_the_same_moment_one_has_it,
     policies::a_text_goes_from_draft_to_force_and_back,
     policies::what_a_policy_names_cannot_be_taken_away,
     quarantine::a_quarantine_is_imposed_once_and_released_with_a_reason,
     quarantine::one_with_an_end_ends_by_itself,
+    quarantine::a_key_that_is_kept_out_at_the_same_moment_gets_no_successor,
     rules::published_rules_can_be_named_and_not_taken_away_from_under_a_policy,
     teams::a_key_is_shown_once_and_ends_when_it_is_revoked_or_followed,
 ];

@@ -93,6 +93,26 @@ pub async fn owners_are_made_by_owners_and_one_always_stays() {
     assert_eq!(owner.get("/api/v1/me").await.refused().0, 401, "sessions end with their user");
 }
 
+/// Records name people by their names, and signing in does not tell how they are written.
+#[tokio::test]
+pub async fn of_several_who_are_given_a_name_at_the_same_moment_one_has_it() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let user = |name: &str| json!({"name": name, "password": PASSWORD, "roles": ["developer"]});
+    let made = ["dora", "Dora", "DORA"].map(|name| {
+        let (owner, user) = (owner.clone(), user(name));
+        async move { owner.post("/api/v1/users", user).await.status }
+    });
+    let mut statuses = futures::future::join_all(made).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409]);
+    let users = owner.get("/api/v1/users").await.ok();
+    let is_dora = |it: &&serde_json::Value| it["name"].as_str().unwrap().eq_ignore_ascii_case("dora");
+    let id = users.as_array().unwrap().iter().find(is_dora).unwrap()["id"].as_str().unwrap().to_owned();
+    owner.delete(&format!("/api/v1/users/{id}")).await.ok();
+    owner.post("/api/v1/users", user("dOrA")).await.ok();
+}
+
 #[tokio::test]
 async fn tokens_do_what_they_were_made_for_and_no_more() {
     let server = start().await;

@@ -57,16 +57,17 @@ pub async fn a_text_goes_from_draft_to_force_and_back() {
     let first = published(&owner, PATH, "redact_secrets: true\n").await;
     assert_eq!((&first["published"]["number"], &first["draft"]), (&json!(1), &Value::Null));
     // Somebody else has written meanwhile.
-    let draft = owner.put(&format!("{PATH}/draft"), json!({"text": "on_unscannable: block\n", "revision": 0})).await;
-    assert_eq!(draft.ok()["draft"]["revision"], 2);
-    let late = owner.put(&format!("{PATH}/draft"), json!({"text": "x", "revision": 0})).await;
+    let read = first["revision"].clone();
+    let draft = owner.put(&format!("{PATH}/draft"), json!({"text": "on_unscannable: block\n", "revision": read})).await;
+    assert_eq!(draft.ok()["draft"]["revision"], 3);
+    let late = owner.put(&format!("{PATH}/draft"), json!({"text": "x", "revision": read})).await;
     assert_eq!(late.refused(), (409, "conflict".into()));
     let diff = owner.post(&format!("{PATH}/diff"), json!({})).await.ok();
     let shown = diff["unified"].as_str().unwrap();
     assert!(shown.contains("-redact_secrets: true\n+on_unscannable: block\n"), "{shown}");
     // What was looked at is what is published.
     assert_eq!(owner.post(&format!("{PATH}/publish"), json!({"revision": 7})).await.refused().0, 409);
-    owner.post(&format!("{PATH}/publish"), json!({"revision": 2})).await.ok();
+    owner.post(&format!("{PATH}/publish"), json!({"revision": 3})).await.ok();
     let back = owner.post(&format!("{PATH}/roll-back"), json!({"version": 1, "note": "too strict"})).await.ok();
     assert_eq!((&back["published"]["number"], &back["published"]["taken_from"]), (&json!(3), &json!(1)));
     assert_eq!(back["text"], "redact_secrets: true\n");
@@ -81,8 +82,8 @@ pub async fn a_text_goes_from_draft_to_force_and_back() {
     assert!(published[1].2["diff"].contains("-redact_secrets: true"), "{published:?}");
     assert_eq!(published[1].2["version"], "2");
     // Nothing that gateways would not take goes further than a draft.
-    owner.put(&format!("{PATH}/draft"), json!({"text": "checks: {outbound: [nothing]}"})).await.ok();
-    let refused = owner.post(&format!("{PATH}/publish"), json!({"revision": 3})).await;
+    let draft = owner.put(&format!("{PATH}/draft"), json!({"text": "checks: {outbound: [nothing]}"})).await.ok();
+    let refused = owner.post(&format!("{PATH}/publish"), json!({"revision": draft["revision"]})).await;
     assert!(refused.refused().0 == 422 && refused.text.contains("policy:1:"), "{}", refused.text);
     owner.delete(&format!("{PATH}/draft")).await.ok();
     assert_eq!(owner.delete(&format!("{PATH}/draft")).await.refused().0, 409);
@@ -142,7 +143,9 @@ async fn a_draft_that_comes_after_another_is_not_taken_for_it() {
             reviewer.post(&path("approve"), json!({"revision": seen})).await.ok();
             author.post(&path("publish"), json!({"revision": seen})).await.ok();
         }
-        let other = author.put(&path("draft"), json!({"text": "block_on_secrets: false\n", "revision": 0})).await.ok();
+        let read = author.get(PATH).await.ok()["revision"].clone();
+        let other = json!({"text": "block_on_secrets: false\n", "revision": read});
+        let other = author.put(&path("draft"), other).await.ok();
         let other = other["draft"]["revision"].as_u64().unwrap();
         author.post(&path("submit"), json!({})).await.ok();
         assert!(other > seen, "after one that was {step}");
@@ -152,7 +155,50 @@ async fn a_draft_that_comes_after_another_is_not_taken_for_it() {
         assert_eq!(author.post(&path("publish"), json!({"revision": seen})).await.refused().0, 409);
         author.delete(&path("draft")).await.ok();
     }
-    assert_eq!(seen, 3, "one more with every change");
+    assert_eq!(seen, 5, "one more with every change");
+}
+
+/// What a page or a program has read is overwritten only if it is still what there is, with a draft and without one.
+#[tokio::test]
+async fn a_draft_is_written_on_what_was_read_and_on_nothing_newer() {
+    let server = start().await;
+    let owner = furnished(&server).await;
+    published(&owner, PATH, "redact_secrets: true\n").await;
+    published(&owner, PATH, "on_unscannable: block\n").await;
+    for meanwhile in ["published", "rolled back", "discarded"] {
+        let page = owner.get("/policies/default").await.text;
+        let read = owner.get(PATH).await.ok()["revision"].clone();
+        match meanwhile {
+            "published" => drop(published(&owner, PATH, "block_on_secrets: true\n").await),
+            "rolled back" => drop(owner.post(&format!("{PATH}/roll-back"), json!({"version": 1})).await.ok()),
+            _ => {
+                owner.put(&format!("{PATH}/draft"), json!({"text": "on_unscannable: block\n"})).await.ok();
+                owner.delete(&format!("{PATH}/draft")).await.ok();
+            }
+        }
+        let late = json!({"text": "block_on_secrets: false\n", "revision": read});
+        let late = owner.put(&format!("{PATH}/draft"), late).await;
+        assert_eq!(late.refused(), (409, "conflict".into()), "{meanwhile}");
+        assert_eq!(saved(&owner, &page).await, 409, "{meanwhile}");
+        let now = owner.get(PATH).await.ok();
+        assert_eq!(now["draft"], Value::Null, "{meanwhile}");
+        assert_eq!(saved(&owner, &owner.get("/policies/default").await.text).await, 303, "{meanwhile}");
+        assert_eq!(owner.get(PATH).await.ok()["draft"]["based_on"], now["published"]["number"], "{meanwhile}");
+        owner.delete(&format!("{PATH}/draft")).await.ok();
+    }
+}
+
+/// Saves the draft as this page shows it; the status.
+async fn saved(client: &Client, page: &str) -> u16 {
+    let form = page.split_once("data-swap=\"checked\"").unwrap().1;
+    let hidden = |name: &str| {
+        let from = form.split_once(&format!("name=\"{name}\" value=\"")).unwrap().1;
+        from.split('"').next().unwrap().to_owned()
+    };
+    let form = format!("csrf={}&revision={}&text=block_on_secrets:+false", hidden("csrf"), hidden("revision"));
+    let request = client.http.post(format!("{}/policies/default", client.url)).header("origin", &client.url);
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+    request.send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use airiskguard_gateway::store::{CommitError, Objects, Write};
 use serde_json::{Value, json};
 
 use crate::chain::{Chain, exchange, now_ms};
@@ -120,6 +121,60 @@ async fn a_lead_does_not_let_in_whom_somebody_else_keeps_out() {
     assert!(!lead.get("/sessions").await.text.contains(&release), "nor does the page offer it");
     assert!(analyst.get("/sessions").await.text.contains(&release));
     analyst.post(&format!("/api/v1{release}"), json!({"reason": "over"})).await.ok();
+}
+
+/// What a lead has done, leads of the team undo. What security has done beside it, they do not.
+#[tokio::test]
+pub async fn a_lead_releases_whom_a_lead_of_the_team_keeps_out_and_nobody_else() {
+    let server = start().await;
+    let owner = server.owner().await;
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    Chain::new("edge-1").write(&server, now_ms(), vec![exchange("red")]).await;
+    let key = owner.post("/api/v1/teams/red/keys", json!({"name": "laptop"})).await.ok();
+    let analyst = server.user(&owner, "ana", &["analyst"], &[]).await;
+    let lead = server.user(&owner, "lea", &["team_lead"], &["red"]).await;
+    let other_lead = server.user(&owner, "leo", &["team_lead"], &["red"]).await;
+    let release = |it: &Value| format!("/quarantines/{}/release", it["reference"].as_str().unwrap());
+    let reason = json!({"reason": "it was a drill"});
+    for new in [
+        json!({"kind": "session", "value": "red-session", "team": "red", "reason": "odd"}),
+        json!({"kind": "key", "value": key["in_records"], "reason": "odd"}),
+    ] {
+        let own = lead.post("/api/v1/quarantines", new.clone()).await.ok();
+        assert_eq!((&own["by"], &own["by_lead"]), (&json!("user:lea"), &json!(true)));
+        let securitys = analyst.post("/api/v1/quarantines", new.clone()).await.ok();
+        assert_eq!((&securitys["by"], &securitys["by_lead"]), (&json!("user:ana"), &json!(false)));
+        for client in [&lead, &analyst] {
+            assert_eq!(client.post("/api/v1/quarantines", new.clone()).await.refused().0, 409, "it is held already");
+        }
+        let page = other_lead.get("/sessions").await.text;
+        assert!(page.contains(&release(&own)) && !page.contains(&release(&securitys)));
+        other_lead.post(&format!("/api/v1{}", release(&own)), reason.clone()).await.ok();
+        let refused = lead.post(&format!("/api/v1{}", release(&securitys)), reason.clone()).await;
+        assert_eq!(refused.refused().0, 403);
+        assert!(refused.text.contains("ask an analyst or an administrator"), "{}", refused.text);
+        assert_eq!(listed(&lead, "").await, std::slice::from_ref(&securitys), "it still holds");
+        analyst.post(&format!("/api/v1{}", release(&securitys)), reason.clone()).await.ok();
+        // And security undoes everything.
+        let own = lead.post("/api/v1/quarantines", new).await.ok();
+        analyst.post(&format!("/api/v1{}", release(&own)), reason.clone()).await.ok();
+    }
+}
+
+/// Whoever makes a successor of a key has read it before. A quarantine of the key makes what was read stale.
+#[tokio::test]
+pub async fn a_key_that_is_kept_out_at_the_same_moment_gets_no_successor() {
+    let server = start().await;
+    let owner = server.owner().await;
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    let key = owner.post("/api/v1/teams/red/keys", json!({"name": "laptop"})).await.ok();
+    let objects = Objects::open(&server.target).await.unwrap();
+    let read = objects.get("key", key["id"].as_str().unwrap(), now_ms()).await.unwrap().unwrap();
+    let new = json!({"kind": "key", "value": key["in_records"], "reason": "odd"});
+    let held = owner.post("/api/v1/quarantines", new).await.ok();
+    let written = objects.commit(&[Write::Update(read)], now_ms()).await;
+    assert!(matches!(written, Err(CommitError::Stale { .. })), "{written:?}");
+    assert_eq!(listed(&owner, "").await, [held]);
 }
 
 #[tokio::test]

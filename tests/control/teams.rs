@@ -27,6 +27,34 @@ pub async fn a_key_is_shown_once_and_ends_when_it_is_revoked_or_followed() {
     assert!(!format!("{acts:?}").contains(key));
 }
 
+async fn names_of_keys(client: &Client) -> String {
+    let keys = client.get("/api/v1/teams/red/keys").await.ok();
+    let mut names: Vec<_> = keys.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+#[tokio::test]
+async fn a_key_is_remembered_for_400_days_after_its_end_and_one_without_an_end_for_ever() {
+    let server = start().await;
+    let owner = server.owner().await;
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    for (name, days) in [("endless", None), ("revoked", None), ("short", Some(10))] {
+        let key = owner.post("/api/v1/teams/red/keys", json!({"name": name, "days": days})).await.ok();
+        if name == "revoked" {
+            owner.delete(&format!("/api/v1/keys/{}", key["id"].as_str().unwrap())).await.ok();
+        }
+    }
+    let mut today = 0;
+    let at_end = [(399, "endless revoked short"), (401, "endless short"), (409, "endless short"), (411, "endless")];
+    for (day, kept) in at_end {
+        server.clock.by(std::time::Duration::from_secs((day - today) * 24 * 3600));
+        today = day;
+        let owner = server.signed_in("olga").await;
+        assert_eq!(names_of_keys(&owner).await, kept, "day {day}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_gateway_would_refuse_is_refused_here_with_its_words() {
     let server = start().await;

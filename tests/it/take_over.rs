@@ -213,6 +213,36 @@ fn a_long_stream_goes_on_beside_the_successor_and_its_record_is_chained() {
 }
 
 #[test]
+fn what_the_old_process_begins_beside_its_successor_counts_against_budgets_too() {
+    let usage = r#""usage":{"input_tokens":5,"output_tokens":2},"content""#;
+    let plain = provider::start([json(ANSWER.replacen(r#""content""#, usage, 1))]);
+    let admin = free_address();
+    let more = format!("admin: {{listen: '{admin}'}}\nteam_limits: {{tokens_per_day: 1000000}}\n");
+    let running = start(gateway(), &yaml(&plain, &plain, &more));
+    let (mut kept, last) = (Client::connect(running.address()), Last(&running));
+    assert_eq!(kept.post("/v1/messages", &[], PROMPT).status, 200);
+    let old = last.pid();
+    signal(old, "-USR2");
+    wait_for("no successor serves", || (last.pid() != old).then_some(()));
+    let answer = kept.post("/v1/messages", &[], PROMPT);
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "it is the old one that answers");
+    drop(kept);
+    wait_for("the one before it does not end", || (!runs(old)).then_some(()));
+    let folder = running.folder().path().to_owned();
+    wait_for("what was left behind is not chained", || {
+        std::fs::read_dir(folder.join("airiskguard-data/left")).map_or(true, |it| it.count() == 0).then_some(())
+    });
+    wait_for("the successor does not count both requests, once each", || {
+        let status: Value = serde_json::from_str(&Client::connect(admin).get("/status").text()).ok()?;
+        (status["teams"][0]["tokens_today"] == 14).then_some(())
+    });
+    let newest = last.pid();
+    drop(last);
+    wait_for("the last one does not end", || (!runs(newest)).then_some(()));
+    assert_recorded(&folder, &HashSet::new());
+}
+
+#[test]
 fn a_successor_that_cannot_start_changes_nothing() {
     let plain = provider::start([json(ANSWER)]);
     let running = start(gateway(), &yaml(&plain, &plain, ""));

@@ -10,7 +10,7 @@ use airiskguard_gateway::domain::Secret;
 use airiskguard_gateway::sinks::{
     Archive, Following, Ledger, Metrics, Reader, Setup, WallClock, alerts, known_head, siem,
 };
-use airiskguard_gateway::store::{self, Act, Directory, Head, Journal, Key, Marker, StoreError};
+use airiskguard_gateway::store::{self, Act, Directory, Head, Journal, Key, Marker, StoreError, Subject};
 
 /// How long a SIEM may refuse one record before that becomes a dead letter.
 const SIEM_DEAD_LETTER_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -26,12 +26,13 @@ pub(crate) fn is_wanted(file: &File) -> bool {
         || !file.siem.is_empty()
 }
 
-/// Starts recording.
+/// Starts recording. `on_left` is told what processes before this one have left, once it is chained.
 pub(crate) fn start(
     file: &File,
     directory: &mut Directory,
     metrics: &Arc<Metrics>,
     followed: Option<&Followed>,
+    on_left: impl Fn(&Subject) + Send + 'static,
 ) -> Result<Ledger, String> {
     let gateway = directory.gateway()?;
     let signing = directory.key(Key::Signing)?;
@@ -66,7 +67,7 @@ pub(crate) fn start(
     let version = env!("CARGO_PKG_VERSION").to_owned();
     ledger.act(Act::of_gateway("gateway.started", [("version", Some(version)), ("first", Some(first.to_string()))]));
     if let Some(lock) = directory.take_lock() {
-        ledger.keep(lock).map_err(|error| format!("cannot start recording: {error}"))?;
+        ledger.keep(lock, on_left).map_err(|error| format!("cannot start recording: {error}"))?;
     }
     tracing::info!(gateway = &*gateway, first, key = Marker::new(&gateway, &signing).public_key(), "recording");
     Ok(ledger)

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use airiskguard_gateway::config::{File, LogLevel, Overrides};
+use airiskguard_gateway::domain::Stamp;
 use airiskguard_gateway::edge::{self, Handle, LIBRARY_LOGS_OFF, Options, Pages, Process, READY, Sockets};
 use airiskguard_gateway::pipeline::{Live, Snapshot};
 use airiskguard_gateway::sinks::{Ledger, Log, Metrics, Scribe, Sink, check_certificate};
@@ -45,14 +46,14 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
         // The one before this one serves until then, so that nobody waits for these automata.
         snapshot.warm();
     }
-    take_over(serve.take_over, directory.as_mut())?;
-    let begun = configuration::now();
+    let begun = take_over(serve.take_over, directory.as_mut())?;
+    let live = Arc::new(Live::new(snapshot.clone()));
     // The control plane of this process reads the very store that this gateway writes.
     let shipped_by = followed.as_ref().filter(|_| embedded.is_none());
-    let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics, shipped_by)).transpose()?;
+    let book = spent::of_others(live.clone(), metrics.clone(), begun);
+    let ledger = directory.as_mut().map(|it| recording::start(&file, it, &metrics, shipped_by, book)).transpose()?;
     tracing::info!(configuration = in_force.effective(), "starting {}", env!("CARGO_PKG_VERSION"));
-    warm(snapshot.clone());
-    let live = Arc::new(Live::new(snapshot));
+    warm(snapshot);
     if let Some(directory) = &directory {
         spent::rebuild(&in_force, directory.gateway()?, live.clone(), metrics.clone(), begun, serve.take_over);
         keep_quarantines(directory, live.clone(), ledger.as_ref().map(Ledger::scribe))?;
@@ -179,20 +180,18 @@ fn keep_quarantines(directory: &Directory, live: Arc<Live>, scribe: Option<Scrib
     quarantined::start(keeper, write_down).map_err(|error| format!("cannot keep quarantines: {error}"))
 }
 
-/// Tells the process before this one that it may go, and waits until it lets go of the audit log.
-fn take_over(wanted: bool, directory: Option<&mut Directory>) -> Result<(), String> {
-    if !wanted {
-        return Ok(());
-    }
-    // Who started this process reads it, or does not.
-    let ready = || drop(writeln!(std::io::stdout(), "{READY}").and_then(|()| std::io::stdout().flush()));
-    match directory {
-        Some(it) => recording::take_over(it, ready),
-        None => {
-            ready();
-            Ok(())
+/// Tells the process before this one, if it is `wanted`, that it may go, and waits until it lets go of the audit log. The
+/// moment from which on this one serves.
+fn take_over(wanted: bool, directory: Option<&mut Directory>) -> Result<Stamp, String> {
+    if wanted {
+        // Who started this process reads it, or does not.
+        let ready = || drop(writeln!(std::io::stdout(), "{READY}").and_then(|()| std::io::stdout().flush()));
+        match directory {
+            Some(it) => recording::take_over(it, ready)?,
+            None => ready(),
         }
     }
+    Ok(configuration::now())
 }
 
 /// This program with its own arguments, as it stands on disk then: after an upgrade that is the new one.

@@ -1,4 +1,5 @@
-//! What teams have used this month before this start: read again from the audit store, beside the first requests.
+//! What teams have used this month before this start: read again from the audit store, beside the first requests. And what
+//! the process before this one has begun since, for as long as it drains.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use airiskguard_gateway::config::{Day, File};
 use airiskguard_gateway::domain::{Secret, Stamp, Tokens};
 use airiskguard_gateway::pipeline::{Live, Past};
 use airiskguard_gateway::sinks::Metrics;
-use airiskguard_gateway::store::{self, Damage, Row, Store, StoreError, Subject};
+use airiskguard_gateway::store::{self, Damage, Exchange, Row, Store, StoreError, Subject};
 
 use crate::{configuration, records};
 
@@ -55,6 +56,19 @@ pub(crate) fn rebuild(
     };
     if let Err(error) = std::thread::Builder::new().name("budgets".into()).spawn(run) {
         tracing::error!(%error, "budgets begin anew");
+    }
+}
+
+/// Books what others have begun from `begun` on and left to this process to chain. The process before this one still takes
+/// requests on its connections for some seconds, which [`rebuild`] takes for this process's own.
+pub(crate) fn of_others(live: Arc<Live>, metrics: Arc<Metrics>, begun: Stamp) -> impl Fn(&Subject) + Send + 'static {
+    let begun_ms = millis(begun.unix);
+    move |subject: &Subject| {
+        if let Subject::Exchange(it) = subject
+            && it.start_ms >= begun_ms
+        {
+            recall(&live, &metrics, it);
+        }
     }
 }
 
@@ -121,21 +135,7 @@ impl Reading {
             return None;
         }
         let Subject::Exchange(it) = &record.subject else { return Some(false) };
-        if it.start_ms >= self.begun_ms {
-            return Some(false);
-        }
-        let (Some(tokens), Some(dialect)) = (it.tokens, it.dialect.as_deref()) else { return Some(false) };
-        let (input, output) = (tokens.input, tokens.output);
-        let past = Past {
-            team: &it.team,
-            dialect,
-            model: it.model_answered.as_deref().or(it.model.as_deref()),
-            tokens: Tokens { input, output, cache_read: tokens.cache_read, cache_write: tokens.cache_write },
-            at: Duration::from_millis(it.end_ms),
-        };
-        self.live.recall(&past, configuration::now());
-        self.metrics.recalled();
-        Some(true)
+        Some(it.start_ms < self.begun_ms && recall(&self.live, &self.metrics, it))
     }
 
     async fn open(&self, target: &Secret) -> Box<dyn Store> {
@@ -157,6 +157,22 @@ impl Reading {
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// Books what a recorded exchange has used; whether there was something to book in it.
+fn recall(live: &Live, metrics: &Metrics, it: &Exchange) -> bool {
+    let (Some(tokens), Some(dialect)) = (it.tokens, it.dialect.as_deref()) else { return false };
+    let (input, output) = (tokens.input, tokens.output);
+    let past = Past {
+        team: &it.team,
+        dialect,
+        model: it.model_answered.as_deref().or(it.model.as_deref()),
+        tokens: Tokens { input, output, cache_read: tokens.cache_read, cache_write: tokens.cache_write },
+        at: Duration::from_millis(it.end_ms),
+    };
+    live.recall(&past, configuration::now());
+    metrics.recalled();
+    true
 }
 
 fn millis(time: Duration) -> u64 {

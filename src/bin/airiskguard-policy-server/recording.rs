@@ -41,7 +41,7 @@ pub(crate) async fn start(
     let details = BTreeMap::from([("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
     ledger.act(Act { act: "control.started".to_owned(), actor: "control".to_owned(), details });
     if let Some(lock) = directory.take_lock() {
-        ledger.keep(lock).map_err(|error| format!("cannot start recording: {error}"))?;
+        ledger.keep(lock, |_| {}).map_err(|error| format!("cannot start recording: {error}"))?;
     }
     Ok(ledger)
 }

@@ -178,7 +178,7 @@ async fn draw(control: &Control, granted: &Granted, subject: &Subject) -> Result
         rules: subject.is_rules(),
         path: path(subject),
         text: view.draft.as_ref().map_or_else(|| view.text.clone(), |it| it.text.clone()),
-        revision: view.draft.as_ref().map_or(0, |it| it.revision),
+        revision: view.revision,
         versions: policies::versions(control, subject).await?,
         view,
         checked: None,

@@ -95,7 +95,8 @@ pub(crate) struct Policy {
     pub(crate) id: String,
     pub(crate) published: Option<Version>,
     pub(crate) draft: Option<Draft>,
-    /// The newest revision that a draft of this text ever had: no later one is taken for one that somebody has looked at.
+    /// Grows with every draft that is written, and when one goes or another text is put in force: nothing later is taken for
+    /// what somebody has looked at.
     #[serde(default)]
     pub(crate) last_revision: u64,
 }
@@ -113,6 +114,23 @@ impl Policy {
     /// The number of what is in force; 0: nothing was published yet.
     pub(crate) fn number(&self) -> u32 {
         self.published.as_ref().map_or(0, |it| it.number)
+    }
+
+    /// The revision that somebody looks at who reads it now; 0: nobody has ever drafted anything.
+    pub(crate) fn revision(&self) -> u64 {
+        self.draft.as_ref().map_or(self.last_revision, |it| it.revision)
+    }
+
+    /// A revision that there was never before.
+    pub(crate) fn next_revision(&mut self) -> u64 {
+        self.last_revision = self.last_revision.max(self.revision()) + 1;
+        self.last_revision
+    }
+
+    /// The draft, which is there no more: whoever has looked at it has looked at something else.
+    pub(crate) fn take_draft(&mut self) -> Option<Draft> {
+        self.next_revision();
+        self.draft.take()
     }
 }
 

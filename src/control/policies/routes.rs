@@ -22,7 +22,7 @@ use crate::control::{Problem, ProblemKind};
 pub(in crate::control) struct DraftText {
     /// The text: sections of `gateway.yaml`, or rules.
     pub(in crate::control) text: String,
-    /// The revision that was read before, 0 where there was no draft; without it, what is there is overwritten.
+    /// The `revision` of the text that was read before; without it, what is there is overwritten.
     #[serde(default)]
     pub(in crate::control) revision: Option<u64>,
 }

@@ -76,15 +76,14 @@ pub(in crate::control) async fn drafted(
     scope_exists(control, subject).await?;
     let mut policy = policy(control, subject).await?;
     let person = person(granted)?;
-    let found = policy.draft.as_ref().map_or(0, |it| it.revision);
+    let found = policy.revision();
     if revision.is_some_and(|it| it != found) {
-        let what = format!("the draft is at revision {found}: somebody has written on it; read it again");
+        let what = format!("this text is at revision {found}: somebody has drafted or published since; read it again");
         return Err(Problem::conflict(what));
     }
     let before = policy.draft.as_ref().map(|it| it.text.clone()).or(policy.published_text().map(str::to_owned));
     let number = policy.number();
-    let next = policy.last_revision.max(found) + 1;
-    policy.value.last_revision = next;
+    let next = policy.value.next_revision();
     let draft = policy.value.draft.get_or_insert_with(|| Draft {
         text: String::new(),
         revision: 0,
@@ -117,7 +116,7 @@ pub(in crate::control) async fn discarded(
     subject: &Subject,
 ) -> Result<(), Problem> {
     let mut policy = policy(control, subject).await?;
-    let draft = policy.value.draft.take().ok_or_else(|| no_draft(subject))?;
+    let draft = policy.value.take_draft().ok_or_else(|| no_draft(subject))?;
     keep(control, &policy, None).await?;
     let counted = counted(control, policy.published_text().unwrap_or_default(), &draft.text).await?;
     told(control, granted, subject, "discarded", [("diff", counted)]);
@@ -215,7 +214,7 @@ pub(in crate::control) async fn published(
         note: note.to_owned(),
         taken_from: None,
     };
-    policy.value.draft = None;
+    policy.value.take_draft();
     put_in_force(control, granted, subject, policy, version, &before).await
 }
 
@@ -228,7 +227,7 @@ pub(in crate::control) async fn rolled_back(
     note: &str,
 ) -> Result<(), Problem> {
     note_fits("note", note)?;
-    let policy = policy(control, subject).await?;
+    let mut policy = policy(control, subject).await?;
     let old = version(control, subject, number).await?;
     if control.settings.approvals && old.approved_by.is_none() {
         let what = format!("version {number} was never approved by a second person: draft its text and submit it");
@@ -248,6 +247,7 @@ pub(in crate::control) async fn rolled_back(
         taken_from: Some(number),
         ..old
     };
+    policy.value.next_revision();
     put_in_force(control, granted, subject, policy, next, &before).await
 }
 

@@ -55,6 +55,8 @@ pub(in crate::control) struct TextView {
     pub(in crate::control) text: String,
     /// What somebody is writing.
     pub(in crate::control) draft: Option<DraftView>,
+    /// What a draft that follows this is written on: the draft's revision, or that of the last change where there is none.
+    pub(in crate::control) revision: u64,
     /// Whether a second person has to approve what is published.
     pub(in crate::control) approvals: bool,
     /// For groups: what their gateways are told.
@@ -245,6 +247,7 @@ pub(in crate::control) async fn view(control: &Control, subject: &Subject) -> Re
         published: policy.published.as_ref().map(VersionView::from),
         text: text.unwrap_or_default(),
         draft: policy.draft.as_ref().map(DraftView::from),
+        revision: policy.revision(),
         approvals: control.settings.approvals,
         bundle,
     })

@@ -11,7 +11,7 @@ use crate::control::seal::digest;
 use crate::control::server::Control;
 use crate::control::shelf::Kept;
 use crate::control::teams::Team;
-use crate::control::users::{NAME_CHARS_MAX, User, UserView, distinct, has_name, is_email};
+use crate::control::users::{NAME_CHARS_MAX, User, UserView, distinct, has_name, is_email, with_name};
 
 /// Longest id of somebody, as OpenID Connect says.
 const SUBJECT_CHARS_MAX: usize = 255;
@@ -79,7 +79,7 @@ pub(super) async fn arrived(
                 created_ms: control.shelf.now_ms(),
                 seen_ms: None,
             };
-            control.shelf.insert(&user).await?;
+            control.shelf.commit(with_name(&user)).await?;
             let after = UserView::from(&user);
             control.acts.changed(&caller.actor(), "user.created", &user.name, None, Some(&after));
             Kept { version: 1, value: user }

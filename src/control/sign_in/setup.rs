@@ -16,7 +16,7 @@ use crate::control::seal::{digest, token};
 use crate::control::server::Control;
 use crate::control::shelf::{Batch, Kept, Stored};
 use crate::control::time::DAY_MS;
-use crate::control::users::{LOCAL, User, UserView, has_owner, name_is_free, name_mistake};
+use crate::control::users::{LOCAL, User, UserView, has_owner, name_is_free, name_mistake, with_name};
 
 /// How long a setup token may be used.
 const LIFE_MS: u64 = DAY_MS;
@@ -131,7 +131,7 @@ pub(crate) async fn first_owner(control: &Control, caller: &Caller, owner: First
         created_ms: control.shelf.now_ms(),
         seen_ms: None,
     };
-    control.shelf.insert(&user).await?;
+    control.shelf.commit(with_name(&user)).await?;
     control.acts.changed(&caller.actor(), "user.created", &user.name, None, Some(&UserView::from(&user)));
     begin(control, Kept { version: 1, value: user }, "local", None, &caller.actor()).await
 }

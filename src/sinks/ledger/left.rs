@@ -103,17 +103,21 @@ pub(super) struct Adopter {
 }
 
 impl Adopter {
-    /// Looks into the gateway's folder from now on.
+    /// Looks into the gateway's folder from now on, and tells what it has chained.
     ///
     /// # Errors
     /// No thread is to be had.
-    pub(super) fn start(directory: PathBuf, sender: SyncSender<Message>) -> io::Result<Adopter> {
+    pub(super) fn start(
+        directory: PathBuf,
+        sender: SyncSender<Message>,
+        on_left: impl Fn(&Subject) + Send + 'static,
+    ) -> io::Result<Adopter> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let work = move || {
             let mut failing = false;
             while !stopped.load(Ordering::Acquire) {
-                let adopted = adopt(&directory, &sender, &stopped);
+                let adopted = adopt(&directory, &sender, &stopped, &on_left);
                 if let Err(error) = &adopted
                     && !failing
                 {
@@ -136,7 +140,12 @@ impl Adopter {
     }
 }
 
-fn adopt(directory: &Path, sender: &SyncSender<Message>, stopped: &AtomicBool) -> io::Result<()> {
+fn adopt(
+    directory: &Path,
+    sender: &SyncSender<Message>,
+    stopped: &AtomicBool,
+    on_left: &impl Fn(&Subject),
+) -> io::Result<()> {
     for mut file in LeftReader::all(directory)? {
         while !stopped.load(Ordering::Acquire) {
             let records = file.unchained()?;
@@ -146,11 +155,14 @@ fn adopt(directory: &Path, sender: &SyncSender<Message>, stopped: &AtomicBool) -
                 }
                 break;
             }
+            let subjects: Vec<Subject> = records.iter().map(|it| it.subject.clone()).collect();
             let (done, chained) = oneshot::channel();
             if sender.send(Message::Adopt { records, done }).is_err() || chained.blocking_recv().is_err() {
                 return Err(io::Error::other("the journal takes nothing any more"));
             }
             file.chained()?;
+            // Behind that: what could not be noted comes again.
+            subjects.iter().for_each(on_left);
         }
     }
     Ok(())

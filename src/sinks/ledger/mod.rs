@@ -26,7 +26,7 @@ use self::writer::{Message, Writer};
 use super::{Metrics, Outlet};
 use crate::config::{Durability, OnAuditFailure};
 use crate::domain::{Clock, Event};
-use crate::store::{Act, Journal, LeftWriter, Lock, Marker};
+use crate::store::{Act, Journal, LeftWriter, Lock, Marker, Subject};
 
 /// Exchanges that may be under way, or wait to be written, at the same time.
 const TICKETS_MAX: usize = 16_384;
@@ -270,14 +270,14 @@ impl Ledger {
     }
 
     /// Keeps the right to write in the gateway's folder until the end, or until another process is given it; chains what
-    /// processes before this one have left there.
+    /// processes before this one have left there, and tells `on_left` of each once, on a thread of its own.
     ///
     /// # Errors
     /// No thread is to be had.
-    pub fn keep(&self, lock: Lock) -> std::io::Result<()> {
+    pub fn keep(&self, lock: Lock, on_left: impl Fn(&Subject) + Send + 'static) -> std::io::Result<()> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = &mut *running {
-            running.adopter = Some(Adopter::start(lock.path().to_owned(), self.sender.clone())?);
+            running.adopter = Some(Adopter::start(lock.path().to_owned(), self.sender.clone(), on_left)?);
             running.lock = Some(lock);
         }
         Ok(())

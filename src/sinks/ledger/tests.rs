@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::{Outcome, Stamp};
 use crate::sinks::fixture::event;
 use crate::sinks::{Failure, Hope, WallClock};
-use crate::store::{Directory, Entry, Link, Subject};
+use crate::store::{Directory, Entry, Link};
 
 /// What a scripted outlet does with a delivery.
 type Script = Box<dyn FnMut(&[Entry]) -> Result<(), Failure> + Send>;
@@ -269,7 +269,7 @@ fn one_ledger_follows_another_and_chains_what_the_first_still_ends() {
     let folder = tempfile::tempdir().unwrap();
     let mut directory = Directory::open(folder.path()).unwrap();
     let first = start(folder.path(), Durability::Strict, None, takes_all());
-    first.ledger.keep(directory.take_lock().unwrap()).unwrap();
+    first.ledger.keep(directory.take_lock().unwrap(), |_| {}).unwrap();
     for _ in 0..3 {
         first.ledger.record(first.ledger.admit().unwrap(), Arc::new(event(Outcome::Forwarded)));
     }
@@ -283,7 +283,9 @@ fn one_ledger_follows_another_and_chains_what_the_first_still_ends() {
     });
     wait_for("nothing is handed over", || first.ledger.hand_over_if_awaited());
     let second = start(folder.path(), Durability::Strict, None, takes_all());
-    second.ledger.keep(waiting.join().unwrap()).unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tells = told.clone();
+    second.ledger.keep(waiting.join().unwrap(), move |it| tells.lock().unwrap().push(it.kind())).unwrap();
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(first.ledger.decided(event(Outcome::Forwarded))).unwrap();
@@ -295,6 +297,7 @@ fn one_ledger_follows_another_and_chains_what_the_first_still_ends() {
     wait_for("the file stays", || std::fs::read_dir(&left).unwrap().count() == 0);
     second.ledger.finish();
 
+    assert_eq!(*told.lock().unwrap(), ["decision", "exchange"], "what the first one left, once, and nothing else");
     assert_eq!(exchanges(&first.taken).len(), 3);
     let all = [first.taken.lock().unwrap().clone(), second.taken.lock().unwrap().clone()].concat();
     let kinds: Vec<_> = all.iter().map(|it| it.record().unwrap().subject.kind()).collect();
