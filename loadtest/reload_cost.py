@@ -14,13 +14,16 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "clients"))
+
+from ports import free_port  # noqa: E402
 
 ANSWER = b'{"type":"message","role":"assistant","content":[{"type":"text","text":"ok"}]}'
 
@@ -42,13 +45,6 @@ class Provider(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
 
 
 def processor_seconds(pid):

@@ -22,8 +22,9 @@ from postgres import Postgres
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "loadtest"), str(ROOT / "tests" / "clients")]
 
-import reload_cost  # noqa: E402  (its provider, and its ports)
+import reload_cost  # noqa: E402  (its provider)
 import samples  # noqa: E402  (made-up secrets)
+from ports import free_port  # noqa: E402
 
 # Until a state that has to come is there. A limit for what never comes, not a measure.
 DEADLINE_SECONDS = 180
@@ -65,7 +66,7 @@ class Server:
 
     def __init__(self, binary: pathlib.Path, folder: pathlib.Path, store: str) -> None:
         self.binary, self.folder = binary, folder
-        self.port = reload_cost.free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir()
         (folder / "policy-server.yaml").write_text(f"public_url: {self.url}\nstore: '{store}'\n", encoding="utf-8")
@@ -141,7 +142,7 @@ class Gateway:
 
     def __init__(self, binary: pathlib.Path, folder: pathlib.Path, server: str, poll: str) -> None:
         self.binary, self.folder = binary, folder
-        self.port, self.admin = reload_cost.free_port(), reload_cost.free_port()
+        self.port, self.admin = free_port(), free_port()
         folder.mkdir()
         yaml = f"control: {{server: '{server}', poll: {poll}}}\nadmin: {{listen: '127.0.0.1:{self.admin}'}}\n"
         (folder / "gateway.yaml").write_text(yaml, encoding="utf-8")

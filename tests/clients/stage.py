@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import urllib.request
 
 import provider
 import samples
+from ports import free_port
 from tap import Tap
 
 START_SECONDS_MAX = 20
@@ -151,12 +151,6 @@ class Stage:
             "STAGE_SAMPLES": json.dumps({name: value for name, value in vars(samples).items() if name.isupper()}),
             "STAGE_DIRECT": "" if self.gateway else "1",
         }
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
 
 import provider  # noqa: E402  (the loopback provider that the tests under real clients have, too)
-from stage import free_port  # noqa: E402
+from ports import free_port  # noqa: E402
 
 START_SECONDS_MAX = 60
 VIA = "x-gateway"

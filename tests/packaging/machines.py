@@ -6,14 +6,18 @@ import http.cookiejar
 import json
 import os
 import pathlib
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "clients"))
+
+from ports import free_port  # noqa: E402
+
 GATEWAY, POLICY_SERVER = os.environ["GATEWAY"], os.environ["POLICY_SERVER"]
 START_SECONDS_MAX = 60
 
@@ -35,12 +39,6 @@ def as_user(user: str, group: str, *command: object) -> list[str]:
     """The command as this user, where whoever runs the tests may become one."""
     words = [str(part) for part in command]
     return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *words] if os.geteuid() == 0 else words
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Running:
