@@ -143,9 +143,10 @@ fn scan(slice: &[u8], source: Source, reading: &Reading) -> Vec<Hit> {
     if seen.is_some_and(|(seen, digest)| seen.recall(digest).is_some()) {
         return Vec::new();
     }
-    // What is written in disguise was read in its string.
-    let plain = Reading { views: false, ..reading.clone() };
-    let mut hits = scan_whole(&plain, source, &String::from_utf8_lossy(slice));
+    // What else is written in disguise was read in its string; letters as numbers may hide a name from its value.
+    let views = reading.views && memchr::memmem::find(slice, b"\\u").is_some();
+    let reading = &Reading { views, ..reading.clone() };
+    let mut hits = scan_whole(reading, source, &String::from_utf8_lossy(slice));
     // Code stands in the strings, which were read by themselves; with its escapes it is no code.
     hits.retain(|hit| reading.engine.rules()[hit.rule].checker.name() != "vuln");
     hits.iter_mut().for_each(|hit| hit.secret = super::locate::whole_escapes(slice, &hit.secret));

@@ -82,6 +82,15 @@ fn what_a_tool_is_called_with_is_read_as_json_too() {
     never_arrives(MESSAGES, &settings.to_string(), &password);
 }
 
+/// The name is in one string and the password in another: neither says it alone, and only decoded both do.
+#[test]
+fn a_name_with_escapes_is_one_of_a_password_too() {
+    let password = ["Xk9mP2v", "Lq7Zt4wY"].concat();
+    let input = json!({"env": [{"name": "DB_PASSWORD", "value": password}]});
+    let (path, body) = calls(&input)[0].clone();
+    never_arrives(path, &body.replace("PASSWORD", "PASS\\u0057ORD"), &password);
+}
+
 #[test]
 fn a_number_that_must_not_leave_blocks() {
     for (input, clear) in
