@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pingora::time::fast_timeout::set_fast_timeout_to_tokio_threshold;
 use pingora_core::apps::HttpServerOptions;
 use pingora_core::listeners::tls::Acceptor;
 use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
@@ -207,6 +208,8 @@ impl Drop for Handle {
 pub fn start(options: Options) -> Result<Handle, StartError> {
     // Pingora's connector to providers takes the process's default; the first gateway sets it.
     pingora_core::tls::install_default_crypto_provider();
+    // One for each process, too: limits of time are timers of the runtime, which go with what they limit.
+    set_fast_timeout_to_tokio_threshold(Some(Duration::ZERO));
     let threads = match options.threads {
         Some(threads) => threads.max(1),
         None => std::thread::available_parallelism().map_or(1, usize::from),
