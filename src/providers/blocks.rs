@@ -44,14 +44,17 @@ impl Blocks {
         first << (INDEX_BITS + CHANNEL_BITS)
     }
 
-    /// Opens `block`, anew if it was complete; one of that id that was open is closed before.
+    /// Opens `block`; one of that id that was open is closed before. A tool call begins once.
     pub(super) fn open(&mut self, block: Block, parts: &mut Vec<Part>) {
         self.close(block.id, parts);
+        if self.ended.contains(&block.id) {
+            parts.push(Part::Unreadable("a tool call begins twice"));
+            return;
+        }
         if block.id == BEYOND || self.open.len() >= OPEN_MAX {
             parts.push(TOO_MANY);
             return;
         }
-        self.ended.remove(&block.id);
         self.open.insert(block.id, block.kind);
         parts.push(Part::Open(block));
     }
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_does_not_go_on_behind_its_end() {
+    fn a_call_neither_goes_on_behind_its_end_nor_begins_again() {
         let call = Blocks::block(0, 1, 3, BlockKind::ToolJson);
         let text = Blocks::block(0, 0, 0, BlockKind::Text);
         for ends in [true, false] {
@@ -158,8 +161,7 @@ mod tests {
             assert_eq!(parts, [Part::Unreadable("a tool call goes on after its end")]);
             parts.clear();
             blocks.open(call, &mut parts);
-            blocks.delta(call, 4..5, &mut parts);
-            assert_eq!(parts, [Part::Open(call), Part::Delta(call, 4..5)]);
+            assert_eq!(parts, [Part::Unreadable("a tool call begins twice")]);
         }
     }
 

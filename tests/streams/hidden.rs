@@ -119,7 +119,6 @@ fn a_secret_that_is_split_over_two_texts() {
         let expected = format!("id {}{LABEL} ok, and more", &key[..at]);
         for (dialect, events) in [
             (Dialect::Anthropic, anthropic_blocks(["0", "1"], texts, true)),
-            (Dialect::Anthropic, anthropic_blocks(["0", "0"], texts, true)),
             (Dialect::Responses, response_parts(texts)),
         ] {
             let seen = Client::of(HIDES).hears(dialect, events.clone());
@@ -131,6 +130,9 @@ fn a_secret_that_is_split_over_two_texts() {
             let seen = Client::of(crate::client::STOPS).hears(dialect, events);
             assert!(seen.stopped && !seen.text().contains(&key[at..]), "{dialect:?} {at}");
         }
+        let twice = anthropic_blocks(["0", "0"], texts, true);
+        let seen = Client::of(HIDES).hears(Dialect::Anthropic, twice);
+        assert!(seen.stopped && !seen.text().contains(&key[at..]), "a block that begins twice, {at}: {}", seen.text());
     }
     let fine = ["an ordinary text", " and another one, key = "];
     for events in [anthropic_blocks(["0", "1"], fine, true), response_parts(fine)] {

@@ -21,6 +21,8 @@ const GROWING: [&str; 6] = [
 pub(super) struct MessageEvents {
     outline: Outline,
     blocks: Blocks,
+    /// The index that the next block has at least: clients append blocks and take indices for places among them.
+    next_index: u64,
     client: ClientView,
 }
 
@@ -33,7 +35,7 @@ impl Completion for MessageEvents {
             parts.push(Part::Whole(BlockKind::Text, 0..data.len()));
             return Note::None;
         }
-        let MessageEvents { outline, blocks, client } = self;
+        let MessageEvents { outline, blocks, next_index, client } = self;
         let kind = outline.string(&[Key("type")]).unwrap_or(event);
         if is_ambiguous(event, kind) {
             parts.push(Part::Unreadable("an event has another name than its type"));
@@ -46,7 +48,12 @@ impl Completion for MessageEvents {
                 Note::Start
             }
             "content_block_start" => {
-                client.learn_block(narrow(block_index(outline)), outline);
+                let index = block_index(outline);
+                if index < std::mem::replace(next_index, index.saturating_add(1)) {
+                    parts.push(Part::Unreadable("a block begins twice"));
+                    return Note::None;
+                }
+                client.learn_block(narrow(index), outline);
                 block_start(outline, blocks, parts)
             }
             "content_block_delta" => {

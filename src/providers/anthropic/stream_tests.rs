@@ -76,15 +76,35 @@ fn odd_events() {
         r#"{"type":"content_block_start","content_block":{"type":"tool_use","name":"n","input":{"id":"x"}}}"#,
         "+0 ToolJson Text:n ToolText:x | Open { index: 0, kind: ToolJson }",
     );
-    let restarted = [
-        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"a"}}"#,
-        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"b"}}"#,
-        r#"{"type":"message_stop"}"#,
-    ];
-    let note = "| Open { index: 0, kind: Text }";
-    let expected = [format!("+0 Text 0=a {note}"), format!("-0 +0 Text 0=b {note}"), "-0 | Finish".to_owned()];
-    assert_eq!(trace(&mut MessageEvents::default(), &restarted), expected);
     survives_anything(&|| Box::new(MessageEvents::default()), &STREAM);
+}
+
+/// Clients append blocks and take indices for places among them: what stood at an index would grow with the other.
+#[test]
+fn a_block_begins_once() {
+    let start = |index: u8, block: &str| {
+        format!(r#"{{"type":"content_block_start","index":{index},"content_block":{{{block}}}}}"#)
+    };
+    let text = r#""type":"text","text":"a""#;
+    let call = r#""type":"tool_use","id":"t","name":"n","input":{}"#;
+    for begun in [text, call] {
+        for ended in [true, false] {
+            for (index, again) in [(1, text), (1, call), (0, text), (0, call)] {
+                let mut events = MessageEvents::default();
+                let mut read = |data: &str| {
+                    let mut parts = Vec::new();
+                    events.read("", data.as_bytes(), &mut parts);
+                    parts
+                };
+                assert!(!read(&start(1, begun)).iter().any(|it| matches!(it, Part::Unreadable(_))));
+                if ended {
+                    read(r#"{"type":"content_block_stop","index":1}"#);
+                }
+                let parts = read(&start(index, again));
+                assert_eq!(parts, [Part::Unreadable("a block begins twice")], "{begun} {ended} {index} {again}");
+            }
+        }
+    }
 }
 
 /// Some clients go by the name of an event, others by its type.
