@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use airiskguard_gateway::store::{self, Act, Head, Link, Marker, Record, Subject, verify_stored};
+use airiskguard_gateway::domain::Clock;
+use airiskguard_gateway::store::{
+    self, Act, CommitError, Head, Link, Marker, Objects, Record, Subject, Write, verify_stored,
+};
 use serde_json::{Value, json};
 
 use crate::gateways::enrolled;
@@ -18,7 +21,6 @@ struct Chain {
 
 impl Chain {
     fn new(server: &Server) -> Chain {
-        use airiskguard_gateway::domain::Clock;
         let now_ms = server.clock.now().unix.as_millis() as u64;
         Chain { head: Head { sequence: 0, hash: Link::FIRST }, now_ms }
     }
@@ -169,22 +171,47 @@ pub async fn what_is_old_goes_at_a_checkpoint_and_the_rest_still_verifies() {
     assert!(verified(&server, &marker).await.faults.is_empty());
 }
 
+/// What a gateway records when a rule of its own keeps somebody of the team `red` out.
+fn imposed(kind: &str, value: &str) -> Act {
+    let details = [
+        ("reference", "Q-MADEUP"),
+        ("kind", kind),
+        ("value", value),
+        ("team", "red"),
+        ("reason", "3 different findings"),
+        ("since_ms", "17"),
+    ];
+    let details = details.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Act { act: "quarantine.imposed".into(), actor: "gateway".into(), details }
+}
+
+/// Whoever makes a successor of a key has read it before, and what was read is stale then.
+#[tokio::test]
+async fn a_key_that_a_rule_keeps_out_at_the_same_moment_gets_no_successor() {
+    let server = start().await;
+    let owner = server.owner().await;
+    let (gateway, _, _) = enrolled(&server, &owner, NAME).await;
+    owner.post("/api/v1/teams", json!({"name": "red"})).await.ok();
+    let key = owner.post("/api/v1/teams/red/keys", json!({"name": "laptop"})).await.ok();
+    let objects = Objects::open(&server.target).await.unwrap();
+    let now_ms = server.clock.now().unix.as_millis() as u64;
+    let read = objects.get("key", key["id"].as_str().unwrap(), now_ms).await.unwrap().unwrap();
+    let mut chain = Chain::new(&server);
+    let entry = chain.add(Subject::Act(imposed("key", key["in_records"].as_str().unwrap())));
+    ship(&gateway, &[entry]).await.ok();
+    let written = objects.commit(&[Write::Update(read)], now_ms).await;
+    assert!(matches!(written, Err(CommitError::Stale { .. })), "{written:?}");
+    let held = owner.get("/api/v1/quarantines").await.ok();
+    assert_eq!((&held[0]["reference"], &held[0]["value"]), (&json!("Q-MADEUP"), &key["in_records"]), "{held}");
+}
+
 #[tokio::test]
 async fn whom_a_gateways_rule_keeps_out_every_gateway_keeps_out_until_somebody_releases_them() {
     let server = start().await;
     let owner = server.owner().await;
     let (gateway, _, _) = enrolled(&server, &owner, NAME).await;
     let mut chain = Chain::new(&server);
-    let details = [
-        ("reference", "Q-MADEUP"),
-        ("kind", "session"),
-        ("value", "s-1"),
-        ("team", "red"),
-        ("reason", "3 different findings"),
-        ("since_ms", "17"),
-    ];
-    let details = details.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let imposed = Act { act: "quarantine.imposed".into(), actor: "gateway".into(), details };
+    let imposed = imposed("session", "s-1");
     let entries = [chain.act(), chain.add(Subject::Act(imposed))];
     ship(&gateway, &entries).await.ok();
     let held = owner.get("/api/v1/quarantines").await.ok();
