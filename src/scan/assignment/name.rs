@@ -222,7 +222,7 @@ const SHOWN: [[&str; 2]; 6] = [
 /// Words with a blank behind them that belong to the name of a key: `API key: …`.
 const SPOKEN: [&[u8]; 2] = [b"api ", b"access "];
 
-const PASSWORDS: [&str; 15] = [
+const PASSWORDS: [&str; 16] = [
     "password",
     "passwords",
     "passwd",
@@ -238,6 +238,7 @@ const PASSWORDS: [&str; 15] = [
     "motdepasse",
     "passw",
     "psw",
+    "psk",
 ];
 
 const SECRETS: [&str; 14] = [
@@ -332,6 +333,7 @@ impl Name {
         }
         let before = words.next()?.as_str();
         match word.as_str() {
+            "phrase" | "word" if before == "pass" => Some(Kind::Password),
             "key" | "keys" | "auth" if KEYS_OF.contains(&before) => Some(Kind::Key),
             "key" if before.len() > 1 && !OTHER_KEYS.contains(&before) => Some(Kind::UnknownKey),
             _ => None,
@@ -353,9 +355,18 @@ mod tests {
 
     #[test]
     fn names_of_secrets() {
-        for name in
-            ["password", "DB_PASSWORD", "dbPassword", "user.pwd", "PGPASSWORD", "adminPassword2", "rootpass", "PASS"]
-        {
+        for name in [
+            "password",
+            "DB_PASSWORD",
+            "dbPassword",
+            "user.pwd",
+            "PGPASSWORD",
+            "adminPassword2",
+            "rootpass",
+            "PASS",
+            "pass_phrase",
+            "wifi_psk",
+        ] {
             assert_eq!(kind(name), Some(Kind::Password), "{name}");
         }
         for name in ["token", "API_KEY", "apiKey", "X-Api-Key", "aws.secretAccessKey", "AUTH_TOKEN_PROD"] {

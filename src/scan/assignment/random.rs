@@ -24,6 +24,8 @@ pub(super) struct Makeup {
     pub(super) lower: usize,
     /// Bytes that are no letters, digits, or the `-`, `_`, `.` and `/` of names.
     pub(super) signs: usize,
+    /// Runs of digits.
+    pub(super) digit_runs: usize,
     /// Distinct bytes.
     pub(super) distinct: usize,
     /// Bytes in runs of at least four letters that read like words.
@@ -43,7 +45,10 @@ impl Makeup {
             ..Makeup::default()
         };
         let mut seen = [false; 256];
+        let mut previous = b' ';
         for &byte in value {
+            makeup.digit_runs += usize::from(byte.is_ascii_digit() && !previous.is_ascii_digit());
+            previous = byte;
             match byte {
                 b'0'..=b'9' => makeup.digits += 1,
                 b'A'..=b'Z' => makeup.upper += 1,
@@ -83,7 +88,13 @@ impl Makeup {
         }
     }
 
-    /// The same beyond doubt.
+    /// Whether no word of a sentence is written so: `Tr0ub4dor3`, `kR#wmQp`, and neither `Argon2id` nor `SHA256-hashed`.
+    pub(super) fn is_strange(&self) -> bool {
+        let shuffled = self.length >= 7 && self.lower > 0 && self.upper > 0 && !self.is_wordy();
+        shuffled && (self.signs > 0 || self.digit_runs > 1) || self.is_long_random()
+    }
+
+    /// The same as random, beyond doubt.
     pub(super) fn is_long_random(&self) -> bool {
         self.length >= 20 && self.is_random() && self.digits > 1 && 4 * self.in_words < self.length
     }

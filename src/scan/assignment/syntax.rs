@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::listing::Listing;
 use super::members::MEMBERS_MAX;
+use super::random::Makeup;
 
 /// Longest rest of a name, bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -58,8 +59,10 @@ pub(super) enum Stop {
 pub(super) enum Separator {
     /// `=`, `:` and their kin: the value may be bare.
     Sign,
-    /// `,`, `(` or a word: only a quoted value is meant.
+    /// `,` or `(`: only a quoted value is meant.
     Weak,
+    /// A verb, or the border of a cell in a table: a bare value is meant where it is no word of a sentence.
+    Told,
     /// `>` of an XML element: the value goes on to the next `<`.
     Element,
     /// Nothing but a space, behind a flag.
@@ -107,7 +110,7 @@ impl Reader<'_> {
             self.at = from;
             self.skip(NAME_BYTES_MAX, is_name)?;
             if matches!(&self.text[from..self.at], b"is" | b"was") {
-                return Ok(Some(Separator::Weak));
+                return Ok(Some(Separator::Told));
             }
         }
         Ok(None)
@@ -128,6 +131,7 @@ impl Reader<'_> {
             (b'?' | b'+' | b'.' | b'!' | b'~', Some(b'=')) => (1, Separator::Sign),
             (b'-', Some(b'>')) | (b'<', Some(b'-')) => (2, Separator::Sign),
             (b'|', Some(b'|')) | (b'?', Some(b'?')) => (2, Separator::Weak),
+            (b'|', _) if self.is_row() => (1, Separator::Told),
             (b'>', _) => (1, Separator::Element),
             (b'<', Some(b'/')) => return self.next_element().map(|()| Separator::Element),
             (b',', _) if closed => return self.later_value(name, closed).map(|found| found.unwrap_or(Separator::Weak)),
@@ -151,7 +155,7 @@ impl Reader<'_> {
     fn value(&mut self, separator: Separator) -> Result<Range<usize>, Stop> {
         let broken = self.skip_lines(|byte| is_blank(byte) || byte == b'\r')?;
         // The next item of a list is no value of this one.
-        if broken && separator == Separator::Weak {
+        if broken && matches!(separator, Separator::Weak | Separator::Told) {
             return Err(Stop::No);
         }
         if let Some(opener) = self.opener()? {
@@ -160,6 +164,7 @@ impl Reader<'_> {
         match separator {
             Separator::Element => self.element(),
             Separator::Weak => Err(Stop::No),
+            Separator::Told => self.strange(),
             Separator::Sign if self.record_value(broken)? => self.value(Separator::Space),
             _ if broken => Err(Stop::No),
             Separator::Sign if self.begins_block()? => self.line_alone(),
@@ -218,6 +223,17 @@ impl Reader<'_> {
         let value = self.bare(|byte| byte.is_ascii_whitespace())?;
         self.skip(GAP_BYTES_MAX, |byte| is_blank(byte) || byte == b'\r')?;
         if matches!(self.peek(0)?, None | Some(b'\n')) { Ok(value) } else { Err(Stop::No) }
+    }
+
+    /// A bare value that no word of a sentence is.
+    fn strange(&mut self) -> Result<Range<usize>, Stop> {
+        let value = self.bare(ends_bare)?;
+        if Makeup::of(&self.text[value.clone()]).is_strange() { Ok(value) } else { Err(Stop::No) }
+    }
+
+    /// Whether the line with the name is one of a table: `| name | value |`.
+    fn is_row(&self) -> bool {
+        self.before[line_start(self.before)..].trim_ascii_start().starts_with(b"|")
     }
 
     /// The type in `name: Type = "value"`, with what follows up to the value.

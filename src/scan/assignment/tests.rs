@@ -80,6 +80,30 @@ fn one_reader_for_every_syntax() {
 }
 
 #[test]
+fn a_bare_value_in_a_sentence_or_a_table_is_no_word() {
+    for (text, expected) in [
+        ("the ¦password is Tr0ub4dor3, keep it", "Tr0ub4dor3"),
+        ("the ¦token of staging was kR#wmQpz", "kR#wmQpz"),
+        ("| db ¦password | Tr0ub4dor3 | prod |", "Tr0ub4dor3"),
+        ("|¦password|Tr0ub4dor3|", "Tr0ub4dor3"),
+        ("  | `¦password` | `abc1` |", "abc1"),
+    ] {
+        assert_eq!(value(text).as_deref(), Some(expected), "{text}");
+    }
+    for text in [
+        "the ¦password is abc1",
+        "the ¦password is Argon2id",
+        "the ¦password is SHA256-hashed",
+        "the ¦password is required; it",
+        "| ¦password | string2 |",
+        "| ¦password |\n| Tr0ub4dor3 |",
+        "echo $¦password | Tr0ub4dor3",
+    ] {
+        assert_eq!(value(text), None, "{text}");
+    }
+}
+
+#[test]
 fn what_is_no_assignment() {
     let others = [
         "the ¦password must be long",
